@@ -1,0 +1,155 @@
+//! A database file: one writer, many readers.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::migrate::migrate;
+use crate::writer::Writer;
+use crate::{Migration, StoreError};
+
+/// Readers kept open while idle; more are opened under load and closed afterwards.
+const READERS_IDLE_MAX: usize = 6;
+/// How long a connection waits for another process (a backup tool, `sqlite3`) to let go.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// Prepared statements kept per connection.
+const STATEMENTS_CACHED_MAX: usize = 128;
+
+/// When a commit counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// After an fsync: for what people decided and for what only arrival knows.
+    Full,
+    /// After the write; a power cut may undo the last commits, never corrupt: for what can be derived again.
+    Normal,
+}
+
+/// A handle to one SQLite file; cheap to clone, shared between threads. The last handle to go joins the
+/// writer thread, so nothing outlives it.
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    // Dropped before `writer`, so that the writer's connection is the last one and checkpoints the log.
+    readers: Mutex<Vec<Connection>>,
+    writer: Writer,
+}
+
+impl Database {
+    /// Opens or creates the file at `path` and brings it to the newest of `migrations`.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`], [`StoreError::Migrate`] or [`StoreError::TooNew`]; the file keeps its last good
+    /// version.
+    pub fn open(path: &Path, durability: Durability, migrations: &[Migration]) -> Result<Self, StoreError> {
+        let at_open = |source| StoreError::Open { path: path.to_owned(), source };
+        let conn = Connection::open(path).map_err(at_open)?;
+        prepare(&conn, durability).map_err(at_open)?;
+        migrate(&conn, path, migrations)?;
+        sync_parent(path);
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let writer = Writer::start(conn, &name).map_err(|error| StoreError::Open {
+            path: path.to_owned(),
+            source: rusqlite::Error::ToSqlConversionFailure(Box::new(error)),
+        })?;
+        let inner = Inner { path: path.to_owned(), readers: Mutex::new(Vec::new()), writer };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The file this handle stands for.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Runs `work` on the writer thread and returns after the commit that makes it durable.
+    ///
+    /// Blocks; asynchronous callers wrap it in `spawn_blocking`. An `Err` from `work` undoes all it did. May
+    /// share its commit with other writes, which neither see nor undo each other. Must not be called from
+    /// inside another write of the same database.
+    ///
+    /// # Errors
+    /// What `work` returned, or a [`StoreError`] when it could not be made durable.
+    pub fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    {
+        self.inner.writer.run(work)
+    }
+
+    /// Runs `work` on a read-only connection of the calling thread; sees every finished write.
+    ///
+    /// # Errors
+    /// What `work` returned, or [`StoreError::Open`] when no reader could be opened.
+    pub fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        E: From<StoreError>,
+        F: FnOnce(&Connection) -> Result<T, E>,
+    {
+        let reader = self.take_reader().map_err(E::from)?;
+        let outcome = work(&reader);
+        let mut idle = self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < READERS_IDLE_MAX {
+            idle.push(reader);
+        }
+        outcome
+    }
+
+    fn take_reader(&self) -> Result<Connection, StoreError> {
+        let idle = self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match idle {
+            Some(reader) => Ok(reader),
+            None => open_reader(&self.inner.path)
+                .map_err(|source| StoreError::Open { path: self.inner.path.clone(), source }),
+        }
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("path", &self.inner.path).finish_non_exhaustive()
+    }
+}
+
+fn prepare(conn: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    conn.busy_timeout(BUSY_WAIT)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    let synchronous = match durability {
+        Durability::Full => "FULL",
+        Durability::Normal => "NORMAL",
+    };
+    conn.pragma_update(None, "synchronous", synchronous)?;
+    // On macOS a plain fsync leaves data in the drive's cache.
+    conn.pragma_update(None, "fullfsync", durability == Durability::Full)?;
+    conn.pragma_update(None, "checkpoint_fullfsync", true)?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "temp_store", "MEMORY")
+}
+
+fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    // Read-write flags because a reader of a WAL file needs its shared memory; `query_only` keeps it honest.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(BUSY_WAIT)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
+    conn.pragma_update(None, "query_only", true)?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(conn)
+}
+
+/// Makes a freshly created file's directory entry durable; best effort, since some file systems refuse it.
+fn sync_parent(path: &Path) {
+    if let Some(parent) = path.parent()
+        && let Ok(folder) = std::fs::File::open(parent)
+    {
+        folder.sync_all().unwrap_or_default();
+    }
+}

@@ -1,0 +1,23 @@
+//! The one door to SQLite, and the seam through which every file of a home is written.
+//!
+//! Owns: how a database is opened, how its schema moves forward ([`Migration`]), the single writer thread
+//! with group commit and the pool of readers ([`Database`]), and the durable file operations ([`Disk`]).
+//! Leaves to others: every table and every query. `rusqlite` is re-exported so that no other crate names it
+//! as a dependency.
+//!
+//! Read first: [`Database`], then [`Disk`].
+//!
+//! Life of one write: a caller hands [`Database::write`] a closure; the writer thread runs it inside a
+//! savepoint, gathers what else is waiting, commits once for all of them, and only then answers each caller.
+
+mod database;
+mod disk;
+mod error;
+mod migrate;
+mod writer;
+
+pub use database::{Database, Durability};
+pub use disk::{Disk, DraftFile, RealDisk, place_new};
+pub use error::StoreError;
+pub use migrate::{Migration, schema_of};
+pub use rusqlite;

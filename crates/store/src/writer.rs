@@ -1,0 +1,127 @@
+//! The one thread that changes a database, with group commit.
+//!
+//! Every write runs inside its own savepoint, so one that fails takes nothing else with it; all that wait at
+//! the same moment share one commit, so a full fsync is paid once for many writes. Answers go out only after
+//! that commit.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+
+use crate::StoreError;
+
+/// Writes that may share one commit.
+const GROUP_WRITES_MAX: usize = 256;
+/// Writes that may wait; a further caller blocks until there is room.
+const QUEUE_WRITES_MAX: usize = 1024;
+
+/// Runs a write; says whether to keep it, and how to answer once the group's commit is known.
+type Work = Box<dyn FnOnce(&Connection) -> (bool, Answer) + Send>;
+/// Told `None` when the commit succeeded.
+type Answer = Box<dyn FnOnce(Option<StoreError>) + Send>;
+
+pub(crate) struct Writer {
+    queue: Option<SyncSender<Work>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(crate) fn start(conn: Connection, name: &str) -> std::io::Result<Self> {
+        let (queue, incoming) = sync_channel(QUEUE_WRITES_MAX);
+        let thread = std::thread::Builder::new()
+            .name(format!("write {name}"))
+            .spawn(move || write_groups(&conn, &incoming))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Runs `work` on the writer thread and returns after the commit that makes it durable.
+    pub(crate) fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    {
+        let (answer, answered) = sync_channel::<Result<T, E>>(1);
+        let job: Work = Box::new(move |conn| {
+            let outcome = work(conn);
+            let keep = outcome.is_ok();
+            let reply: Answer = Box::new(move |commit_error| {
+                let result = match (outcome, commit_error) {
+                    (Ok(_), Some(error)) => Err(E::from(error)),
+                    (outcome, _) => outcome,
+                };
+                // A caller that no longer listens loses nothing: the write is durable or was undone.
+                drop(answer.send(result));
+            });
+            (keep, reply)
+        });
+        let queue = self.queue.as_ref().expect("the queue lives as long as the writer");
+        queue.send(job).map_err(|_| E::from(StoreError::WriterGone))?;
+        answered.recv().unwrap_or_else(|_| Err(E::from(StoreError::WriterGone)))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the writer was already answered with `WriterGone`.
+            drop(thread.join());
+        }
+    }
+}
+
+fn write_groups(conn: &Connection, incoming: &Receiver<Work>) {
+    while let Ok(first) = incoming.recv() {
+        let group: Vec<Work> =
+            std::iter::once(first).chain(incoming.try_iter().take(GROUP_WRITES_MAX - 1)).collect();
+        write_group(conn, group);
+    }
+}
+
+fn write_group(conn: &Connection, group: Vec<Work>) {
+    if let Err(error) = conn.execute_batch("BEGIN IMMEDIATE") {
+        // Nothing can be written: run nothing, and let every caller hear why.
+        for work in group {
+            refuse(conn, work, &error);
+        }
+        return;
+    }
+    let answers: Vec<Answer> = group.into_iter().filter_map(|work| run_in_savepoint(conn, work)).collect();
+    let failure = conn.execute_batch("COMMIT").err();
+    if failure.is_some() {
+        conn.execute_batch("ROLLBACK").unwrap_or_default();
+    }
+    for answer in answers {
+        answer(failure.as_ref().map(StoreError::commit));
+    }
+}
+
+/// Runs one write; `None` when it panicked, in which case its caller hears `WriterGone`.
+fn run_in_savepoint(conn: &Connection, work: Work) -> Option<Answer> {
+    conn.execute_batch("SAVEPOINT one_write").ok()?;
+    let outcome = catch_unwind(AssertUnwindSafe(|| work(conn)));
+    let keep = matches!(outcome, Ok((true, _)));
+    let end = if keep { "RELEASE one_write" } else { "ROLLBACK TO one_write; RELEASE one_write" };
+    let ended = conn.execute_batch(end);
+    let (_, answer) = outcome.ok()?;
+    if let Err(error) = ended {
+        // SQLite itself rolled the whole transaction back (a full disk does that): this write is gone.
+        answer(Some(StoreError::commit(&error)));
+        return None;
+    }
+    Some(answer)
+}
+
+fn refuse(conn: &Connection, work: Work, error: &rusqlite::Error) {
+    // Outside a transaction a statement would commit by itself, so the connection is made read-only first.
+    if conn.pragma_update(None, "query_only", true).is_err() {
+        return;
+    }
+    if let Ok((_, answer)) = catch_unwind(AssertUnwindSafe(|| work(conn))) {
+        answer(Some(StoreError::commit(error)));
+    }
+    conn.pragma_update(None, "query_only", false).unwrap_or_default();
+}

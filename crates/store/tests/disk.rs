@@ -1,0 +1,33 @@
+//! The real disk never overwrites and creates what is missing.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+use std::io::ErrorKind;
+
+use heirloom_store::{Disk, RealDisk, place_new};
+
+#[test]
+fn a_draft_gets_its_name_once() {
+    let root = tempfile::tempdir().unwrap();
+    let (draft, other) = (root.path().join("a.part"), root.path().join("b.part"));
+    let name = root.path().join("2026/2026-07/IMG_1.JPG");
+    for (path, bytes) in [(&draft, b"first"), (&other, b"other")] {
+        let mut file = RealDisk.create_new(path).unwrap();
+        file.write_all(bytes).unwrap();
+        file.sync().unwrap();
+    }
+    place_new(&RealDisk, root.path(), &draft, &name).unwrap();
+    let taken = place_new(&RealDisk, root.path(), &other, &name).unwrap_err();
+    assert_eq!(taken.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(std::fs::read(&name).unwrap(), b"first");
+    assert!(other.exists() && !draft.exists());
+}
+
+#[test]
+fn a_file_is_created_only_where_none_is_and_removing_twice_is_fine() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("x");
+    drop(RealDisk.create_new(&path).unwrap());
+    assert_eq!(RealDisk.create_new(&path).err().unwrap().kind(), ErrorKind::AlreadyExists);
+    RealDisk.remove(&path).unwrap();
+    RealDisk.remove(&path).unwrap();
+}
