@@ -1,0 +1,35 @@
+//! Who is who, and what is what: ids, hashes, keys and signatures of a Heirloom household.
+//!
+//! Everything here is pure. Randomness and time arrive as arguments, bytes go in and checked values come out; there is
+//! no clock, no file and no network. Callers keep secrets and say when something happens.
+//!
+//! * [`Phrase`] is the sheet of 24 words in a drawer. It gives the [`Root`], and that gives the [`AuthorityKey`], whose
+//!   public half is the [`HouseholdId`].
+//! * [`NodeKeys`] are made by the machine that runs at home. A [`Certificate`], signed by the authority, says that these
+//!   keys speak for the household.
+//! * A [`ChangeRecord`] is one signed batch of changes to a document. Records of one stream form a chain, so a lost,
+//!   swapped or damaged one is noticed.
+//! * [`ContentHash`] names bytes, [`AssetId`] names somebody's photo, [`Hasher`] makes both hashes of a file in one pass.
+//!
+//! Read first: [`ids`], [`keys`], [`change_record`]. The life of a household: words → root → authority key → certificate
+//! for the node's keys → change records signed by the node.
+//!
+//! Every signed or derived byte string starts with a label of its own ([`labels`]), so that a signature made for one
+//! purpose can never be shown for another. The formats are drawn byte by byte in `docs/formats/{ids,phrase,certificate,
+//! change-record}.md`, with vectors that must be accepted and vectors that must be refused beside them.
+
+pub mod certificate;
+pub mod change_record;
+pub mod hash;
+pub mod ids;
+pub mod keys;
+pub mod labels;
+pub mod phrase;
+mod reader;
+
+pub use certificate::{Certificate, CertificateError};
+pub use change_record::{Change, ChangeRecord, ChangeRecordError, DocumentName, StreamId};
+pub use hash::{ContentHash, Hasher, Hashes, Sha1};
+pub use ids::{AccountId, AssetId, HouseholdId, IdError, NodeId, SignerId, SpaceId};
+pub use keys::{AuthorityKey, NodeKeys, Root, Signer, WrappingKey};
+pub use phrase::{Phrase, PhraseError};
