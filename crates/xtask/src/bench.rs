@@ -1,0 +1,95 @@
+//! `cargo xtask bench`: measures, prints a table, writes `target/bench.json`. Nothing here passes or fails by time.
+//!
+//! A figure is only worth something beside another one taken in the same minutes on the same machine, so each bench
+//! runs its peer or its yardstick alternately with ours and reports medians.
+
+mod corpus;
+mod http;
+mod ingest;
+mod measure;
+mod thumbnails;
+mod timeline;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::args::Args;
+use crate::{folders, system, web};
+
+const HELP: &str = "\
+cargo xtask bench [thumbnails] [ingest] [timeline]
+
+Builds optimised programs, measures (all three when none is named), prints tables, writes target/bench.json.
+
+  thumbnails   a preview and a thumbnail of one photo, against npm's sharp on the same files
+  ingest       importing a folder of unique photos, against the bare cost of its decoding and encoding
+  timeline     100,000 photos: answers of the server, and the page in a browser
+";
+
+/// What one bench has to tell.
+pub(crate) struct Measured {
+    title: String,
+    head: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+    json: Value,
+}
+
+type Bench = fn() -> Result<Measured>;
+
+const BENCHES: &[(&str, Bench)] =
+    &[("thumbnails", thumbnails::measure), ("ingest", ingest::measure), ("timeline", timeline::measure)];
+
+/// Runs the verb.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let Some(args) = Args::new(args, HELP) else { return Ok(()) };
+    let names = args.words()?;
+    if let Some(unknown) = names.iter().find(|name| !BENCHES.iter().any(|(known, _)| known == name)) {
+        bail!("there is no bench {unknown:?}\n\n{HELP}");
+    }
+    system::for_tests()?;
+    web::provide()?;
+    let file = folders::target().join("bench.json");
+    let mut all = json!({"load_before": measure::load(), "cores": measure::cores()});
+    let mut failed = Vec::new();
+    for (name, bench) in
+        BENCHES.iter().filter(|(name, _)| names.is_empty() || names.iter().any(|n| n == name))
+    {
+        println!("==> {name}");
+        match bench() {
+            Ok(measured) => {
+                print_table(&measured);
+                all[*name] = measured.json;
+            }
+            Err(error) => {
+                println!("{name} could not be measured: {error:#}");
+                failed.push(*name);
+            }
+        }
+    }
+    let text = serde_json::to_string_pretty(&all)?;
+    std::fs::write(&file, text).with_context(|| format!("could not write {}", file.display()))?;
+    if !failed.is_empty() {
+        bail!("not measured: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+fn print_table(measured: &Measured) {
+    let width = |column: usize| {
+        let cells = measured.rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0).max(measured.head[column].chars().count())
+    };
+    let widths: Vec<usize> = (0..measured.head.len()).map(width).collect();
+    println!("\n{}\n", measured.title);
+    let head: Vec<String> = measured.head.iter().map(|&cell| cell.to_owned()).collect();
+    for row in std::iter::once(&head).chain(&measured.rows) {
+        let cells = row.iter().zip(&widths).enumerate();
+        let line = cells.map(
+            |(at, (cell, &width))| {
+                if at == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+            },
+        );
+        println!("  {}", line.collect::<Vec<_>>().join("  "));
+    }
+    println!();
+}

@@ -1,0 +1,143 @@
+//! The timeline of 100,000 photos: how long the server needs for its answers, and what a person feels in a browser.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use super::http::Client;
+use super::{Measured, ingest, measure};
+use crate::{daemon, folders, npm, shell};
+
+const PHOTOS: u32 = 100_000;
+const SKELETONS: usize = 30;
+
+/// Milliseconds and bytes of one kind of answer.
+#[derive(Default)]
+struct Series {
+    ms: Vec<f64>,
+    bytes: Vec<f64>,
+}
+
+/// Runs the bench.
+pub(crate) fn measure() -> Result<Measured> {
+    let program = ingest::build_program()?;
+    let scratch = daemon::scratch(&program, "bench/timeline-home")?;
+    synthesise(&program, &scratch.home)?;
+    let log = folders::target().join("bench/timeline-home/serve.log");
+    let node = daemon::serve(&program, &scratch.home, &log)?;
+    let client = Client::sign_in(&node.address, daemon::EMAIL, &scratch.password)?;
+    let (skeleton, months) = skeletons(&client)?;
+    let columns = columns(&client, &months)?;
+    let page = in_browser(&node.address, &scratch.password);
+    node.stop()?;
+    Ok(tell(&skeleton, &columns, &page))
+}
+
+/// Fills a home with rows of photos that do not exist: the timeline is made of rows, not of files.
+fn synthesise(program: &Path, home: &Path) -> Result<()> {
+    println!("making a home of {PHOTOS} photos");
+    let mut command = daemon::command(program, "synth", home);
+    shell::run(command.args(["--photos", &PHOTOS.to_string()])).context("could not make a synthetic home")
+}
+
+fn skeletons(client: &Client) -> Result<(Series, Vec<String>)> {
+    let mut series = Series::default();
+    let mut months = Vec::new();
+    for _ in 0..SKELETONS {
+        let answer = client.get("/api/timeline/all/skeleton")?;
+        series.add(answer.took, answer.body.len());
+        months = months_of(&answer.body).context("the skeleton is shorter than it says")?;
+    }
+    Ok((series, months))
+}
+
+/// Month names as the skeleton lists them (its layout: `docs/formats/`).
+fn months_of(skeleton: &[u8]) -> Option<Vec<String>> {
+    let count = u16::from_le_bytes([*skeleton.get(12)?, *skeleton.get(13)?]);
+    let mut at = 16;
+    let mut months = Vec::new();
+    for _ in 0..count {
+        let year = u16::from_le_bytes([*skeleton.get(at)?, *skeleton.get(at + 1)?]);
+        months.push(format!("{year:04}-{:02}", skeleton.get(at + 2)?));
+        at += 12 + 4 * usize::from(*skeleton.get(at + 3)?);
+    }
+    Some(months)
+}
+
+fn columns(client: &Client, months: &[String]) -> Result<Series> {
+    let mut series = Series::default();
+    for month in months {
+        let answer = client.get(&format!("/api/timeline/all/columns/{month}"))?;
+        series.add(answer.took, answer.body.len());
+    }
+    if series.ms.is_empty() {
+        bail!("the synthetic home has no months");
+    }
+    Ok(series)
+}
+
+/// What the page's own measuring script prints last, as JSON; an error stands in the table instead of ending the bench.
+fn in_browser(address: &str, password: &str) -> Value {
+    let mut command =
+        npm::npm("web", &["run", "--silent", "measure", "--", address, daemon::EMAIL, password]);
+    let measured = shell::read(&mut command).and_then(|text| {
+        let line = text.lines().rev().find(|line| line.starts_with('{')).context("it printed no JSON")?;
+        Ok(serde_json::from_str::<Value>(line)?)
+    });
+    measured.unwrap_or_else(|error| json!({"error": format!("{error:#}")}))
+}
+
+impl Series {
+    fn add(&mut self, took: Duration, bytes: usize) {
+        self.ms.push(took.as_secs_f64() * 1000.0);
+        self.bytes.push(f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)));
+    }
+
+    fn row(&self, name: &str) -> Vec<String> {
+        let ms = [measure::median(&self.ms), measure::percentile(&self.ms, 95)];
+        let mut row = vec![name.to_owned()];
+        row.extend(ms.iter().map(|value| format!("{value:.1}")));
+        row.push(format!("{:.1}", measure::median(&self.bytes) / 1000.0));
+        row
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "answers": self.ms.len(),
+            "p50_ms": measure::median(&self.ms),
+            "p95_ms": measure::percentile(&self.ms, 95),
+            "bytes_p50": measure::median(&self.bytes),
+        })
+    }
+}
+
+fn tell(skeleton: &Series, columns: &Series, page: &Value) -> Measured {
+    let mut rows = vec![skeleton.row("skeleton"), columns.row("columns of a month")];
+    for (name, value) in page.as_object().into_iter().flatten() {
+        rows.push(vec![format!("page: {name}"), value.to_string(), String::new(), String::new()]);
+    }
+    Measured {
+        title: format!(
+            "Timeline of {PHOTOS} photos: answers of the server (not compressed) and the page in Chromium"
+        ),
+        head: vec!["what", "p50 ms", "p95 ms", "kB"],
+        rows,
+        json: json!({"photos": PHOTOS, "skeleton": skeleton.json(), "columns": columns.json(), "page": page}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_the_months_of_a_skeleton() {
+        let mut bytes = b"HTL1\x01\0\0\0\x05\0\0\0\x02\0\0\0".to_vec();
+        bytes.extend(b"\xE8\x07\x05\x01\x03\0\0\0\x01\0\0\0\x02\x03\0\0");
+        bytes.extend(b"\xE7\x07\x0C\x00\x02\0\0\0\x01\0\0\0");
+        assert_eq!(months_of(&bytes).unwrap(), ["2024-05", "2023-12"]);
+        assert_eq!(months_of(&bytes[..30]), None);
+    }
+}
