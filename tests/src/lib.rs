@@ -1,0 +1,1 @@
+//! Whole-program tests live beside this file.
