@@ -37,7 +37,8 @@ pub(crate) fn init(program: &Path, home: &Path, founding: &Founding<'_>) -> Resu
             command.arg("--phrase-file").arg(file);
             shell::read(&mut command).map(drop)
         }
-        None => shell::run(&mut command),
+        // The program shows the phrase and may ask whether it was written down.
+        None => shell::run(command.stdin(Stdio::inherit())),
     }
 }
 

@@ -88,17 +88,18 @@ fn absolute(dir: &str) -> Result<PathBuf> {
 
 /// Founds the household unless it is there, and returns the lines that say how to sign in.
 fn found(program: &Path, plan: &Plan) -> Result<String> {
-    let beside = plan.home.parent().context("the home has no parent folder")?;
-    let password_file = beside.join(if plan.scratch { "password" } else { ".heirloom-first-password" });
+    let folder = folders::cache()?.join("sample-home");
+    // A person's own home leaves no password behind: the file lives only as long as the founding takes.
+    let password_file = folder.join(if plan.scratch { "password" } else { "password-of-a-new-home" });
     if daemon::is_home(&plan.home) {
         return Ok(match fs::read_to_string(&password_file).ok().filter(|_| plan.scratch) {
             Some(password) => format!("  sign in as   {}\n  password     {}", plan.email, password.trim()),
             None => "  sign in with the e-mail address and the password of this household".to_owned(),
         });
     }
-    fs::create_dir_all(beside)?;
+    fs::create_dir_all(&folder)?;
     let password = daemon::write_password(&password_file)?;
-    let phrase_file = beside.join("phrase");
+    let phrase_file = folder.join("phrase");
     let founding = Founding {
         name: &plan.name,
         email: &plan.email,
