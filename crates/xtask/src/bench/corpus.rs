@@ -18,10 +18,13 @@ pub(crate) struct Photo {
     pub(crate) pixels: u64,
 }
 
+/// The size classes: what phones write, and what cameras write.
+pub(crate) const CLASSES: &[&str] = &["12 MP", "18–24 MP"];
+
 impl Photo {
-    /// `12 MP` or `24 MP`: the nearer one.
+    /// One of [`CLASSES`].
     pub(crate) fn class(&self) -> &'static str {
-        if self.pixels < 16_000_000 { "12 MP" } else { "24 MP" }
+        if self.pixels < 16_000_000 { CLASSES[0] } else { CLASSES[1] }
     }
 }
 

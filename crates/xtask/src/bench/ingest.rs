@@ -27,8 +27,7 @@ pub(crate) fn measure() -> Result<Measured> {
     let source = folders::target().join("bench/ingest");
     let copied = make_unique(&photos, &source)?;
     let yardstick = thumbnails::ours_cpu_ms(&photos)?;
-    let bare_ms: f64 =
-        copied.iter().filter_map(|photo| yardstick.get(photo.file.to_string_lossy().as_ref())).sum();
+    let bare_ms: f64 = copied.iter().filter_map(|photo| yardstick.get(&photo.file)).sum();
     let bytes: u64 = copied.iter().map(|photo| photo.bytes).sum();
 
     let scratch = daemon::scratch(&program, "bench/ingest-home")?;

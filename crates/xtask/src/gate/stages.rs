@@ -73,7 +73,8 @@ fn fmt(job: &Job<'_>) -> Result<()> {
 }
 
 fn deny(job: &Job<'_>) -> Result<()> {
-    let mut command = shell::command(tools::provide(&tools::DENY)?, &["--config", ".cargo/deny.toml", "check"]);
+    let mut command =
+        shell::command(tools::provide(&tools::DENY)?, &["--config", ".cargo/deny.toml", "check"]);
     // A crate may give its licence as a text instead of a name; the text is recognised and checked all the same.
     command.args(["--allow", "no-license-field", "bans", "licenses", "sources"]);
     job.output.run(&mut command)
