@@ -124,7 +124,8 @@ CREATE TRIGGER asset_added AFTER INSERT ON assets BEGIN
       favourites = favourites + excluded.favourites, rev = excluded.rev;
 END;
 
-CREATE TRIGGER asset_changed AFTER UPDATE ON assets BEGIN
+-- What the file says is written first and what is shown after it, in one transaction: one new revision for both.
+CREATE TRIGGER asset_changed AFTER UPDATE OF month, favourite, archived, flags ON assets BEGIN
   UPDATE accounts SET rev = rev + 1 WHERE id = NEW.owner;
   UPDATE months SET photos = photos - (OLD.archived = 0),
     favourites = favourites - (OLD.archived = 0 AND OLD.favourite = 1),

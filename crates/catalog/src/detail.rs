@@ -1,10 +1,16 @@
 //! Everything about one photo.
 
 use heirloom_identity::{AccountId, AssetId, ContentHash, Sha1};
-use heirloom_store::rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use heirloom_store::rusqlite::types::ToSql;
 use heirloom_store::rusqlite::{self, OptionalExtension, Row, named_params};
 
+use crate::stored::stored_as_number;
 use crate::{Catalog, CatalogError, Kind};
+
+pub(crate) const BY_ASSET_SQL: &str =
+    "SELECT a.*, c.account FROM assets a JOIN accounts c ON c.id = a.owner WHERE a.asset_id = :key";
+pub(crate) const BY_LOCAL_SQL: &str =
+    "SELECT a.*, c.account FROM assets a JOIN accounts c ON c.id = a.owner WHERE a.id = :key";
 
 /// How a caller names a photo: by its lasting id or by the number that grids carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,26 +45,7 @@ pub enum State {
     Failed,
 }
 
-impl ToSql for State {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::from(match self {
-            Self::Pending => 0_i64,
-            Self::Derived => 1,
-            Self::Failed => 2,
-        }))
-    }
-}
-
-impl FromSql for State {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        match value.as_i64()? {
-            0 => Ok(Self::Pending),
-            1 => Ok(Self::Derived),
-            2 => Ok(Self::Failed),
-            other => Err(FromSqlError::OutOfRange(other)),
-        }
-    }
-}
+stored_as_number!(State { Pending = 0, Derived = 1, Failed = 2 });
 
 /// Who said when a photo was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,26 +58,7 @@ pub enum DatedBy {
     Person,
 }
 
-impl ToSql for DatedBy {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::from(match self {
-            Self::File => 0_i64,
-            Self::Metadata => 1,
-            Self::Person => 2,
-        }))
-    }
-}
-
-impl FromSql for DatedBy {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        match value.as_i64()? {
-            0 => Ok(Self::File),
-            1 => Ok(Self::Metadata),
-            2 => Ok(Self::Person),
-            other => Err(FromSqlError::OutOfRange(other)),
-        }
-    }
-}
+stored_as_number!(DatedBy { File = 0, Metadata = 1, Person = 2 });
 
 /// One photo as a person sees it: marks over metadata over the file.
 #[derive(Debug, Clone, PartialEq)]
@@ -240,13 +208,12 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::Store`].
     pub fn asset(&self, asset: &AssetRef) -> Result<Option<AssetDetail>, CatalogError> {
-        let select = "SELECT a.*, c.account FROM assets a JOIN accounts c ON c.id = a.owner";
         self.db.read(|conn| {
-            let (sql, key) = match asset {
-                AssetRef::Uuid(id) => (format!("{select} WHERE a.asset_id = :key"), id.as_bytes().to_sql()?),
-                AssetRef::Local(id) => (format!("{select} WHERE a.id = :key"), id.to_sql()?),
+            let (sql, key): (_, &dyn ToSql) = match asset {
+                AssetRef::Uuid(id) => (BY_ASSET_SQL, id.as_bytes()),
+                AssetRef::Local(id) => (BY_LOCAL_SQL, id),
             };
-            let mut statement = conn.prepare_cached(&sql)?;
+            let mut statement = conn.prepare_cached(sql)?;
             Ok(statement.query_row(named_params! {":key": key}, AssetDetail::from_row).optional()?)
         })
     }

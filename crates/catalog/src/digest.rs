@@ -53,7 +53,7 @@ impl Catalog {
 
 fn lines_of(conn: &Connection, sql: &str, take: &mut impl FnMut(&str)) -> Result<(), CatalogError> {
     let mut statement = conn.prepare(sql)?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let mut line = String::new();

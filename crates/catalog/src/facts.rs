@@ -1,9 +1,9 @@
-//! What the catalog is fed with: an arrival, a derivation, marks.
+//! What the catalog is fed with about a file: its arrival, and what was derived from it.
 
 use heirloom_identity::{AccountId, AssetId, ContentHash, Sha1};
-use heirloom_store::rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use heirloom_store::rusqlite::{self, Connection, OptionalExtension, Row, named_params};
 use serde::{Deserialize, Serialize};
+
+use crate::stored::stored_as_number;
 
 /// Whether an asset moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -15,24 +15,7 @@ pub enum Kind {
     Video,
 }
 
-impl ToSql for Kind {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::from(match self {
-            Self::Image => 0_i64,
-            Self::Video => 1,
-        }))
-    }
-}
-
-impl FromSql for Kind {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        match value.as_i64()? {
-            0 => Ok(Self::Image),
-            1 => Ok(Self::Video),
-            other => Err(FromSqlError::OutOfRange(other)),
-        }
-    }
-}
+stored_as_number!(Kind { Image = 0, Video = 1 });
 
 /// What only the moment of arrival knows: a row of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,74 +91,4 @@ pub struct Derivation {
     pub version: u32,
     /// What was odd about the file, in words.
     pub warnings: Vec<String>,
-}
-
-/// What a person decided about a photo; lies over what the file says.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Marks {
-    /// Whether it is a favourite.
-    pub favourite: bool,
-    /// The caption; an empty one hides what the file says.
-    pub caption: Option<String>,
-    /// The rating, 1 to 5; 0 hides what the file says.
-    pub rating: Option<u8>,
-    /// Whether it is put away: out of the timeline, still in albums and search.
-    pub archived: bool,
-    /// The corrected capture date: local milliseconds, and minutes ahead of UTC if known. Replaces both.
-    pub taken: Option<(i64, Option<i32>)>,
-    /// The corrected place: degrees north, degrees east.
-    pub place: Option<(f64, f64)>,
-}
-
-impl Marks {
-    /// The marks kept for an asset; none are like the default.
-    pub(crate) fn load(conn: &Connection, asset: &AssetId) -> rusqlite::Result<Self> {
-        let mut select = conn.prepare_cached(
-            "SELECT favourite, archived, caption, rating, taken_local_ms, offset_minutes, latitude, longitude
-             FROM marks WHERE asset_id = :asset",
-        )?;
-        let found = select.query_row(named_params! {":asset": asset.as_bytes()}, Self::from_row);
-        Ok(found.optional()?.unwrap_or_default())
-    }
-
-    /// Keeps the marks of an asset, whether it has arrived or not.
-    pub(crate) fn save(&self, conn: &Connection, asset: &AssetId) -> rusqlite::Result<()> {
-        if *self == Self::default() {
-            conn.prepare_cached("DELETE FROM marks WHERE asset_id = :asset")?
-                .execute(named_params! {":asset": asset.as_bytes()})?;
-            return Ok(());
-        }
-        conn.prepare_cached(
-            "INSERT OR REPLACE INTO marks (asset_id, favourite, archived, caption, rating, taken_local_ms,
-               offset_minutes, latitude, longitude)
-             VALUES (:asset, :favourite, :archived, :caption, :rating, :taken, :offset, :latitude, :longitude)",
-        )?
-        .execute(named_params! {
-            ":asset": asset.as_bytes(),
-            ":favourite": self.favourite,
-            ":archived": self.archived,
-            ":caption": self.caption,
-            ":rating": self.rating,
-            ":taken": self.taken.map(|(local_ms, _)| local_ms),
-            ":offset": self.taken.and_then(|(_, offset)| offset),
-            ":latitude": self.place.map(|(latitude, _)| latitude),
-            ":longitude": self.place.map(|(_, longitude)| longitude),
-        })?;
-        Ok(())
-    }
-
-    fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let taken: Option<i64> = row.get("taken_local_ms")?;
-        let offset: Option<i32> = row.get("offset_minutes")?;
-        let latitude: Option<f64> = row.get("latitude")?;
-        let longitude: Option<f64> = row.get("longitude")?;
-        Ok(Self {
-            favourite: row.get("favourite")?,
-            archived: row.get("archived")?,
-            caption: row.get("caption")?,
-            rating: row.get("rating")?,
-            taken: taken.map(|local_ms| (local_ms, offset)),
-            place: latitude.zip(longitude),
-        })
-    }
 }

@@ -12,6 +12,10 @@ use crate::{Arrival, Catalog, CatalogError, Derivation, JobKind, Marks};
 /// Thumbhashes are written with one byte of length.
 const THUMBHASH_BYTES_MAX: usize = 255;
 
+/// What [`facts_from_row`] reads, and both names of the photo.
+const FACTS_SQL: &str = "SELECT id, asset_id, kind, modified_ms, state, file_taken_local_ms,
+    file_offset_minutes, file_latitude, file_longitude, file_caption, file_rating FROM assets";
+
 impl Catalog {
     /// Shows new photos in the timeline at once, each with a `derive` job waiting; says how many were new.
     ///
@@ -266,25 +270,19 @@ fn save_shown(conn: &Connection, local_id: u32, shown: &Shown) -> Result<(), Cat
 }
 
 fn load_by_local(conn: &Connection, local_id: u32) -> rusqlite::Result<Option<(AssetId, Facts)>> {
-    conn.prepare_cached(
-        "SELECT id, asset_id, kind, modified_ms, state, file_taken_local_ms, file_offset_minutes, file_latitude,
-           file_longitude, file_caption, file_rating FROM assets WHERE id = :id",
-    )?
-    .query_row(named_params! {":id": local_id}, |row| {
-        Ok((AssetId::from_bytes(row.get("asset_id")?), facts_from_row(row)?))
-    })
-    .optional()
+    conn.prepare_cached(&format!("{FACTS_SQL} WHERE id = :id"))?
+        .query_row(named_params! {":id": local_id}, |row| {
+            Ok((AssetId::from_bytes(row.get("asset_id")?), facts_from_row(row)?))
+        })
+        .optional()
 }
 
 fn load_by_asset(conn: &Connection, asset: &AssetId) -> rusqlite::Result<Option<(u32, Facts)>> {
-    conn.prepare_cached(
-        "SELECT id, asset_id, kind, modified_ms, state, file_taken_local_ms, file_offset_minutes, file_latitude,
-           file_longitude, file_caption, file_rating FROM assets WHERE asset_id = :asset",
-    )?
-    .query_row(named_params! {":asset": asset.as_bytes()}, |row| {
-        Ok((row.get("id")?, facts_from_row(row)?))
-    })
-    .optional()
+    conn.prepare_cached(&format!("{FACTS_SQL} WHERE asset_id = :asset"))?
+        .query_row(named_params! {":asset": asset.as_bytes()}, |row| {
+            Ok((row.get("id")?, facts_from_row(row)?))
+        })
+        .optional()
 }
 
 fn facts_from_row(row: &Row<'_>) -> rusqlite::Result<Facts> {

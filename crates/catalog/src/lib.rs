@@ -25,15 +25,21 @@ mod facts;
 mod feed;
 pub mod jobs;
 mod lookup;
+mod marks;
 pub mod schema;
 mod shown;
+mod stored;
 pub mod synthetic;
 pub mod timeline;
+
+#[cfg(test)]
+mod plans;
 
 pub use catalog::Catalog;
 pub use detail::{AssetDetail, AssetRef, DatedBy, State};
 pub use error::CatalogError;
-pub use facts::{Arrival, Derivation, Kind, Marks};
+pub use facts::{Arrival, Derivation, Kind};
 pub use jobs::{ATTEMPTS_MAX, Job, JobCounts, JobKind, Problem, Retry};
 pub use lookup::{Fed, Known, Statistics, Totals};
+pub use marks::Marks;
 pub use timeline::{Bucket, BucketFilter, BucketPhoto, Changes, Columns, MonthCount, View};

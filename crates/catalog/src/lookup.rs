@@ -6,6 +6,9 @@ use heirloom_store::rusqlite::{OptionalExtension, named_params};
 use crate::catalog::owner_of;
 use crate::{Catalog, CatalogError};
 
+pub(crate) const BY_SHA1_SQL: &str =
+    "SELECT asset_id, id FROM assets WHERE owner = :owner AND sha1 = :sha1 LIMIT 1";
+
 /// What one account owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Statistics {
@@ -107,9 +110,7 @@ impl Catalog {
     pub fn by_sha1(&self, account: &AccountId, sha1s: &[Sha1]) -> Result<Vec<Option<Known>>, CatalogError> {
         self.db.read(|conn| {
             let Some(owner) = owner_of(conn, account)? else { return Ok(vec![None; sha1s.len()]) };
-            let mut select = conn.prepare_cached(
-                "SELECT asset_id, id FROM assets WHERE owner = :owner AND sha1 = :sha1 LIMIT 1",
-            )?;
+            let mut select = conn.prepare_cached(BY_SHA1_SQL)?;
             let mut answers = Vec::with_capacity(sha1s.len());
             for sha1 in sha1s {
                 let found = select

@@ -4,11 +4,13 @@
 //! highest first. Archived photos stand in no view. The binary and JSON layouts are drawn in
 //! `docs/formats/timeline.md`.
 
-mod buckets;
-mod columns;
-mod memory;
+pub(crate) mod buckets;
+pub(crate) mod columns;
+pub(crate) mod memory;
 mod months;
 mod skeleton;
+#[cfg(test)]
+mod vectors;
 
 pub use buckets::{Bucket, BucketFilter, BucketPhoto};
 pub use columns::{COLUMNS_PART_PHOTOS, Columns};

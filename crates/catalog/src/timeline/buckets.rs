@@ -145,7 +145,7 @@ fn count_buckets(conn: &Connection, owner: i64, filter: BucketFilter) -> rusqlit
 }
 
 /// The query behind [`Catalog::bucket`].
-pub(super) fn bucket_sql(filter: BucketFilter) -> String {
+pub(crate) fn bucket_sql(filter: BucketFilter) -> String {
     format!(
         "SELECT id, asset_id, kind, width, height, duration_ms, taken_local_ms, offset_minutes, arrived_ms,
            favourite, archived, thumbhash, latitude, longitude

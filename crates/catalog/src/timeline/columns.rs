@@ -3,7 +3,7 @@
 
 use data_encoding::BASE64;
 use heirloom_identity::AccountId;
-use heirloom_store::rusqlite::{self, Connection, OptionalExtension, Row, named_params};
+use heirloom_store::rusqlite::{self, Connection, OptionalExtension, named_params};
 use serde::{Deserialize, Serialize};
 
 use super::View;
@@ -76,7 +76,7 @@ impl Catalog {
             };
             let mut columns = Columns::empty(*account, now, part, starts.len());
             drop(kept);
-            columns.fill(&snapshot, owner, view, start, with_hash)?;
+            columns.fill(&snapshot, (owner, view, month), start, with_hash)?;
             Ok(Some(columns))
         })
     }
@@ -105,55 +105,71 @@ impl Columns {
     fn fill(
         &mut self,
         conn: &Connection,
-        owner: i64,
-        view: View,
+        (owner, view, month): (i64, View, i32),
         start: (i64, u32),
         with_hash: bool,
     ) -> Result<(), CatalogError> {
-        let month = crate::calendar::month_from_text(&self.month).expect("written by month_text");
         let mut select = conn.prepare_cached(&part_sql(view, with_hash))?;
         let mut rows = select.query(named_params! {
             ":owner": owner, ":month": month, ":taken": start.0, ":id": start.1,
             ":limit": i64::try_from(COLUMNS_PART_PHOTOS).unwrap_or(i64::MAX),
         })?;
-        let mut hashes = Vec::new();
-        let (mut last_id, mut last_at) = (0, 0);
+        let mut coder = Coder::default();
         while let Some(row) = rows.next()? {
-            let (id, at) = (row.get::<_, i64>(0)?, (row.get::<_, i64>(1)? - month_start_ms(month)) / 1000);
-            self.id.push(id - last_id);
-            self.at.push(at - last_at);
-            (last_id, last_at) = (id, at);
-            self.flags.push(row.get(2)?);
-            self.duration.push(row.get(3)?);
-            self.v.push(row.get(4)?);
-            if with_hash {
-                push_hash(&mut hashes, row)?;
-            }
+            let photo = Photo {
+                id: row.get(0)?,
+                at_seconds: (row.get::<_, i64>(1)? - month_start_ms(month)) / 1000,
+                flags: row.get(2)?,
+                duration_ms: row.get(3)?,
+                version: row.get(4)?,
+                thumbhash: if with_hash { row.get(5)? } else { None },
+            };
+            coder.push(self, photo);
         }
-        self.count = u32::try_from(self.id.len()).unwrap_or(u32::MAX);
-        self.owner = vec![0; self.id.len()];
-        self.h = with_hash.then(|| BASE64.encode(&hashes));
+        self.h = with_hash.then(|| BASE64.encode(&coder.hashes));
         Ok(())
     }
 }
 
-fn push_hash(hashes: &mut Vec<u8>, row: &Row<'_>) -> rusqlite::Result<()> {
-    let hash: Option<Vec<u8>> = row.get(5)?;
-    let hash = hash.unwrap_or_default();
-    match u8::try_from(hash.len()) {
-        Ok(length) => {
-            hashes.push(length);
-            hashes.extend_from_slice(&hash);
-        }
-        // Longer ones are never stored.
-        Err(_) => hashes.push(0),
+/// A photo before it is coded.
+struct Photo {
+    id: i64,
+    at_seconds: i64,
+    flags: u32,
+    duration_ms: u32,
+    version: u32,
+    thumbhash: Option<Vec<u8>>,
+}
+
+/// What coding a photo needs to know of those before it.
+#[derive(Default)]
+struct Coder {
+    last_id: i64,
+    last_at_seconds: i64,
+    hashes: Vec<u8>,
+}
+
+impl Coder {
+    fn push(&mut self, columns: &mut Columns, photo: Photo) {
+        columns.count += 1;
+        columns.id.push(photo.id - self.last_id);
+        columns.at.push(photo.at_seconds - self.last_at_seconds);
+        (self.last_id, self.last_at_seconds) = (photo.id, photo.at_seconds);
+        columns.flags.push(photo.flags);
+        columns.owner.push(0);
+        columns.duration.push(photo.duration_ms);
+        columns.v.push(photo.version);
+        // Thumbhashes too long for one byte of length are never stored.
+        let hash = photo.thumbhash.unwrap_or_default();
+        let length = u8::try_from(hash.len()).unwrap_or(0);
+        self.hashes.push(length);
+        self.hashes.extend_from_slice(&hash[..usize::from(length)]);
     }
-    Ok(())
 }
 
 /// The query behind [`Catalog::columns`]: starts at the part's first photo, and without thumbhashes is
 /// answered by the view's index alone.
-pub(super) fn part_sql(view: View, with_hash: bool) -> String {
+pub(crate) fn part_sql(view: View, with_hash: bool) -> String {
     format!(
         "SELECT id, taken_local_ms, flags, duration_ms, version{} FROM assets INDEXED BY {}
          WHERE {} AND month = :month AND (taken_local_ms, id) <= (:taken, :id)
@@ -173,4 +189,47 @@ fn month_now(conn: &Connection, owner: i64, view: View, month: i32) -> rusqlite:
         Ok(MonthCount { month, count: row.get(0)?, rev: row.get(1)? })
     })
     .optional()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::vectors;
+    use super::*;
+    use crate::calendar::month_from_text;
+
+    /// Codes the photos of a golden file and compares the answer, number by number.
+    fn check(name: &str) {
+        let golden = vectors::json(&format!("columns-{name}.json"));
+        let wire: Columns = serde_json::from_value(golden["wire"].clone()).unwrap();
+        if golden.get("reject").is_some() {
+            return;
+        }
+        let now = MonthCount { month: month_from_text(&wire.month).unwrap(), count: 0, rev: wire.rev };
+        let parts = usize::try_from(wire.parts).unwrap();
+        let mut columns = Columns::empty(wire.owners[0], now, wire.part, parts);
+        let mut coder = Coder::default();
+        for photo in golden["photos"].as_array().unwrap() {
+            let number = |name: &str| u32::try_from(photo[name].as_u64().unwrap()).unwrap();
+            let hash = photo.get("thumbhash").map(|hex| hex.as_str().unwrap().as_bytes());
+            let photo = Photo {
+                id: number("id").into(),
+                at_seconds: number("at").into(),
+                flags: number("flags"),
+                duration_ms: number("duration"),
+                version: number("v"),
+                thumbhash: hash.map(|hex| data_encoding::HEXLOWER.decode(hex).unwrap()),
+            };
+            coder.push(&mut columns, photo);
+        }
+        columns.h = wire.h.as_ref().map(|_| BASE64.encode(&coder.hashes));
+        assert_eq!(columns, wire, "{name}");
+        assert_eq!(serde_json::to_value(&columns).unwrap(), golden["wire"], "{name}");
+    }
+
+    #[test]
+    fn golden_files() {
+        let names = vectors::names("columns-", ".json");
+        assert!(names.len() >= 2, "{names:?}");
+        names.iter().for_each(|name| check(name));
+    }
 }

@@ -17,8 +17,11 @@ use crate::calendar::day_of;
 /// All views that were asked for since the catalog was opened.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    views: Mutex<HashMap<(i64, View), Arc<Mutex<Months>>>>,
+    views: Mutex<HashMap<(i64, View), SharedMonths>>,
 }
+
+/// One view's months, shared by those who ask for them.
+pub(super) type SharedMonths = Arc<Mutex<Months>>;
 
 /// The months of one view, by month.
 pub(super) type Months = BTreeMap<i32, Month>;
@@ -40,7 +43,7 @@ pub(super) struct Month {
 
 impl Memory {
     /// The months of one view; lock it before asking the database.
-    pub(super) fn view(&self, owner: i64, view: View) -> Arc<Mutex<Months>> {
+    pub(super) fn view(&self, owner: i64, view: View) -> SharedMonths {
         let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(views.entry((owner, view)).or_default())
     }
@@ -72,7 +75,7 @@ pub(super) fn refresh<'a>(
 }
 
 /// The query behind [`load`]: answered by the view's index alone.
-pub(super) fn load_sql(view: View) -> String {
+pub(crate) fn load_sql(view: View) -> String {
     format!(
         "SELECT taken_local_ms, id, aspect, colour565 FROM assets INDEXED BY {}
          WHERE {} AND month = :month ORDER BY taken_local_ms DESC, id DESC",

@@ -93,3 +93,50 @@ fn encode(rev: u32, partial: bool, months: &[(MonthCount, &Month)]) -> Result<Ve
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::vectors;
+    use super::*;
+
+    /// Encodes what a golden file's description says and compares the bytes.
+    fn check(name: &str) {
+        let wanted = vectors::json(&format!("skeleton-{name}.json"));
+        let number = |value: &serde_json::Value| u32::try_from(value.as_u64().unwrap()).unwrap();
+        let list = |value: &serde_json::Value| -> Vec<u32> {
+            value.as_array().unwrap().iter().map(number).collect()
+        };
+        let (aspects, colours) = (list(&wanted["aspect"]), list(&wanted["colour"]));
+        let months: Vec<(MonthCount, Month)> = wanted["months"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|month| {
+                let count = number(&month["count"]);
+                let first = usize::try_from(number(&month["first"])).unwrap();
+                let range = first..first + usize::try_from(count).unwrap();
+                let days = month["days"].as_array().unwrap().iter().map(list);
+                let number = i32::try_from(number(&month["year"]) * 100 + number(&month["month"])).unwrap();
+                let rev = month["month_rev"].as_u64().unwrap().try_into().unwrap();
+                let kept = Month {
+                    rev,
+                    days: days.map(|day| (u8::try_from(day[0]).unwrap(), day[1])).collect(),
+                    aspects: aspects[range.clone()].iter().map(|byte| u8::try_from(*byte).unwrap()).collect(),
+                    colours: colours[range].iter().map(|colour| u16::try_from(*colour).unwrap()).collect(),
+                    starts: Vec::new(),
+                };
+                (MonthCount { month: number, count, rev }, kept)
+            })
+            .collect();
+        let months: Vec<(MonthCount, &Month)> = months.iter().map(|(at, month)| (*at, month)).collect();
+        let bytes = encode(number(&wanted["rev"]), wanted["partial"].as_bool().unwrap(), &months).unwrap();
+        assert!(bytes == vectors::bytes(&format!("skeleton-{name}.bin")), "{name}");
+    }
+
+    #[test]
+    fn golden_files() {
+        let names = vectors::names("skeleton-", ".bin");
+        assert!(names.len() >= 6, "{names:?}");
+        names.iter().for_each(|name| check(name));
+    }
+}
