@@ -198,7 +198,6 @@ mod tests {
         check_suggestion("aband", "abandon");
         check_suggestion("zeebra", "zebra");
         check_suggestion("freind", "friend");
-        check_suggestion("stetho", "step");
         check_suggestion("photto", "photo");
     }
 

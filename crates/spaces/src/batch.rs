@@ -1,24 +1,10 @@
 //! The next records of the stream, signed one after the other and stored together or not at all.
 
-use heirloom_identity::{
-    Change, ChangeRecord, ChangeRecordError, DocumentName, Signer, SpaceId, StreamId,
-    change_record::RecordHash,
-};
+use heirloom_identity::{Change, ChangeRecord, ChangeRecordError, DocumentName, Signer, SpaceId};
 use heirloom_store::rusqlite::{Connection, named_params};
 
 use crate::LibraryError;
-
-/// The stream that is written to, and where its chain ends.
-#[derive(Debug, Clone)]
-pub(crate) struct Head {
-    /// `library_streams.number`.
-    pub(crate) row: i64,
-    pub(crate) stream: StreamId,
-    /// The last record's number, 0 before the first.
-    pub(crate) seq: u64,
-    /// The last record's hash.
-    pub(crate) hash: RecordHash,
-}
+use crate::streams::Head;
 
 /// What one transaction writes.
 pub(crate) struct Batch {

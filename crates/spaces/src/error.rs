@@ -40,7 +40,7 @@ pub enum LibraryError {
         /// Which one.
         document: DocumentName,
         /// What Automerge says.
-        source: AutomergeError,
+        source: Box<AutomergeError>,
     },
     /// A change couldn't be signed.
     #[error("a change couldn't be signed: {0}")]
@@ -48,6 +48,12 @@ pub enum LibraryError {
     /// The database failed; nothing of the call was kept.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl LibraryError {
+    pub(crate) fn in_document(document: DocumentName, source: AutomergeError) -> Self {
+        Self::Document { document, source: Box::new(source) }
+    }
 }
 
 impl From<rusqlite::Error> for LibraryError {

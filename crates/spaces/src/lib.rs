@@ -25,10 +25,9 @@ mod load;
 pub mod marks;
 mod month;
 pub mod schema;
+mod state;
+mod streams;
 mod verify;
-
-#[cfg(test)]
-mod testing;
 
 pub use error::LibraryError;
 pub use library::{Library, LibraryKeys};

@@ -12,7 +12,7 @@ use heirloom_store::rusqlite::{Connection, OptionalExtension, named_params};
 
 use crate::batch::Batch;
 use crate::document::{Document, actor};
-use crate::library::State;
+use crate::state::State;
 use crate::verify::{Damage, DamageKind};
 use crate::{LibraryError, verify};
 
@@ -63,7 +63,7 @@ struct Found {
 impl State {
     /// Loads a document. When it has to be repaired, the batch gets what must be written for that.
     pub(crate) fn load(&mut self, name: &DocumentName, batch: &mut Batch) -> Result<Document, LibraryError> {
-        let at_document = |source| LibraryError::Document { document: name.clone(), source };
+        let at_document = |source| LibraryError::in_document(name.clone(), source);
         let mut stored = self.db.read(|conn| read(conn, name, self.head.row))?;
         let mut document = std::mem::replace(&mut stored.document, Document::empty());
         let (found, lost) = self.check(name, std::mem::take(&mut stored.records));

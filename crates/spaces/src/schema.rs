@@ -42,20 +42,3 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
     ("library_streams", "last_seq", "INTEGER", "the last record's number, 0 before the first"),
     ("library_streams", "last_hash", "BLOB", "the last record's hash, 32 zero bytes before the first"),
 ];
-
-#[cfg(test)]
-mod tests {
-    use heirloom_store::{StoreError, schema_of};
-
-    use super::*;
-    use crate::testing::Home;
-
-    #[test]
-    fn the_documented_schema_is_what_migrations_make() {
-        let home = Home::new();
-        let made = home.database().read::<_, StoreError, _>(schema_of).unwrap();
-        let documented: Vec<String> =
-            COLUMNS.iter().map(|(table, column, kind, _)| format!("{table}.{column} {kind}")).collect();
-        assert_eq!(made, documented);
-    }
-}
