@@ -41,7 +41,8 @@ impl LibraryKeys {
 
 /// The household's library space. A handle: cheap to clone, shared between threads.
 ///
-/// Every call blocks for as long as the disk takes; asynchronous callers wrap it in `spawn_blocking`.
+/// Every call blocks for as long as the disk takes; asynchronous callers wrap it in `spawn_blocking`. None may be made
+/// from inside a write of the same database.
 #[derive(Clone)]
 pub struct Library {
     inner: Arc<Inner>,
