@@ -14,7 +14,7 @@ use heirloom_catalog::{BucketFilter, Catalog, Marks, View};
 use heirloom_identity::AccountId;
 
 /// Photos handed over in one transaction.
-const BATCH: usize = 1_000;
+const BATCH: usize = 250;
 /// Every so many photos one is a favourite.
 const FAVOURITE_EVERY: usize = 20;
 

@@ -124,7 +124,7 @@ CREATE TRIGGER asset_added AFTER INSERT ON assets BEGIN
       favourites = favourites + excluded.favourites, rev = excluded.rev;
 END;
 
--- What the file says is written first and what is shown after it, in one transaction: one new revision for both.
+-- Whatever changes a photo ends by writing these, once; the rest of its row may be written without a revision.
 CREATE TRIGGER asset_changed AFTER UPDATE OF month, favourite, archived, flags ON assets BEGIN
   UPDATE accounts SET rev = rev + 1 WHERE id = NEW.owner;
   UPDATE months SET photos = photos - (OLD.archived = 0),

@@ -30,3 +30,14 @@ impl From<rusqlite::Error> for CatalogError {
         Self::Store(error.into())
     }
 }
+
+impl CatalogError {
+    /// Whether the cause is a full disk.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_disk_full(),
+            Self::OutOfStep { .. } | Self::Impossible { .. } => false,
+        }
+    }
+}

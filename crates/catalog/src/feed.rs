@@ -6,15 +6,15 @@ use heirloom_store::rusqlite::{self, Connection, OptionalExtension, Row, named_p
 use crate::catalog::owner_or_new;
 use crate::detail::State;
 use crate::jobs;
-use crate::shown::{Facts, Shown, aspect_byte, colour565};
+use crate::shown::{Facts, Shown};
 use crate::{Arrival, Catalog, CatalogError, Derivation, JobKind, Marks};
 
 /// Thumbhashes are written with one byte of length.
 const THUMBHASH_BYTES_MAX: usize = 255;
 
 /// What [`facts_from_row`] reads, and both names of the photo.
-const FACTS_SQL: &str = "SELECT id, asset_id, kind, modified_ms, state, file_taken_local_ms,
-    file_offset_minutes, file_latitude, file_longitude, file_caption, file_rating FROM assets";
+const FACTS_SQL: &str = "SELECT id, asset_id, kind, modified_ms, state, version, duration_ms,
+    aspect, colour565, file_taken_local_ms, file_offset_minutes, file_latitude, file_longitude, file_caption, file_rating FROM assets";
 
 impl Catalog {
     /// Shows new photos in the timeline at once, each with a `derive` job waiting; says how many were new.
@@ -28,7 +28,7 @@ impl Catalog {
         self.db.write(move |conn| {
             let mut added = 0;
             for arrival in &arrivals {
-                if add(conn, arrival)? {
+                if add(conn, arrival, &Facts::arrived(arrival.kind, arrival.modified_ms))? {
                     jobs::enqueue(conn, JobKind::Derive, arrival.local_id, arrival.arrived_ms)?;
                     added += 1;
                 }
@@ -53,8 +53,13 @@ impl Catalog {
         self.db.write(move |conn| {
             let mut added = 0;
             for (arrival, derivation) in &batch {
-                added += usize::from(add(conn, arrival)?);
-                derive(conn, arrival.local_id, derivation)?;
+                let facts = Facts::derived(arrival.kind, arrival.modified_ms, derivation);
+                if add(conn, arrival, &facts)? {
+                    save_derivation(conn, arrival.local_id, derivation)?;
+                    added += 1;
+                } else {
+                    derive(conn, arrival.local_id, derivation)?;
+                }
             }
             Ok(added)
         })
@@ -117,28 +122,26 @@ pub(crate) fn set_failure(
     }
     facts.state = if failure.is_some() { State::Failed } else { State::Pending };
     let shown = Shown::of(&facts, &Marks::load(conn, &asset)?);
-    conn.prepare_cached(
-        "UPDATE assets SET state = :state, failure = :failure, flags = :flags WHERE id = :id",
-    )?
-    .execute(named_params! {
-        ":id": local_id, ":state": facts.state, ":failure": failure, ":flags": shown.flags,
-    })?;
+    save_shown(conn, local_id, &facts, &shown)?;
+    conn.prepare_cached("UPDATE assets SET failure = :failure WHERE id = :id")?
+        .execute(named_params! {":id": local_id, ":failure": failure})?;
     Ok(())
 }
 
-fn add(conn: &Connection, arrival: &Arrival) -> Result<bool, CatalogError> {
+/// Adds a row unless it is there; what only the derivation knows and nobody looks for is left empty.
+fn add(conn: &Connection, arrival: &Arrival, facts: &Facts) -> Result<bool, CatalogError> {
     let owner = owner_or_new(conn, &arrival.account)?;
-    let facts = Facts::arrived(arrival.kind, arrival.modified_ms);
-    let shown = Shown::of(&facts, &Marks::load(conn, &arrival.asset)?);
-    let bytes = i64::try_from(arrival.bytes).unwrap_or(i64::MAX);
+    let shown = Shown::of(facts, &Marks::load(conn, &arrival.asset)?);
     let added = conn
         .prepare_cached(
             "INSERT INTO assets (id, asset_id, owner, content, sha1, kind, file_name, library_path, bytes, mime,
-               arrived_ms, added_month, modified_ms, taken_local_ms, offset_minutes, dated_by, month, latitude,
-               longitude, caption, rating, favourite, archived, aspect, colour565, flags)
+               arrived_ms, added_month, modified_ms, state, version, duration_ms, aspect, colour565,
+               taken_local_ms, offset_minutes, dated_by, month, latitude, longitude, caption, rating, favourite,
+               archived, flags)
              VALUES (:id, :asset, :owner, :content, :sha1, :kind, :file_name, :library_path, :bytes, :mime,
-               :arrived, :added_month, :modified, :taken, :offset, :dated_by, :month, :latitude,
-               :longitude, :caption, :rating, :favourite, :archived, :aspect, :colour565, :flags)
+               :arrived, :added_month, :modified, :state, :version, :duration, :aspect, :colour565,
+               :taken, :offset, :dated_by, :month, :latitude, :longitude, :caption, :rating, :favourite,
+               :archived, :flags)
              ON CONFLICT DO NOTHING",
         )?
         .execute(named_params! {
@@ -150,11 +153,16 @@ fn add(conn: &Connection, arrival: &Arrival) -> Result<bool, CatalogError> {
             ":kind": arrival.kind,
             ":file_name": arrival.file_name,
             ":library_path": arrival.library_path,
-            ":bytes": bytes,
+            ":bytes": i64::try_from(arrival.bytes).unwrap_or(i64::MAX),
             ":mime": arrival.mime,
             ":arrived": arrival.arrived_ms,
             ":added_month": arrival.added_month,
             ":modified": arrival.modified_ms,
+            ":state": facts.state,
+            ":version": facts.version,
+            ":duration": facts.duration_ms,
+            ":aspect": facts.aspect,
+            ":colour565": facts.colour565,
             ":taken": shown.taken_local_ms,
             ":offset": shown.offset_minutes,
             ":dated_by": shown.dated_by,
@@ -165,8 +173,6 @@ fn add(conn: &Connection, arrival: &Arrival) -> Result<bool, CatalogError> {
             ":rating": shown.rating,
             ":favourite": shown.favourite,
             ":archived": shown.archived,
-            ":aspect": aspect_byte(0, 0),
-            ":colour565": colour565(None),
             ":flags": shown.flags,
         })?;
     if added == 0 {
@@ -188,30 +194,27 @@ fn derive(conn: &Connection, local_id: u32, derivation: &Derivation) -> Result<b
     let facts = Facts::derived(before.kind, before.modified_ms, derivation);
     let shown = Shown::of(&facts, &Marks::load(conn, &asset)?);
     save_derivation(conn, local_id, derivation)?;
-    save_shown(conn, local_id, &shown)?;
+    save_shown(conn, local_id, &facts, &shown)?;
     jobs::forget(conn, JobKind::Derive, local_id)?;
     Ok(true)
 }
 
+/// Writes what the file says and no index holds.
 fn save_derivation(conn: &Connection, local_id: u32, derivation: &Derivation) -> Result<(), CatalogError> {
     let warnings = serde_json::to_string(&derivation.warnings).expect("strings are JSON");
     let thumbhash = derivation.thumbhash.as_ref().filter(|hash| hash.len() <= THUMBHASH_BYTES_MAX);
     conn.prepare_cached(
-        "UPDATE assets SET state = :state, failure = NULL, version = :version, width = :width, height = :height,
-           duration_ms = :duration, file_taken_local_ms = :taken, file_offset_minutes = :offset,
+        "UPDATE assets SET failure = NULL, width = :width, height = :height, file_taken_local_ms = :taken, file_offset_minutes = :offset,
            file_latitude = :latitude, file_longitude = :longitude, file_caption = :caption,
            file_rating = :rating, make = :make, model = :model, lens = :lens, f_number = :f_number,
            focal_length_mm = :focal_length, exposure_seconds = :exposure, iso = :iso, thumbhash = :thumbhash,
-           colour = :colour, warnings = :warnings, aspect = :aspect, colour565 = :colour565
+           colour = :colour, warnings = :warnings
          WHERE id = :id",
     )?
     .execute(named_params! {
         ":id": local_id,
-        ":state": State::Derived,
-        ":version": derivation.version,
         ":width": Some(derivation.width).filter(|width| *width > 0),
         ":height": Some(derivation.height).filter(|height| *height > 0),
-        ":duration": derivation.duration_ms.unwrap_or(0),
         ":taken": derivation.taken_local_ms,
         ":offset": derivation.offset_minutes,
         ":latitude": derivation.latitude,
@@ -228,8 +231,6 @@ fn save_derivation(conn: &Connection, local_id: u32, derivation: &Derivation) ->
         ":thumbhash": thumbhash,
         ":colour": derivation.colour.map(|[red, green, blue]| u32::from_be_bytes([0, red, green, blue])),
         ":warnings": warnings,
-        ":aspect": aspect_byte(derivation.width, derivation.height),
-        ":colour565": colour565(derivation.colour),
     })?;
     Ok(())
 }
@@ -240,20 +241,27 @@ fn mark(conn: &Connection, asset: &AssetId, marks: &Marks) -> Result<bool, Catal
     }
     marks.save(conn, asset)?;
     if let Some((local_id, facts)) = load_by_asset(conn, asset)? {
-        save_shown(conn, local_id, &Shown::of(&facts, marks))?;
+        save_shown(conn, local_id, &facts, &Shown::of(&facts, marks))?;
     }
     Ok(true)
 }
 
-fn save_shown(conn: &Connection, local_id: u32, shown: &Shown) -> Result<(), CatalogError> {
+/// Writes everything that the timeline's indexes hold, which is what moves the revision.
+fn save_shown(conn: &Connection, local_id: u32, facts: &Facts, shown: &Shown) -> Result<(), CatalogError> {
     conn.prepare_cached(
-        "UPDATE assets SET taken_local_ms = :taken, offset_minutes = :offset, dated_by = :dated_by,
+        "UPDATE assets SET state = :state, version = :version, duration_ms = :duration, aspect = :aspect,
+           colour565 = :colour565, taken_local_ms = :taken, offset_minutes = :offset, dated_by = :dated_by,
            month = :month, latitude = :latitude, longitude = :longitude, caption = :caption, rating = :rating,
            favourite = :favourite, archived = :archived, flags = :flags
          WHERE id = :id",
     )?
     .execute(named_params! {
         ":id": local_id,
+        ":state": facts.state,
+        ":version": facts.version,
+        ":duration": facts.duration_ms,
+        ":aspect": facts.aspect,
+        ":colour565": facts.colour565,
         ":taken": shown.taken_local_ms,
         ":offset": shown.offset_minutes,
         ":dated_by": shown.dated_by,
@@ -294,6 +302,10 @@ fn facts_from_row(row: &Row<'_>) -> rusqlite::Result<Facts> {
         kind: row.get("kind")?,
         modified_ms: row.get("modified_ms")?,
         state: row.get("state")?,
+        version: row.get("version")?,
+        duration_ms: row.get("duration_ms")?,
+        aspect: row.get("aspect")?,
+        colour565: row.get("colour565")?,
         taken: taken.map(|local_ms| (local_ms, offset)),
         place: latitude.zip(longitude),
         caption: row.get("file_caption")?,

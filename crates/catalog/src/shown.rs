@@ -22,6 +22,10 @@ pub(crate) struct Facts {
     pub(crate) kind: Kind,
     pub(crate) modified_ms: i64,
     pub(crate) state: State,
+    pub(crate) version: u32,
+    pub(crate) duration_ms: u32,
+    pub(crate) aspect: u8,
+    pub(crate) colour565: u16,
     pub(crate) taken: Option<(i64, Option<i32>)>,
     pub(crate) place: Option<(f64, f64)>,
     pub(crate) caption: Option<String>,
@@ -29,10 +33,9 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// A photo of which only the file is known.
+    /// A photo of which only the file is known: a grey box.
     pub(crate) fn arrived(kind: Kind, modified_ms: i64) -> Self {
-        let state = State::Pending;
-        Self { kind, modified_ms, state, taken: None, place: None, caption: None, rating: None }
+        Self { state: State::Pending, ..Self::derived(kind, modified_ms, &Derivation::default()) }
     }
 
     /// A photo whose file was read.
@@ -41,6 +44,10 @@ impl Facts {
             kind,
             modified_ms,
             state: State::Derived,
+            version: derivation.version,
+            duration_ms: derivation.duration_ms.unwrap_or(0),
+            aspect: aspect_byte(derivation.width, derivation.height),
+            colour565: colour565(derivation.colour),
             taken: derivation.taken_local_ms.map(|local_ms| (local_ms, derivation.offset_minutes)),
             place: derivation.latitude.zip(derivation.longitude),
             caption: derivation.description.clone(),
@@ -104,7 +111,7 @@ fn on_earth(place: &(f64, f64)) -> bool {
 }
 
 /// The byte that stands for width over height: 0 is 1:5, 255 is 5:1, equal steps of the logarithm between.
-pub(crate) fn aspect_byte(width: u32, height: u32) -> u8 {
+fn aspect_byte(width: u32, height: u32) -> u8 {
     let ratio =
         if width == 0 || height == 0 { ASPECT_PLACEHOLDER } else { f64::from(width) / f64::from(height) };
     let share = (ratio.ln() - ASPECT_MIN.ln()) / (ASPECT_MAX.ln() - ASPECT_MIN.ln());
@@ -115,7 +122,7 @@ pub(crate) fn aspect_byte(width: u32, height: u32) -> u8 {
 }
 
 /// A colour with 5 bits of red, 6 of green and 5 of blue, red highest.
-pub(crate) fn colour565(colour: Option<[u8; 3]>) -> u16 {
+fn colour565(colour: Option<[u8; 3]>) -> u16 {
     let [red, green, blue] = colour.unwrap_or(COLOUR_PLACEHOLDER).map(u16::from);
     (red >> 3) << 11 | (green >> 2) << 5 | blue >> 3
 }

@@ -10,6 +10,10 @@ const YEARS: i64 = 20;
 /// 2026-01-01T00:00:00Z.
 const END_MS: i64 = 1_767_225_600_000;
 const DAY_MS: i64 = 86_400_000;
+/// Days over which the photos are spread.
+const DAYS: f64 = 7_299.0;
+/// Where July begins in a year.
+const JULY: i64 = 182;
 /// Pixel sizes of phones, cameras, portraits, squares, panoramas.
 const SIZES: [(u32, u32); 8] = [
     (4032, 3024),
@@ -24,8 +28,8 @@ const SIZES: [(u32, u32); 8] = [
 
 /// Yields `count` photos of one account in the order of their local ids, which count from 1.
 ///
-/// Capture times rise over twenty years in busy days and quiet weeks; every fortieth photo has no capture
-/// date, every fiftieth is a video.
+/// Capture times rise over twenty years, more from year to year, with busy days and holidays; every fortieth
+/// photo has no capture date, every fiftieth is a video.
 pub fn synthetic(account: AccountId, count: u32, seed: u64) -> impl Iterator<Item = (Arrival, Derivation)> {
     (1..=count).map(move |local_id| photo(account, local_id, count, seed))
 }
@@ -83,13 +87,18 @@ fn arrival(
     }
 }
 
-/// Photos are dense on a few days of each month and rare between them.
+/// More from year to year, a quarter of each year's in three weeks of July, the rest on busy days.
 fn capture_time(local_id: u32, count: u32, random: &mut Random) -> i64 {
     let start_ms = END_MS - YEARS * 365 * DAY_MS;
-    let share = i64::from(local_id) * (YEARS * 365) / i64::from(count.max(1));
-    let day = share - share % (1 + i64::try_from(random.below(9)).unwrap_or(0));
-    let second = 8 * 3_600 + i64::try_from(random.below(12 * 3_600)).unwrap_or(0);
-    start_ms + day * DAY_MS + second * 1_000
+    // The square root makes the density rise evenly from nothing.
+    let share = (f64::from(local_id) / f64::from(count.max(1))).sqrt();
+    #[expect(clippy::cast_possible_truncation, reason = "at most the days of twenty years")]
+    let mut day = (share * DAYS) as i64;
+    day -= day % (1 + random.small(9));
+    if random.below(4) == 0 {
+        day += JULY - day % 365 + random.small(21);
+    }
+    start_ms + day.min(YEARS * 365 - 1) * DAY_MS + (8 * 3_600 + random.small(12 * 3_600)) * 1_000
 }
 
 /// SplitMix64: small, seeded, good enough to look varied.
@@ -106,6 +115,10 @@ impl Random {
 
     fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
+    }
+
+    fn small(&mut self, limit: u32) -> i64 {
+        i64::try_from(self.below(limit.into())).unwrap_or(0)
     }
 
     fn byte(&mut self) -> u8 {

@@ -35,8 +35,8 @@ pub(super) struct Month {
     pub(super) days: Vec<(u8, u32)>,
     /// The aspect byte of each photo.
     pub(super) aspects: Vec<u8>,
-    /// The colour of each photo.
-    pub(super) colours: Vec<u16>,
+    /// The colour of each photo, little-endian.
+    pub(super) colours: Vec<u8>,
     /// Capture time and local id of the first photo of each part.
     pub(super) starts: Vec<(i64, u32)>,
 }
@@ -99,7 +99,7 @@ fn load(conn: &Connection, owner: i64, view: View, now: MonthCount) -> rusqlite:
             _ => month.days.push((day, 1)),
         }
         month.aspects.push(row.get(2)?);
-        month.colours.push(row.get(3)?);
+        month.colours.extend(row.get::<_, u16>(3)?.to_le_bytes());
     }
     month.aspects.shrink_to_fit();
     month.colours.shrink_to_fit();

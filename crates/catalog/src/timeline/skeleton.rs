@@ -89,7 +89,7 @@ fn encode(rev: u32, partial: bool, months: &[(MonthCount, &Month)]) -> Result<Ve
         out.push(0);
     }
     for (_, month) in months {
-        out.extend(month.colours.iter().flat_map(|colour| colour.to_le_bytes()));
+        out.extend_from_slice(&month.colours);
     }
     Ok(out)
 }
@@ -122,7 +122,10 @@ mod tests {
                     rev,
                     days: days.map(|day| (u8::try_from(day[0]).unwrap(), day[1])).collect(),
                     aspects: aspects[range.clone()].iter().map(|byte| u8::try_from(*byte).unwrap()).collect(),
-                    colours: colours[range].iter().map(|colour| u16::try_from(*colour).unwrap()).collect(),
+                    colours: colours[range]
+                        .iter()
+                        .flat_map(|colour| colour.to_le_bytes()[..2].to_vec())
+                        .collect(),
                     starts: Vec::new(),
                 };
                 (MonthCount { month: number, count, rev }, kept)

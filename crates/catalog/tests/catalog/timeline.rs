@@ -32,7 +32,7 @@ fn columns_as_json() {
     let columns = home.catalog.columns(&account(1), View::All, 202_405, 0, true).unwrap().unwrap();
     let json = serde_json::to_string(&columns).unwrap();
     insta::assert_snapshot!(json.replace(",\"", ",\n\""), @r#"
-    {"rev":11,
+    {"rev":6,
     "month":"2024-05",
     "part":0,
     "parts":1,
