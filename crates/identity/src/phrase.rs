@@ -236,6 +236,11 @@ mod tests {
             let read = Phrase::parse(&phrase.text()).unwrap();
             prop_assert_eq!(read.root().as_bytes(), &bytes);
         }
+    }
+
+    proptest! {
+        // Few, because each unknown word is compared with the whole list.
+        #![proptest_config(ProptestConfig::with_cases(24))]
 
         #[test]
         fn any_text_is_answered(text in "\\PC{0,200}") {
