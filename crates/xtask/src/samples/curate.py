@@ -186,7 +186,7 @@ def vary(count):
     names, day = [], datetime.datetime(2016, 2, 6)
     opened = {}
     while len(names) < count:
-        day += datetime.timedelta(days=dice.choice([1, 1, 2, 19, 47, 74, 96]))
+        day += datetime.timedelta(days=dice.choice([1, 1, 2, 60, 130, 200, 240]))
         if day.year > 2026:
             day = datetime.datetime(2016, 5, 14) + datetime.timedelta(days=dice.randrange(30))
         place, offset = dice.choice(PLACES)
