@@ -1,7 +1,8 @@
 //! Work that is still to be done: durable, most urgent first, tried a bounded number of times.
 //!
 //! The queue never refuses: it holds at most one row for each photo and kind of work, so the number of photos
-//! bounds it, and a lost row is made again from the photos that lack a derivation ([`Catalog::queue_due`]).
+//! bounds it, and a lost row is made again from the photos that lack a derivation
+//! ([`crate::Catalog::queue_due`]).
 //! An attempt is counted before its work begins, so a file that takes the whole program down with it is set
 //! aside after [`ATTEMPTS_MAX`] starts like any other.
 
@@ -21,9 +22,9 @@ pub const ATTEMPTS_MAX: u32 = 3;
 /// How long a job rests after its first failure; four times as long after each further one.
 pub const BACKOFF_FIRST_MS: i64 = 15_000;
 
-/// How urgent: background work first made, then what a person looks at.
-const PRIORITY_NORMAL: i64 = 0;
+/// How urgent, higher first: what somebody looks at, what is new, what is only made anew.
 const PRIORITY_WATCHED: i64 = 10;
+const PRIORITY_NORMAL: i64 = 0;
 const PRIORITY_BACKGROUND: i64 = -10;
 
 /// What is to be done.

@@ -26,6 +26,7 @@ mod feed;
 pub mod jobs;
 mod lookup;
 mod marks;
+mod rows;
 pub mod schema;
 mod shown;
 mod stored;

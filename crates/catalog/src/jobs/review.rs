@@ -45,7 +45,8 @@ impl Catalog {
         let local_ids = local_ids.to_vec();
         self.db.write(move |conn| {
             let mut update = conn.prepare_cached(
-                "UPDATE jobs SET priority = :priority WHERE kind = :kind AND local_id = :local AND priority < :priority",
+                "UPDATE jobs SET priority = :priority
+                 WHERE kind = :kind AND local_id = :local AND priority < :priority",
             )?;
             for local_id in local_ids {
                 update.execute(named_params! {
