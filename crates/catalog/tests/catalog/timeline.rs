@@ -151,3 +151,34 @@ fn buckets_for_other_clients() {
     assert!((photos[0].ratio() - 4.0 / 3.0).abs() < 1e-9);
     assert!(home.catalog.bucket(&account(9), 202_405, filter).unwrap().is_empty());
 }
+
+#[test]
+fn a_page_that_watches_an_import_sees_whole_months() {
+    let home = Home::new();
+    let catalog = home.catalog.clone();
+    let import = std::thread::spawn(move || {
+        for batch in 0..30_u32 {
+            let photo = |number: u32| {
+                let day = i64::from(number % 60);
+                (arrival(number, 0), derivation(Some(at(2024, 4, 1, 0) + day * 86_400_000)))
+            };
+            catalog.insert_derived_all((1..=20).map(|number| photo(batch * 20 + number)).collect()).unwrap();
+        }
+    });
+    let mut known = home.skeleton(View::All, None);
+    while !import.is_finished() {
+        known = known.clone().merged(home.skeleton(View::All, Some(known.rev)));
+        for month in &known.months {
+            let columns =
+                home.catalog.columns(&account(1), View::All, month.month, 0, false).unwrap().unwrap();
+            // Later than the skeleton, never earlier; and of the same state when it says so.
+            assert!(columns.rev >= month.rev);
+            assert!(columns.rev > month.rev || columns.id.len() == month.count());
+        }
+    }
+    import.join().unwrap();
+    known = known.clone().merged(home.skeleton(View::All, Some(known.rev)));
+    let fresh = home.skeleton(View::All, None);
+    assert_eq!((known.rev, &known.months), (fresh.rev, &fresh.months));
+    assert_eq!(fresh.months.iter().map(|month| month.count()).sum::<usize>(), 600);
+}
