@@ -2,6 +2,7 @@
 
 const count = new Intl.NumberFormat();
 const day = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short', timeZone: 'UTC' });
+const dayYear = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
 const monthName = new Intl.DateTimeFormat(undefined, { month: 'long', year: 'numeric', timeZone: 'UTC' });
 const monthShort = new Intl.DateTimeFormat(undefined, { month: 'short', year: 'numeric', timeZone: 'UTC' });
 const moment = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', hour: '2-digit', minute: '2-digit', timeZone: 'UTC' });
@@ -11,6 +12,7 @@ const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-di
 export const formatCount = (n: number) => count.format(n);
 export const photos = (n: number) => (n === 1 ? '1 photo' : `${count.format(n)} photos`);
 export const formatDay = (year: number, month: number, d: number) => day.format(Date.UTC(year, month - 1, d));
+export const formatDayYear = (year: number, month: number, d: number) => dayYear.format(Date.UTC(year, month - 1, d));
 export const formatMonth = (year: number, month: number) => monthName.format(Date.UTC(year, month - 1, 1));
 export const formatMonthShort = (year: number, month: number) => monthShort.format(Date.UTC(year, month - 1, 1));
 /** `ms`: local wall clock as if it were UTC, like every capture time here. */

@@ -16,6 +16,13 @@ class Session {
     return this.account?.id ?? localStorage.getItem(REMEMBERED) ?? undefined;
   }
 
+  #loading: Promise<void> | undefined;
+
+  /** Settles when home has said who is signed in; a device that nobody used before waits for that with everything. */
+  get ready(): Promise<void> {
+    return this.rememberedId ? Promise.resolve() : (this.#loading ??= this.load());
+  }
+
   async load(): Promise<void> {
     const account = await api.me();
     if (localStorage.getItem(REMEMBERED) !== account.id) await forgetAll();

@@ -10,7 +10,7 @@ for (const [name, measures] of Object.entries({ desktop, phone })) {
   test(`${name}: rows fill the width, except a month's last one, which never runs over`, () => {
     const skeleton = synthetic([900, 1, 37, 2400, 2]);
     const layout = layoutTimeline(skeleton, measures);
-    const last = new Set(Array.from(layout.monthRow.subarray(1), (row) => row - 1));
+    const last = new Set(Array.from(layout.sectionRow.subarray(1), (row) => row - 1));
     for (let row = 0; row < layout.rows; row++) {
       let width = -measures.gap;
       for (let i = layout.rowFirst[row]; i < layout.rowFirst[row + 1]; i++) width += RATIO[skeleton.aspect[i]] * layout.rowHeight[row] + measures.gap;
@@ -20,12 +20,13 @@ for (const [name, measures] of Object.entries({ desktop, phone })) {
     }
   });
 
-  test(`${name}: every photo stands in exactly one row, rows never cross months or overlap`, () => {
+  test(`${name}: every photo stands in exactly one row, rows never cross sections or overlap`, () => {
     const skeleton = synthetic([50, 3, 800]);
     const layout = layoutTimeline(skeleton, measures);
     expect([layout.rowFirst[0], layout.rowFirst[layout.rows]]).toEqual([0, skeleton.n]);
     for (let row = 0; row < layout.rows; row++) expect(layout.rowFirst[row + 1]).toBeGreaterThan(layout.rowFirst[row]);
-    skeleton.months.forEach((month, m) => expect(layout.rowFirst[layout.monthRow[m]]).toBe(month.first));
+    layout.sections.forEach((section, s) => expect(layout.rowFirst[layout.sectionRow[s]]).toBe(section.first));
+    skeleton.months.forEach((month, m) => expect(layout.monthTop[m]).toBeLessThanOrEqual(layout.rowTop[rowOf(layout, month.first)]));
     for (let row = 1; row < layout.rows; row++) expect(layout.rowTop[row]).toBeGreaterThanOrEqual(layout.rowTop[row - 1] + layout.rowHeight[row - 1] + measures.gap - 0.01);
     expect(layout.monthTop[skeleton.months.length]).toBe(layout.height);
   });

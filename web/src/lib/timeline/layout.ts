@@ -1,7 +1,8 @@
 // Exact geometry of every row of the timeline, in one pass over the skeleton and without an object per photo. Nothing is
 // estimated, so nothing has to be corrected later: the scroll position of any photo is known at once.
 
-import { RATIO, type Skeleton } from './skeleton';
+import { sectionsOf, type Section } from './sections';
+import { RATIO, type Month, type Skeleton } from './skeleton';
 
 /** Measures of the grid in CSS pixels. */
 export interface Measures {
@@ -9,11 +10,11 @@ export interface Measures {
   /** Height that rows aim for. */
   row: number;
   gap: number;
-  /** Height of a month's head. */
+  /** Height of a section's head. */
   head: number;
   /** Height of the strip above a row in which a day starts. */
   caption: number;
-  /** Space after a month. */
+  /** Space after a section. */
   tail: number;
 }
 
@@ -26,10 +27,13 @@ export interface Layout extends Measures {
   rowFirst: Uint32Array;
   /** 1 where a day starts in the row. */
   rowDay: Uint8Array;
-  /** Top of each month's head, and one entry more: the height of everything. */
+  sections: Section[];
+  /** Top of each section's head, and one entry more: the height of everything. */
+  sectionTop: Float64Array;
+  /** First row of each section, and one entry more: the number of rows. */
+  sectionRow: Uint32Array;
+  /** Where each month begins, and one entry more: the height of everything. */
   monthTop: Float64Array;
-  /** First row of each month, and one entry more: the number of rows. */
-  monthRow: Uint32Array;
 }
 
 /** A last row that is not full is drawn at most this much taller than asked. */
@@ -41,49 +45,74 @@ const ROW_STRETCH_MAX = 1.6;
 export function layoutTimeline(skeleton: Skeleton, measures: Measures): Layout {
   const { n, months } = skeleton;
   const { gap, head, caption, tail } = measures;
+  const sections = sectionsOf(months);
   const rowTop = new Float64Array(n);
   const rowHeight = new Float32Array(n);
   const rowFirst = new Uint32Array(n + 1);
   const rowDay = new Uint8Array(n);
+  const sectionTop = new Float64Array(sections.length + 1);
+  const sectionRow = new Uint32Array(sections.length + 1);
   const monthTop = new Float64Array(months.length + 1);
-  const monthRow = new Uint32Array(months.length + 1);
   let y = 0;
   let row = 0;
-  for (let m = 0; m < months.length; m++) {
-    const { first, count, days } = months[m];
-    const end = first + count;
-    monthTop[m] = y;
-    monthRow[m] = row;
+  sections.forEach((section, s) => {
+    const end = section.first + section.count;
+    const days = new DayCursor(months, section.from);
+    sectionTop[s] = y;
+    sectionRow[s] = row;
     y += head;
-    let day = 0;
-    let dayFirst = first; // the first photo of days[day]
-    let at = first;
+    let at = section.first;
     while (at < end) {
       const { next, height } = fillRow(skeleton.aspect, at, end, measures);
-      let starts = 0;
-      while (day < days.length && dayFirst < next) {
-        starts = 1;
-        dayFirst += days[day].count;
-        day++;
-      }
+      const starts = days.advance(next);
       if (starts) y += caption;
       rowTop[row] = y;
       rowHeight[row] = height;
       rowFirst[row] = at;
-      rowDay[row] = starts;
+      rowDay[row] = starts ? 1 : 0;
       row++;
       y += height + gap;
       at = next;
     }
     y += tail;
-  }
+  });
   rowFirst[row] = n;
-  monthTop[months.length] = y;
-  monthRow[months.length] = row;
-  return {
+  sectionTop[sections.length] = y;
+  sectionRow[sections.length] = row;
+  const layout: Layout = {
     ...measures, height: y, rows: row, rowTop: rowTop.slice(0, row), rowHeight: rowHeight.slice(0, row),
-    rowFirst: rowFirst.slice(0, row + 1), rowDay: rowDay.slice(0, row), monthTop, monthRow
+    rowFirst: rowFirst.slice(0, row + 1), rowDay: rowDay.slice(0, row), sections, sectionTop, sectionRow, monthTop
   };
+  sections.forEach(({ from, to }, s) => {
+    for (let m = from; m < to; m++) monthTop[m] = m === from ? sectionTop[s] : layout.rowTop[rowOf(layout, months[m].first)];
+  });
+  monthTop[months.length] = y;
+  return layout;
+}
+
+/** Walks through the days that hold photos, month after month. */
+class DayCursor {
+  #day = 0;
+  #first: number;
+
+  constructor(private readonly months: Month[], private month: number) {
+    this.#first = months[month].first;
+  }
+
+  /** Tells whether a day starts before photo `next`, and goes on past all that do. */
+  advance(next: number): boolean {
+    let starts = false;
+    while (this.month < this.months.length && this.#first < next) {
+      const { days } = this.months[this.month];
+      starts = true;
+      this.#first += days[this.#day].count;
+      this.#day++;
+      if (this.#day < days.length) continue;
+      this.month++;
+      this.#day = 0;
+    }
+    return starts;
+  }
 }
 
 /** Takes photos from `at` until the row is full; ends before the photo that would leave it further from the asked height. */

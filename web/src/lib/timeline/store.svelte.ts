@@ -73,6 +73,7 @@ export class TimelineStore {
         // Kept by another version of this page: home sends a fresh one.
       }
     }
+    await session.ready.catch(() => undefined);
     await this.refresh();
   }
 

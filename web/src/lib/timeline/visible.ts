@@ -1,15 +1,15 @@
-// What stands on a stretch of the timeline: month heads, day captions and photos, in reading order.
+// What stands on a stretch of the timeline: heads, day captions and photos, in reading order.
 
-import { formatDay, formatMonth } from '$lib/format';
+import { formatDay, formatDayYear } from '$lib/format';
 import { lastAtMost, type Layout } from './layout';
-import { RATIO, type Month, type Skeleton } from './skeleton';
+import type { Section } from './sections';
+import { monthOf, RATIO, type Skeleton } from './skeleton';
 
 export interface Head {
   kind: 'head';
   key: string;
   y: number;
-  month: Month;
-  title: string;
+  section: Section;
 }
 
 export interface Caption {
@@ -41,21 +41,21 @@ export function itemsBetween(skeleton: Skeleton, layout: Layout, top: number, bo
   const items: Item[] = [];
   const from = Math.max(0, lastAtMost(layout.rowTop, top));
   const to = Math.min(layout.rows, lastAtMost(layout.rowTop, bottom) + 1);
-  let m = Math.max(0, lastAtMost(layout.monthRow, from, skeleton.months.length));
+  let s = Math.max(0, lastAtMost(layout.sectionRow, from, layout.sections.length));
   for (let row = from; row < to; row++) {
-    while (m + 1 < skeleton.months.length && row >= layout.monthRow[m + 1]) m++;
-    const month = skeleton.months[m];
-    if (row === layout.monthRow[m]) items.push({ kind: 'head', key: month.key, y: layout.monthTop[m], month, title: formatMonth(month.year, month.month) });
-    pushRow(items, skeleton, layout, month, row, shift);
+    while (s + 1 < layout.sections.length && row >= layout.sectionRow[s + 1]) s++;
+    const section = layout.sections[s];
+    if (row === layout.sectionRow[s]) items.push({ kind: 'head', key: section.key, y: layout.sectionTop[s], section });
+    pushRow(items, skeleton, layout, section, row, shift);
   }
   return items;
 }
 
-function pushRow(items: Item[], skeleton: Skeleton, layout: Layout, month: Month, row: number, shift: number): void {
+function pushRow(items: Item[], skeleton: Skeleton, layout: Layout, section: Section, row: number, shift: number): void {
   const y = layout.rowTop[row];
   const height = layout.rowHeight[row];
   const end = layout.rowFirst[row + 1];
-  const starts = layout.rowDay[row] && layout.caption > 0 ? dayStarts(month, layout.rowFirst[row], end) : undefined;
+  const starts = layout.rowDay[row] && layout.caption > 0 ? dayStarts(skeleton, layout.rowFirst[row], end, section) : undefined;
   const line: Item[] = [];
   let x = 0;
   let last: Caption | undefined;
@@ -64,7 +64,7 @@ function pushRow(items: Item[], skeleton: Skeleton, layout: Layout, month: Month
     const day = starts?.get(index);
     if (day !== undefined) {
       if (last) last.width = x - last.x - 10;
-      last = { kind: 'day', key: `${month.key}-${day}`, x, y: y - layout.caption, width: layout.width - x, text: formatDay(month.year, month.month, day) };
+      last = { kind: 'day', key: `${section.key} ${day.key}`, x, y: y - layout.caption, width: layout.width - x, text: day.text };
       line.push(last);
     }
     line.push({ kind: 'photo', key: index - shift, index, x, y, width, height });
@@ -73,14 +73,17 @@ function pushRow(items: Item[], skeleton: Skeleton, layout: Layout, month: Month
   items.push(...line.filter((item) => item.kind !== 'day' || item.width >= CAPTION_PX_MIN));
 }
 
-/** Index of each photo in the row at which a day starts, with the day. */
-function dayStarts(month: Month, first: number, end: number): Map<number, number> {
-  const starts = new Map<number, number>();
-  let index = month.first;
-  for (const { day, count } of month.days) {
-    if (index >= end) break;
-    if (index >= first) starts.set(index, day);
-    index += count;
+/** Index of each photo in the row at which a day starts, with the day's name. */
+function dayStarts(skeleton: Skeleton, first: number, end: number, section: Section): Map<number, { key: string; text: string }> {
+  const starts = new Map<number, { key: string; text: string }>();
+  for (let m = monthOf(skeleton.months, first); m < section.to && skeleton.months[m].first < end; m++) {
+    const { key, year, month, days } = skeleton.months[m];
+    let index = skeleton.months[m].first;
+    for (const { day, count } of days) {
+      if (index >= end) break;
+      if (index >= first) starts.set(index, { key: `${key}-${day}`, text: section.single ? formatDay(year, month, day) : formatDayYear(year, month, day) });
+      index += count;
+    }
   }
   return starts;
 }
