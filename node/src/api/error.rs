@@ -1,0 +1,230 @@
+//! The one place where errors become status codes.
+//!
+//! An answer says what a person can act on: `{"message": "…", "hint": "…"}`. The whole chain of causes goes to
+//! the log, never to the client. Read first: [`ApiError`].
+
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::extract::multipart::MultipartRejection;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use heirloom_catalog::CatalogError;
+use heirloom_media::Failure;
+use heirloom_spaces::{LibraryError, MarkError};
+use heirloom_store::StoreError;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::index::DecideError;
+use crate::ingest::IngestError;
+
+/// What went wrong, as an answer.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    message: Cow<'static, str>,
+    hint: Option<Cow<'static, str>>,
+    retry_after_secs: Option<u64>,
+    /// For the log only.
+    cause: Option<anyhow::Error>,
+}
+
+/// The body of every answer that is an error.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct ErrorBody {
+    /// What went wrong, in words for a person.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub hint: Option<String>,
+}
+
+impl ApiError {
+    /// An answer with this status and these words.
+    pub fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, message: message.into(), hint: None, retry_after_secs: None, cause: None }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the cause, for the log.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<anyhow::Error>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// 400: the request makes no sense.
+    pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// 401: nobody is signed in.
+    pub fn signed_out() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "You are not signed in.").hint("Sign in and try again.")
+    }
+
+    /// 403: signed in, and still not allowed.
+    pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, message)
+    }
+
+    /// 404: not here, or not yours; both look the same.
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Not found")
+    }
+
+    /// 413: the file is larger than this node takes.
+    pub fn too_large(limit_bytes: u64) -> Self {
+        let limit = format!(
+            "This node accepts files of up to {limit_bytes} bytes (`upload_bytes_max` in config.toml)."
+        );
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "file too large").hint(limit)
+    }
+
+    /// 429: try again after so many seconds.
+    pub fn too_many(message: impl Into<Cow<'static, str>>, retry_after_secs: u64) -> Self {
+        let retry_after_secs = Some(retry_after_secs);
+        Self { retry_after_secs, ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
+    }
+
+    /// 500: a fault of this program or its machine; the log says which.
+    pub fn internal(cause: impl Into<anyhow::Error>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong at home.")
+            .hint("Try again. If it happens again, the node's log says why.")
+            .cause(cause)
+    }
+
+    /// 507: the disk is full.
+    pub fn disk_full(cause: impl Into<anyhow::Error>) -> Self {
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, "The disk at home is full.")
+            .hint("Free some space and try again; nothing was lost.")
+            .cause(cause)
+    }
+
+    /// The status it is answered with.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let Self { status, message, hint, retry_after_secs, cause } = self;
+        match cause {
+            Some(cause) if status.is_server_error() => tracing::error!("{cause:#}"),
+            Some(cause) => tracing::debug!(%status, "{cause:#}"),
+            None => {}
+        }
+        let body = ErrorBody { message: message.into_owned(), hint: hint.map(Cow::into_owned) };
+        let mut response = (status, Json(body)).into_response();
+        if let Some(secs) = retry_after_secs {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        }
+        response
+    }
+}
+
+impl From<anyhow::Error> for ApiError {
+    fn from(error: anyhow::Error) -> Self {
+        match error.downcast::<StoreError>() {
+            Ok(error) => error.into(),
+            Err(error) => Self::internal(error),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        if error.is_disk_full() { Self::disk_full(error) } else { Self::internal(error) }
+    }
+}
+
+impl From<CatalogError> for ApiError {
+    fn from(error: CatalogError) -> Self {
+        match error {
+            CatalogError::Store(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<MarkError> for ApiError {
+    fn from(error: MarkError) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+impl From<LibraryError> for ApiError {
+    fn from(error: LibraryError) -> Self {
+        match error {
+            LibraryError::Refused { source, .. } => source.into(),
+            LibraryError::Store(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<DecideError> for ApiError {
+    fn from(error: DecideError) -> Self {
+        match error {
+            DecideError::NoSuchAsset(_) => Self::not_found(),
+            DecideError::Library(error) => error.into(),
+            DecideError::Store(error) => error.into(),
+            DecideError::Catalog(error) => error.into(),
+        }
+    }
+}
+
+impl From<IngestError> for ApiError {
+    fn from(error: IngestError) -> Self {
+        if error.is_disk_full() {
+            return Self::disk_full(error);
+        }
+        match error {
+            IngestError::NotAPhoto(Failure::Empty) => Self::bad_request(Failure::Empty.to_string()),
+            IngestError::NotAPhoto(failure) => {
+                Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, failure.to_string())
+            }
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<JsonRejection> for ApiError {
+    fn from(rejection: JsonRejection) -> Self {
+        let status = rejection.status();
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            return Self::new(status, "The request is too large.").hint("Ask about fewer photos at a time.");
+        }
+        let status =
+            if status == StatusCode::UNPROCESSABLE_ENTITY { StatusCode::BAD_REQUEST } else { status };
+        Self::new(status, rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::bad_request(rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for ApiError {
+    fn from(_: PathRejection) -> Self {
+        Self::not_found()
+    }
+}
+
+impl From<MultipartRejection> for ApiError {
+    fn from(rejection: MultipartRejection) -> Self {
+        Self::bad_request(rejection.body_text())
+    }
+}

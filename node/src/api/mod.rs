@@ -1,0 +1,172 @@
+//! The HTTP API: what the page and the phones ask.
+//!
+//! Owns everything between a request and a call into the node: who asks ([`session`]), what may be asked how
+//! often ([`limits`]), how answers look (Immich 3.2.2 where Immich has an endpoint, ours beside it), and the
+//! page itself ([`page`]). Leaves every decision to the rest of the node. Each resource has one file with its
+//! handlers and routes; [`error`] is the one place where errors become status codes.
+//!
+//! Read first: [`router`], [`session::SignedIn`], then any resource.
+//!
+//! Life of a request: headers are judged ([`csrf`]), [`session::SignedIn`] finds whose it is, the handler
+//! extracts, calls one function of the node (in [`extract::blocking`] when it writes or reads files), and
+//! answers; compression and the safe headers of [`headers`] are added on the way out.
+
+pub mod access;
+pub mod asset_json;
+pub mod assets;
+pub mod auth;
+pub mod buckets;
+pub mod changes;
+pub mod csrf;
+pub mod dates;
+pub mod error;
+pub mod events;
+pub mod extract;
+pub mod form;
+pub mod headers;
+pub mod limits;
+pub mod login_limit;
+pub mod original;
+pub mod page;
+pub mod policy;
+pub mod problems;
+pub mod range;
+pub mod receive;
+pub mod server;
+pub mod session;
+pub mod status;
+pub mod thumbnail;
+pub mod timeline;
+pub mod upload;
+pub mod users;
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Router, middleware};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::trace::TraceLayer;
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::home::Home;
+
+/// What the handlers share.
+pub struct ApiState {
+    /// The household.
+    pub home: Arc<Home>,
+    /// Cancelled when the node stops; ends the event streams.
+    pub stopping: CancellationToken,
+    logins: login_limit::LoginLimits,
+    password_checks: Semaphore,
+    uploads: Arc<Semaphore>,
+    streams: Arc<events::Streams>,
+    page: page::Page,
+}
+
+impl ApiState {
+    /// The state of a node that just started.
+    pub fn new(home: Arc<Home>, stopping: CancellationToken) -> Self {
+        Self {
+            home,
+            stopping,
+            logins: login_limit::LoginLimits::new(),
+            password_checks: Semaphore::new(limits::PASSWORD_CHECKS_MAX),
+            uploads: Arc::new(Semaphore::new(limits::UPLOADS_MAX)),
+            streams: Arc::new(events::Streams::default()),
+            page: page::Page::load(),
+        }
+    }
+}
+
+/// Everything that is answered over HTTP: the API, the well-known address and the page.
+///
+/// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that sign-ins can be limited by
+/// address; without it (in tests) only emails are.
+pub fn router(state: ApiState) -> Router {
+    let (resources, described) = resources().split_for_parts();
+    let described: axum::body::Bytes = serde_json::to_vec(&described).unwrap_or_default().into();
+    let openapi = move || async move { ([(header::CONTENT_TYPE, "application/json")], described) };
+    resources
+        .route("/api/openapi.json", axum::routing::get(openapi))
+        .route("/.well-known/immich", axum::routing::get(server::well_known))
+        .fallback(page)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(limits::JSON_BYTES_MAX))
+        .layer(middleware::from_fn(csrf::same_origin))
+        .layer(CompressionLayer::new())
+        .layer(middleware::map_response(headers::add_safe))
+        .layer(CatchPanicLayer::custom(|_| panicked()))
+        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .with_state(Arc::new(state))
+}
+
+/// The description of the API, made from its handlers.
+pub fn openapi() -> OpenApi {
+    resources().into_openapi()
+}
+
+fn resources() -> OpenApiRouter<Arc<ApiState>> {
+    let mut described = Description::openapi();
+    let components = described.components.get_or_insert_default();
+    let session = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+    let key = ApiKey::Header(ApiKeyValue::new("x-api-key"));
+    let cookie = ApiKey::Cookie(ApiKeyValue::new(session::TOKEN_COOKIE));
+    components.add_security_scheme("bearer", SecurityScheme::Http(session));
+    components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
+    components.add_security_scheme("key", SecurityScheme::ApiKey(key));
+    let resources = OpenApiRouter::new()
+        .merge(server::routes())
+        .merge(auth::routes())
+        .merge(users::routes())
+        .merge(upload::routes())
+        .merge(assets::routes())
+        .merge(thumbnail::routes())
+        .merge(original::routes())
+        .merge(timeline::routes())
+        .merge(buckets::routes())
+        .merge(events::routes())
+        .merge(status::routes())
+        .merge(problems::routes());
+    OpenApiRouter::with_openapi(described).nest("/api", resources)
+}
+
+/// What stands above the handlers.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Heirloom",
+        description = "The HTTP API of a Heirloom node. Where Immich 3.2.2 has an endpoint, path and shape are the same.",
+        license(name = "AGPL-3.0-or-later", identifier = "AGPL-3.0-or-later"),
+    ),
+    security(("bearer" = []), ("cookie" = []), ("key" = []))
+)]
+struct Description;
+
+async fn page(State(state): State<Arc<ApiState>>, request: Request) -> Response {
+    let path = request.uri().path();
+    if path == "/api" || path.starts_with("/api/") {
+        return error::ApiError::not_found().into_response();
+    }
+    state.page.answer(request.method(), request.uri(), request.headers())
+}
+
+async fn method_not_allowed() -> error::ApiError {
+    error::ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "This address cannot be used that way.")
+}
+
+fn panicked() -> Response {
+    error::ApiError::internal(anyhow::anyhow!("a handler panicked")).into_response()
+}
+
+/// Names a request by method and path; queries can hold secrets and stay out of the log.
+fn span<B>(request: &axum::http::Request<B>) -> tracing::Span {
+    tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
+}
