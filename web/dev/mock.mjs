@@ -84,13 +84,13 @@ async function upload(request, response) {
 
 function picture(response, photo, size) {
   if (!photo || photo.flags & (32 | 64)) return refuse(response, 404, 'Not made yet.');
-  const { type, bytes } = photo.content ? { type: photo.type, bytes: photo.content } : scene(photo, size === 'preview' ? 1080 : 250);
+  const { type, bytes } = photo.content ? { type: photo.type, bytes: photo.content } : scene(photo, size === 'preview' ? 900 : 250);
   response.writeHead(200, { 'content-type': type, 'cache-control': 'private, max-age=31536000, immutable' });
   response.end(bytes);
 }
 
 function original(response, photo) {
-  const { type, bytes } = photo.content ? { type: photo.type, bytes: photo.content } : scene(photo, 2600);
+  const { type, bytes } = photo.content ? { type: photo.type, bytes: photo.content } : scene(photo, 1800);
   response.writeHead(200, { 'content-type': type, 'content-disposition': `attachment; filename="${photo.name}"`, 'content-length': bytes.length });
   response.end(bytes);
 }

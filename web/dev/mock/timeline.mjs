@@ -4,18 +4,21 @@ const LOG_STEP = (Math.log(5) - LOG_MIN) / 255;
 const aspectOf = (ratio) => Math.max(0, Math.min(255, Math.round((Math.log(ratio) - LOG_MIN) / LOG_STEP)));
 
 /** Photos by month, newest first; `list` is in timeline order. */
-function byMonth(list) {
+let grouped = { list: undefined, rev: -1, months: new Map() };
+function byMonth(list, rev) {
+  if (grouped.list === list && grouped.rev === rev) return grouped.months;
   const months = new Map();
   for (const photo of list) {
     const known = months.get(photo.month);
     if (known) known.push(photo);
     else months.set(photo.month, [photo]);
   }
+  grouped = { list, rev, months };
   return months;
 }
 
 export function encodeSkeleton(library, list, since) {
-  const months = byMonth(list);
+  const months = byMonth(list, library.rev);
   const partial = since !== null && Number(since) <= library.rev;
   const keys = partial
     ? [...library.revs].filter(([, rev]) => rev > Number(since)).map(([key]) => key).sort().reverse()
@@ -48,7 +51,7 @@ export function encodeSkeleton(library, list, since) {
 }
 
 export function encodeColumns(library, list, month, part) {
-  const all = byMonth(list).get(month);
+  const all = byMonth(list, library.rev).get(month);
   if (!all || part * 2000 >= all.length) return undefined;
   const some = all.slice(part * 2000, part * 2000 + 2000);
   const start = Date.UTC(Number(month.slice(0, 4)), Number(month.slice(5)) - 1, 1);

@@ -29,6 +29,8 @@ export interface Cell {
   y: number;
   width: number;
   height: number;
+  /** CSS colour to draw before the picture is here. */
+  colour: string;
 }
 
 export type Item = Head | Caption | Cell;
@@ -36,41 +38,65 @@ export type Item = Head | Caption | Cell;
 /** Narrower captions than this say nothing. */
 const CAPTION_PX_MIN = 64;
 
-/** Everything that touches the stretch from `top` to `bottom`. `shift` is taken off a photo's index to name it. */
-export function itemsBetween(skeleton: Skeleton, layout: Layout, top: number, bottom: number, shift: number): Item[] {
-  const items: Item[] = [];
-  const from = Math.max(0, lastAtMost(layout.rowTop, top));
-  const to = Math.min(layout.rows, lastAtMost(layout.rowTop, bottom) + 1);
-  let s = Math.max(0, lastAtMost(layout.sectionRow, from, layout.sections.length));
-  for (let row = from; row < to; row++) {
-    while (s + 1 < layout.sections.length && row >= layout.sectionRow[s + 1]) s++;
-    const section = layout.sections[s];
-    if (row === layout.sectionRow[s]) items.push({ kind: 'head', key: section.key, y: layout.sectionTop[s], section });
-    pushRow(items, skeleton, layout, section, row, shift);
+/** Rows remembered at most; a screen shows about ten. */
+const ROWS_KEPT = 200;
+
+/** Names what is on a stretch of one layout. Rows named before are the same objects, so that what stays is not drawn anew. */
+export class Stretch {
+  #rows = new Map<number, Item[]>();
+
+  /** `shift` is taken off a photo's index to name it. */
+  constructor(
+    private readonly skeleton: Skeleton,
+    private readonly layout: Layout,
+    private readonly shift: number
+  ) {}
+
+  /** Everything that touches the stretch from `top` to `bottom`. */
+  between(top: number, bottom: number): Item[] {
+    const { layout } = this;
+    const items: Item[] = [];
+    const from = Math.max(0, lastAtMost(layout.rowTop, top));
+    const to = Math.min(layout.rows, lastAtMost(layout.rowTop, bottom) + 1);
+    let s = Math.max(0, lastAtMost(layout.sectionRow, from, layout.sections.length));
+    if (this.#rows.size > ROWS_KEPT) this.#rows.clear();
+    for (let row = from; row < to; row++) {
+      while (s + 1 < layout.sections.length && row >= layout.sectionRow[s + 1]) s++;
+      let known = this.#rows.get(row);
+      if (!known) this.#rows.set(row, (known = this.#row(row, s)));
+      items.push(...known);
+    }
+    return items;
   }
-  return items;
+
+  #row(row: number, s: number): Item[] {
+    const { skeleton, layout } = this;
+    const section = layout.sections[s];
+    const y = layout.rowTop[row];
+    const height = layout.rowHeight[row];
+    const end = layout.rowFirst[row + 1];
+    const starts = layout.rowDay[row] && layout.caption > 0 ? dayStarts(skeleton, layout.rowFirst[row], end, section) : undefined;
+    const line: Item[] = row === layout.sectionRow[s] ? [{ kind: 'head', key: section.key, y: layout.sectionTop[s], section }] : [];
+    let x = 0;
+    let last: Caption | undefined;
+    for (let index = layout.rowFirst[row]; index < end; index++) {
+      const width = RATIO[skeleton.aspect[index]] * height;
+      const day = starts?.get(index);
+      if (day !== undefined) {
+        if (last) last.width = x - last.x - 10;
+        last = { kind: 'day', key: `${section.key} ${day.key}`, x, y: y - layout.caption, width: layout.width - x, text: day.text };
+        line.push(last);
+      }
+      line.push({ kind: 'photo', key: index - this.shift, index, x, y, width, height, colour: cssColour(skeleton.colour[index]) });
+      x += width + layout.gap;
+    }
+    return line.filter((item) => item.kind !== 'day' || item.width >= CAPTION_PX_MIN);
+  }
 }
 
-function pushRow(items: Item[], skeleton: Skeleton, layout: Layout, section: Section, row: number, shift: number): void {
-  const y = layout.rowTop[row];
-  const height = layout.rowHeight[row];
-  const end = layout.rowFirst[row + 1];
-  const starts = layout.rowDay[row] && layout.caption > 0 ? dayStarts(skeleton, layout.rowFirst[row], end, section) : undefined;
-  const line: Item[] = [];
-  let x = 0;
-  let last: Caption | undefined;
-  for (let index = layout.rowFirst[row]; index < end; index++) {
-    const width = RATIO[skeleton.aspect[index]] * height;
-    const day = starts?.get(index);
-    if (day !== undefined) {
-      if (last) last.width = x - last.x - 10;
-      last = { kind: 'day', key: `${section.key} ${day.key}`, x, y: y - layout.caption, width: layout.width - x, text: day.text };
-      line.push(last);
-    }
-    line.push({ kind: 'photo', key: index - shift, index, x, y, width, height });
-    x += width + layout.gap;
-  }
-  items.push(...line.filter((item) => item.kind !== 'day' || item.width >= CAPTION_PX_MIN));
+/** RGB565 as CSS. */
+export function cssColour(c: number): string {
+  return `rgb(${Math.round(((c >> 11) & 31) * 8.23)},${Math.round(((c >> 5) & 63) * 4.05)},${Math.round((c & 31) * 8.23)})`;
 }
 
 /** Index of each photo in the row at which a day starts, with the day's name. */
