@@ -6,6 +6,8 @@ export const BOX_MAX = 4_000_000;
 /** Pixels in one frame above which pictures wait and only colours are drawn. */
 const FAST_PX = 500;
 const REST_MS = 120;
+/** The line of years stays at hand this long after the last movement. */
+const AWAKE_MS = 1_500;
 
 export class ScrollBox {
   /** Where the box begins in the timeline. */
@@ -14,11 +16,12 @@ export class ScrollBox {
   offset = $state(0);
   viewport = $state(0);
   fast = $state(false);
-  /** True from the first movement until a moment after the last. */
-  moving = $state(false);
+  /** True from the first movement until a while after the last. */
+  awake = $state(false);
   element: HTMLElement | undefined;
   #frame = 0;
   #rest = 0;
+  #sleep = 0;
 
   /** `height`: of everything to scroll over, in pixels. */
   constructor(readonly height: () => number) {}
@@ -47,7 +50,7 @@ export class ScrollBox {
     if (!this.element) return;
     const moved = Math.abs(this.element.scrollTop - this.offset);
     this.offset = this.element.scrollTop;
-    if (moved > 1) this.moving = true;
+    if (moved > 1) this.#wake();
     if (moved > FAST_PX) this.fast = true;
     else if (moved < FAST_PX / 2) this.fast = false;
     this.#reanchor();
@@ -55,8 +58,13 @@ export class ScrollBox {
 
   #rested = (): void => {
     this.fast = false;
-    this.moving = false;
   };
+
+  #wake(): void {
+    this.awake = true;
+    clearTimeout(this.#sleep);
+    this.#sleep = window.setTimeout(() => (this.awake = false), AWAKE_MS);
+  }
 
   #reanchor(): void {
     const nearTop = this.offset < BOX_MAX * 0.1 && this.base > 0;
