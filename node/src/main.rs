@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! The program `heirloom`: parses the command line and hands over to [`heirloom::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    heirloom::cli::main()
+}

@@ -1,0 +1,131 @@
+//! The socket in the home, over which commands reach a node that is being served.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use anyhow::{Context, anyhow, bail};
+use serde_json::{Value, json};
+
+use super::{Command, Say, execute};
+use crate::home::Home;
+
+/// Longest line either side accepts.
+const LINE_BYTES_MAX: u64 = 16 << 20;
+/// Commands at the same time; a further one is told to try later.
+const CONNECTIONS_MAX: usize = 16;
+
+/// Connects to the socket of a home that is being served.
+///
+/// # Errors
+/// What the system says, most often that nobody listens.
+pub fn connect(path: &Path) -> std::io::Result<UnixStream> {
+    with_short_path(path, |path| UnixStream::connect(path))
+}
+
+/// Sends a command and passes the answer on.
+///
+/// # Errors
+/// What the node answers, or that it went away.
+pub fn ask(mut stream: UnixStream, command: &Command, say: &mut Say<'_>) -> anyhow::Result<()> {
+    let mut line = zeroize::Zeroizing::new(serde_json::to_string(command)?);
+    line.push('\n');
+    stream.write_all(line.as_bytes()).context("the node went away")?;
+    for line in BufReader::new(stream).lines() {
+        let answer: Value = serde_json::from_str(&line.context("the node went away")?)?;
+        if let Some(error) = answer.get("error").and_then(Value::as_str) {
+            bail!("{error}");
+        }
+        match answer.get("line") {
+            Some(line) if say(line.clone()) => {}
+            _ => return Ok(()),
+        }
+    }
+    Err(anyhow!("the node stopped before it was done; start it again and repeat the command"))
+}
+
+/// Binds the socket, for the owner only. A socket that a killed node left is replaced; the lock on the home
+/// makes sure that nobody is listening on it.
+///
+/// # Errors
+/// What the system says.
+pub fn bind(path: &Path) -> anyhow::Result<UnixListener> {
+    let attempt = || format!("cannot open {} for commands", path.display());
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(attempt);
+        }
+        _ => {}
+    }
+    let listener = with_short_path(path, |path| UnixListener::bind(path)).with_context(attempt)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).with_context(attempt)?;
+    Ok(listener)
+}
+
+/// Answers commands until `stopping`; a connection made after that ends the wait.
+pub fn serve(home: &Arc<Home>, listener: &UnixListener, stopping: &AtomicBool) {
+    let open = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for stream in listener.incoming() {
+            if stopping.load(Ordering::SeqCst) {
+                return;
+            }
+            let Ok(stream) = stream else { continue };
+            if open.fetch_add(1, Ordering::SeqCst) >= CONNECTIONS_MAX {
+                open.fetch_sub(1, Ordering::SeqCst);
+                refuse(stream);
+                continue;
+            }
+            let open = &open;
+            scope.spawn(move || {
+                if let Err(error) = answer(home, stream, stopping) {
+                    tracing::debug!(%error, "a command went away");
+                }
+                open.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+    });
+}
+
+fn refuse(mut stream: UnixStream) {
+    let line = json!({"error": "too many commands at the same time; try again in a moment"});
+    writeln!(stream, "{line}").unwrap_or_default();
+}
+
+fn answer(home: &Arc<Home>, stream: UnixStream, stopping: &AtomicBool) -> anyhow::Result<()> {
+    let mut line = zeroize::Zeroizing::new(String::new());
+    BufReader::new(std::io::Read::take(&stream, LINE_BYTES_MAX)).read_line(&mut line)?;
+    let mut writer = &stream;
+    let command: Command = match serde_json::from_str(&line) {
+        Ok(command) => command,
+        Err(_) => {
+            let error = "the running node does not know this command; is it another version? Restart it";
+            return Ok(writeln!(writer, "{}", json!({ "error": error }))?);
+        }
+    };
+    let outcome = execute(home, &command, &mut |line| {
+        !stopping.load(Ordering::SeqCst) && writeln!(writer, "{}", json!({ "line": line })).is_ok()
+    });
+    let last = match outcome {
+        Ok(()) => json!({"end": null}),
+        Err(error) => json!({"error": format!("{error:#}")}),
+    };
+    Ok(writeln!(writer, "{last}")?)
+}
+
+/// A socket's path may have about a hundred bytes; a home may lie deeper. The folder is then named through
+/// an open file descriptor.
+fn with_short_path<T>(path: &Path, work: impl FnOnce(&Path) -> std::io::Result<T>) -> std::io::Result<T> {
+    use std::os::fd::AsRawFd;
+    const PATH_BYTES_MAX: usize = 100;
+    let folder = match path.parent() {
+        Some(folder) if path.as_os_str().len() > PATH_BYTES_MAX && cfg!(target_os = "linux") => folder,
+        _ => return work(path),
+    };
+    let folder = std::fs::File::open(folder)?;
+    let name = path.file_name().unwrap_or_default();
+    work(&Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name))
+}

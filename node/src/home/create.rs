@@ -1,0 +1,116 @@
+//! Making a home: folders, keys, the first account, and the recovery phrase that is shown once.
+
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use heirloom_identity::{AccountId, HouseholdId, NodeId, Phrase, Root};
+use zeroize::Zeroizing;
+
+use super::SETTING_NAME;
+use super::config::Config;
+use super::keys::KeyFile;
+use super::layout::Layout;
+use crate::ledger::Ledger;
+use crate::ledger::accounts::NewAccount;
+use crate::{password, random};
+
+/// What a new household is asked for.
+pub struct Founding<'a> {
+    /// The household's name, as people see it.
+    pub name: &'a str,
+    /// The first account's email; it may manage accounts.
+    pub email: &'a str,
+    /// The first account's password.
+    pub password: &'a str,
+    /// Milliseconds since the Unix epoch, UTC.
+    pub now_ms: i64,
+}
+
+/// What came of it.
+pub struct Founded {
+    /// The new household.
+    pub household: HouseholdId,
+    /// This machine.
+    pub node: NodeId,
+    /// The first account.
+    pub account: AccountId,
+    /// The 24 words; kept nowhere on this machine.
+    pub phrase: Phrase,
+}
+
+/// Makes a home at `root`. An attempt that was interrupted may be made again.
+///
+/// # Errors
+/// When a home is already there, the password is too weak, or the folder cannot be written.
+pub fn create(root: &Path, founding: &Founding<'_>) -> anyhow::Result<Founded> {
+    password::check_strength(founding.password)?;
+    let layout = Layout::of(root)?;
+    if layout.config().exists() {
+        bail!("there is already a home at {}; use it, or name another folder", layout.root().display());
+    }
+    make_folders(&layout)?;
+    remove_interrupted(&layout)?;
+    let root_secret = Zeroizing::new(random::bytes::<32>()?);
+    let phrase = Phrase::of(&Root::from_bytes(*root_secret));
+    let keys = KeyFile::make(&phrase.root().authority(), founding.now_ms)?;
+    keys.save(&layout.keys())?;
+    let account = AccountId::from_random(random::bytes()?);
+    let ledger = Ledger::open(&layout.home_db())?;
+    ledger.set_setting(SETTING_NAME, founding.name)?;
+    ledger.add_account(NewAccount {
+        id: account,
+        email: founding.email.trim().to_owned(),
+        name: display_name(founding.email),
+        password: password::hash(founding.password)?,
+        admin: true,
+        created_ms: founding.now_ms,
+    })?;
+    // Written last: a home without it does not count, so an interrupted founding can be repeated.
+    write_private(&layout.config(), Config::EXAMPLE.as_bytes())?;
+    Ok(Founded { household: *keys.certificate.household(), node: keys.node.node(), account, phrase })
+}
+
+/// The part of an email before the `@`, with a capital, as a first guess of a person's name.
+pub fn display_name(email: &str) -> String {
+    let local = email.split('@').next().unwrap_or(email);
+    let mut letters = local.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Writes a file that only the owner may read, durably; it must not exist.
+///
+/// # Errors
+/// What the system says.
+pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let attempt = || format!("cannot write {}", path.display());
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path).with_context(attempt)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).with_context(attempt)?;
+    let folder = path.parent().context("a file needs a folder")?;
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).with_context(attempt)
+}
+
+fn make_folders(layout: &Layout) -> anyhow::Result<()> {
+    for folder in [layout.root().to_owned(), layout.library(), layout.inbox(), layout.cache()] {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).with_context(|| {
+            format!("cannot create the folder {}; check its place and your permissions", folder.display())
+        })?;
+    }
+    Ok(())
+}
+
+/// Removes what a founding that never finished left; nothing in it was shown to anyone.
+fn remove_interrupted(layout: &Layout) -> anyhow::Result<()> {
+    let ledger = ["home.sqlite", "home.sqlite-wal", "home.sqlite-shm"].map(|name| layout.root().join(name));
+    for path in ledger.into_iter().chain([layout.keys()]) {
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! Where everything lies below a home.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use heirloom_identity::ContentHash;
+
+/// The paths of a home; pure, but for the few methods that say so.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+/// The two derivatives of one content.
+#[derive(Debug, Clone)]
+pub struct Derivatives {
+    /// WebP, short side 250.
+    pub thumbnail: PathBuf,
+    /// JPEG, long side 1920.
+    pub preview: PathBuf,
+}
+
+impl Layout {
+    /// The layout below `root`, which need not exist; made absolute.
+    ///
+    /// # Errors
+    /// When the current folder is gone.
+    pub fn of(root: &Path) -> anyhow::Result<Self> {
+        let root = std::path::absolute(root)
+            .with_context(|| format!("cannot make {} an absolute path", root.display()))?;
+        Ok(Self { root })
+    }
+
+    /// The home itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+    /// What the person configured.
+    pub fn config(&self) -> PathBuf {
+        self.root.join("config.toml")
+    }
+    /// The node's secrets, readable by the owner only.
+    pub fn keys(&self) -> PathBuf {
+        self.root.join("keys.toml")
+    }
+    /// The originals.
+    pub fn library(&self) -> PathBuf {
+        self.root.join("library")
+    }
+    /// The ledger.
+    pub fn home_db(&self) -> PathBuf {
+        self.root.join("home.sqlite")
+    }
+    /// What people decided.
+    pub fn spaces_db(&self) -> PathBuf {
+        self.root.join("spaces.sqlite")
+    }
+    /// The derived index.
+    pub fn catalog_db(&self) -> PathBuf {
+        self.root.join("catalog.sqlite")
+    }
+    /// Derivatives.
+    pub fn cache(&self) -> PathBuf {
+        self.root.join("cache")
+    }
+    /// Uploads in progress; on the same file system as the library.
+    pub fn inbox(&self) -> PathBuf {
+        self.root.join("inbox")
+    }
+    /// Held while a process has the home.
+    pub fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+    /// Where commands talk to a serving node.
+    pub fn socket(&self) -> PathBuf {
+        self.root.join("control.sock")
+    }
+    /// An original by its path in the ledger.
+    pub fn original(&self, path: &str) -> PathBuf {
+        self.library().join(path)
+    }
+
+    /// Where the derivatives of a content lie.
+    pub fn derivatives(&self, content: &ContentHash) -> Derivatives {
+        let hex = content.to_string();
+        let place = |kind: &str, extension: &str| {
+            let folder = self.cache().join(kind).join(&hex[..2]).join(&hex[2..4]);
+            folder.join(format!("{hex}.{extension}"))
+        };
+        Derivatives { thumbnail: place("thumbs", "webp"), preview: place("previews", "jpg") }
+    }
+
+    /// Checks that a home is here.
+    ///
+    /// # Errors
+    /// When none is, saying how to make one.
+    pub fn must_exist(&self) -> anyhow::Result<()> {
+        if !self.config().is_file() {
+            bail!(
+                "there is no home at {}; make one with `heirloom init --home {0}`, or name another folder",
+                self.root.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Removes the catalog's files; it is derived again.
+    ///
+    /// # Errors
+    /// When a file is there and cannot be removed.
+    pub fn remove_catalog(&self) -> anyhow::Result<()> {
+        for ending in ["", "-wal", "-shm"] {
+            let path = self.root.join(format!("catalog.sqlite{ending}"));
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The home when none is named: the platform's data folder.
+pub fn default_root() -> PathBuf {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || variable("HOME").unwrap_or_else(|| PathBuf::from("."));
+    let data = if cfg!(target_os = "macos") {
+        home().join("Library/Application Support")
+    } else {
+        variable("XDG_DATA_HOME").unwrap_or_else(|| home().join(".local/share"))
+    };
+    data.join("heirloom")
+}

@@ -1,0 +1,180 @@
+//! A household's home folder: where everything lies, and the one handle to it.
+//!
+//! [`Home`] is opened by one process at a time (the [lock](lock)), holds the ledger, the library space, the
+//! catalog and the disk, and knows nothing of HTTP or the command line. Read first: [`Home::open`], then
+//! [`layout`].
+//!
+//! Life of a home: [`create`](create::create) writes folders, keys and the first account; [`Home::open`]
+//! takes the lock, opens the databases, and [reconciles](reconcile) what a crash may have left; closing
+//! marks the end as clean.
+
+pub mod config;
+pub mod create;
+pub mod events;
+pub mod keys;
+pub mod layout;
+pub mod lock;
+pub mod reconcile;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use anyhow::Context;
+use heirloom_catalog::Catalog;
+use heirloom_identity::ContentHash;
+use heirloom_media::{Decoder, InProcess};
+use heirloom_spaces::{Library, LibraryKeys};
+use heirloom_store::{Database, Disk, Durability, RealDisk};
+
+use crate::home::config::Config;
+use crate::home::events::Events;
+use crate::home::keys::KeyFile;
+use crate::home::layout::Layout;
+use crate::home::lock::Lock;
+use crate::ingest::claims::Claims;
+use crate::ledger::Ledger;
+use crate::workers::Work;
+
+/// The setting that holds the household's name.
+pub const SETTING_NAME: &str = "household_name";
+
+/// An opened home: everything that works on a household's photos takes one of these.
+pub struct Home {
+    /// Where things lie.
+    pub layout: Layout,
+    /// What the person configured.
+    pub config: Config,
+    /// The household, the node, and the node's keys.
+    pub keys: KeyFile,
+    /// What only arrival knows.
+    pub ledger: Ledger,
+    /// What people decided.
+    pub library: Library,
+    /// Where files are written.
+    pub disk: Arc<dyn Disk>,
+    /// What turns bytes into pictures.
+    pub decoder: Arc<dyn Decoder>,
+    /// What just changed, for open pages.
+    pub events: Events,
+    /// Contents and names that are being placed right now.
+    pub claims: Claims,
+    /// What the workers share with those who give them work.
+    pub work: Work,
+    /// Held for reading by whoever changes ledger and catalog together, for writing by a rebuild's swap.
+    pub changes: RwLock<()>,
+    /// Whether the last run ended without closing the home.
+    pub was_unclean: bool,
+    catalog: RwLock<Catalog>,
+    /// Whether the library holds nothing that a crash left unrecorded.
+    adopted: AtomicBool,
+    lock: Lock,
+}
+
+impl Home {
+    /// Opens the home at `root` for this process alone.
+    ///
+    /// # Errors
+    /// When there is no home, another process has it, or a file of it cannot be opened; each says what to do.
+    pub fn open(root: &Path) -> anyhow::Result<Arc<Self>> {
+        Self::open_with(root, Arc::new(RealDisk), Arc::new(InProcess))
+    }
+
+    /// Opens the home with a disk and a decoder of the caller's choice, for tests of crashes and failures.
+    ///
+    /// # Errors
+    /// As [`Home::open`].
+    pub fn open_with(
+        root: &Path,
+        disk: Arc<dyn Disk>,
+        decoder: Arc<dyn Decoder>,
+    ) -> anyhow::Result<Arc<Self>> {
+        let layout = Layout::of(root)?;
+        layout.must_exist()?;
+        let lock = Lock::take(&layout)?;
+        let config = Config::load(&layout.config())?;
+        let keys = KeyFile::load(&layout.keys())?;
+        let ledger = Ledger::open(&layout.home_db())?;
+        let library = open_library(&layout, &keys)?;
+        let catalog = open_catalog(&layout)?;
+        let was_unclean = lock.was_unclean();
+        let home = Arc::new(Self {
+            layout,
+            config,
+            keys,
+            ledger,
+            library,
+            disk,
+            decoder,
+            events: Events::new(),
+            claims: Claims::default(),
+            work: Work::default(),
+            changes: RwLock::new(()),
+            was_unclean,
+            catalog: RwLock::new(catalog),
+            adopted: AtomicBool::new(!was_unclean),
+            lock,
+        });
+        reconcile::at_start(&home)?;
+        Ok(home)
+    }
+
+    /// The catalog as it is now; a rebuild puts another in its place.
+    pub fn catalog(&self) -> Catalog {
+        self.catalog.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts a rebuilt catalog in place of the old one.
+    pub fn replace_catalog(&self, catalog: Catalog) {
+        *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = catalog;
+    }
+
+    /// The household's name as people see it.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn name(&self) -> anyhow::Result<String> {
+        Ok(self.ledger.setting(SETTING_NAME)?.unwrap_or_else(|| "Our home".to_owned()))
+    }
+
+    /// Where the derivatives of a content lie: thumbnail and preview.
+    pub fn derivatives(&self, content: &ContentHash) -> layout::Derivatives {
+        self.layout.derivatives(content)
+    }
+
+    /// Says that what a crash may have left in the library was looked through.
+    pub fn adoption_done(&self) {
+        self.adopted.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the workers and marks this run as ended in order; the lock goes with the handle.
+    pub fn close(&self) {
+        self.work.close();
+        if self.adopted.load(Ordering::Relaxed) {
+            self.lock.mark_clean();
+        }
+    }
+}
+
+fn open_library(layout: &Layout, keys: &KeyFile) -> anyhow::Result<Library> {
+    let path = layout.spaces_db();
+    let db = Database::open(&path, Durability::Full, heirloom_spaces::MIGRATIONS)?;
+    let signing = LibraryKeys::new(keys.certificate.clone(), keys.node.signer().clone())?;
+    Library::open(db, signing, crate::random::bytes()?)
+        .with_context(|| format!("cannot open the household's decisions in {}", path.display()))
+}
+
+/// Opens the catalog; one that is damaged or newer is set aside and derived again, since nothing in it is
+/// the only copy of anything.
+fn open_catalog(layout: &Layout) -> anyhow::Result<Catalog> {
+    let path = layout.catalog_db();
+    match Catalog::open(&path) {
+        Ok(catalog) => Ok(catalog),
+        Err(error) if error.is_disk_full() => Err(error).context("the disk is full; free some space"),
+        Err(error) => {
+            tracing::warn!(%error, "the catalog cannot be used and is derived again");
+            layout.remove_catalog()?;
+            Catalog::open(&path).with_context(|| format!("cannot make a new catalog at {}", path.display()))
+        }
+    }
+}

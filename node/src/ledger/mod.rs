@@ -1,0 +1,91 @@
+//! The ledger, `home.sqlite`: what only the moment of arrival knows, and who may sign in.
+//!
+//! Owns accounts, sessions, access keys, the assets with their owner, given name, time and place of arrival,
+//! the stored files behind them, and the import sources already read. Every write is fsynced before it
+//! returns ([`Durability::Full`]), because nothing here can be derived again. Titles, favourites and other
+//! decisions are in `heirloom-spaces`; thumbnails and dates are in `heirloom-catalog`.
+//!
+//! Read first: [`assets`], then [`schema`].
+
+pub mod accounts;
+pub mod assets;
+pub mod schema;
+pub mod sessions;
+pub mod sources;
+
+use std::path::Path;
+
+use heirloom_store::rusqlite::{OptionalExtension, Row, types::FromSqlError};
+use heirloom_store::{Database, Durability, StoreError};
+
+/// A handle to `home.sqlite`; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    db: Database,
+}
+
+impl Ledger {
+    /// Opens or creates the ledger.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { db: Database::open(path, Durability::Full, schema::MIGRATIONS)? })
+    }
+
+    /// The value of a setting.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.db.read(|conn| {
+            let mut statement = conn.prepare_cached("SELECT value FROM settings WHERE key = ?1")?;
+            Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+        })
+    }
+
+    /// Sets a setting, durably.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn set_setting(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        let (key, value) = (key.to_owned(), value.to_owned());
+        self.db.write(move |conn| {
+            conn.prepare_cached("INSERT OR REPLACE INTO settings(key, value) VALUES (?1, ?2)")?
+                .execute([key, value])?;
+            Ok(())
+        })
+    }
+
+    /// Asks SQLite whether the file is sound; an empty list means it is.
+    ///
+    /// # Errors
+    /// When the database cannot be read at all.
+    pub fn damage(&self) -> Result<Vec<String>, StoreError> {
+        self.db.read(|conn| {
+            let mut statement = conn.prepare("PRAGMA quick_check")?;
+            let lines =
+                statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+            Ok(lines.into_iter().filter(|line| line != "ok").collect())
+        })
+    }
+}
+
+/// Reads a fixed-size byte column; a wrong size means a damaged file and is an error, never a panic.
+fn bytes<const N: usize>(row: &Row<'_>, column: &str) -> heirloom_store::rusqlite::Result<[u8; N]> {
+    let index = row.as_ref().column_index(column)?;
+    let value = row.get_ref(index)?.as_blob().ok().and_then(|blob| blob.try_into().ok());
+    value.ok_or_else(|| FromSqlError::InvalidType.into_error(index, column))
+}
+
+trait IntoColumnError {
+    fn into_error(self, index: usize, column: &str) -> heirloom_store::rusqlite::Error;
+}
+
+impl IntoColumnError for FromSqlError {
+    fn into_error(self, index: usize, column: &str) -> heirloom_store::rusqlite::Error {
+        use heirloom_store::rusqlite::{Error, types::Type};
+        let reason = format!("column {column}: {self}");
+        Error::FromSqlConversionFailure(index, Type::Blob, reason.into())
+    }
+}

@@ -1,0 +1,63 @@
+//! The tables of `home.sqlite`, documented and numbered.
+
+use heirloom_store::Migration;
+
+/// Append-only; a released step is never edited.
+pub const MIGRATIONS: &[Migration] =
+    &[Migration { number: 1, name: "the first ledger", sql: include_str!("migrations/001_first.sql") }];
+
+/// Every column with its meaning; a test compares the list with what the migrations make.
+pub const COLUMNS: &[(&str, &str)] = &[
+    ("accounts.account BLOB", "16-byte id"),
+    ("accounts.slug TEXT", "folder name in library/, fixed for ever"),
+    ("accounts.email TEXT", "what the person types to sign in, compared without case"),
+    ("accounts.name TEXT", "shown on the page"),
+    ("accounts.password TEXT", "Argon2id as a PHC string"),
+    ("accounts.admin INTEGER", "1: may manage accounts"),
+    ("accounts.created_ms INTEGER", "UTC"),
+    ("assets.seq INTEGER", "order of arrival; the local id in the timeline"),
+    ("assets.asset BLOB", "16-byte id, derived from account and content"),
+    ("assets.account BLOB", "the owner"),
+    ("assets.content BLOB", "BLAKE3 of the original's bytes"),
+    ("assets.given_name TEXT", "the file's name as it came"),
+    ("assets.modified_ms INTEGER", "the file's modified time as it came, UTC"),
+    ("assets.arrived_ms INTEGER", "when it was acknowledged, UTC"),
+    ("assets.origin TEXT", "how it came: import, upload, recovered"),
+    ("files.content BLOB", "BLAKE3; one stored file per content"),
+    ("files.sha1 BLOB", "SHA-1, which Immich clients compare"),
+    ("files.bytes INTEGER", "size"),
+    ("files.mime TEXT", "sniffed from the content"),
+    ("files.path TEXT", "below library/, with / between folders"),
+    ("files.path_folded TEXT", "path in lower case: two names never differ by case alone"),
+    ("keys.key_hash BLOB", "SHA-256 of an access key"),
+    ("keys.account BLOB", "whom it stands for"),
+    ("keys.name TEXT", "what the person called it"),
+    ("keys.created_ms INTEGER", "UTC"),
+    ("sessions.token_hash BLOB", "SHA-256 of the session's token"),
+    ("sessions.account BLOB", "who signed in"),
+    ("sessions.device TEXT", "what signed in, as it calls itself"),
+    ("sessions.created_ms INTEGER", "UTC"),
+    ("sessions.expires_ms INTEGER", "UTC; not accepted from then on"),
+    ("settings.key TEXT", "name"),
+    ("settings.value TEXT", "value"),
+    ("sources.account BLOB", "for whom the folder was imported"),
+    ("sources.folder BLOB", "absolute path as the system's bytes"),
+    ("sources.name BLOB", "file name as the system's bytes"),
+    ("sources.bytes INTEGER", "size when it was read"),
+    ("sources.modified_ns INTEGER", "modified time when it was read, nanoseconds"),
+    ("sources.asset BLOB", "what it became"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heirloom_store::{Database, Durability, schema_of};
+
+    #[test]
+    fn every_column_is_documented() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Database::open(&folder.path().join("home.sqlite"), Durability::Full, MIGRATIONS).unwrap();
+        let documented: Vec<_> = COLUMNS.iter().map(|(column, _)| (*column).to_owned()).collect();
+        assert_eq!(db.read(schema_of).unwrap(), documented);
+    }
+}

@@ -1,0 +1,113 @@
+//! `heirloom serve`: everything that runs while a node is up, and the order in which it stops.
+//!
+//! Stopping: accept nothing new, let requests finish for [`GRACE`], end the event streams, end the command
+//! socket, end the workers after the photo in hand, close the home. A second signal ends the program at once,
+//! which is safe at any moment.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{ApiState, router};
+use crate::control;
+use crate::home::{Home, reconcile};
+use crate::workers::Workers;
+
+/// How long requests may take to finish once the node was asked to stop.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// Serves a home until `stop` resolves. `ready` is called with the address once the node answers.
+///
+/// # Errors
+/// When the address is taken or the home cannot be served; says what to do.
+pub async fn serve(
+    home: Arc<Home>,
+    listen: SocketAddr,
+    ready: impl FnOnce(SocketAddr),
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!("cannot listen on {listen}; is another program (or another node) using it? Try --listen with another port")
+    })?;
+    let address = listener.local_addr()?;
+    let workers = Workers::start(&home).context("cannot start the workers")?;
+    let commands = Commands::start(&home)?;
+    let adopting = adopt_in_background(&home);
+    let stopping = CancellationToken::new();
+    let app = router(ApiState::new(Arc::clone(&home), stopping.clone()));
+    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    let graceful = stopping.clone();
+    let server =
+        axum::serve(listener, service).with_graceful_shutdown(async move { graceful.cancelled().await });
+    let mut server = tokio::spawn(server.into_future());
+    ready(address);
+    tokio::select! {
+        () = stop => {}
+        ended = &mut server => ended.context("the web server ended unexpectedly")??,
+    }
+    stopping.cancel();
+    if tokio::time::timeout(GRACE, &mut server).await.is_err() {
+        tracing::warn!("some requests did not finish in time and were cut off");
+        server.abort();
+    }
+    let ended = tokio::task::spawn_blocking(move || {
+        drop(commands);
+        drop(workers);
+        if let Some(adopting) = adopting {
+            // It reports its own errors.
+            drop(adopting.join());
+        }
+        home.close();
+    });
+    ended.await.context("could not stop in order")
+}
+
+/// Looks for files that a killed run placed without recording; takes as long as listing the library takes.
+fn adopt_in_background(home: &Arc<Home>) -> Option<std::thread::JoinHandle<()>> {
+    let home = home.was_unclean.then(|| Arc::clone(home))?;
+    Some(std::thread::spawn(move || {
+        if let Err(error) = reconcile::adopt_orphans(&home) {
+            tracing::error!(%error, "could not look through the library for unrecorded photos");
+        }
+    }))
+}
+
+/// The thread that answers commands; ends on drop.
+struct Commands {
+    stopping: Arc<AtomicBool>,
+    path: std::path::PathBuf,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Commands {
+    fn start(home: &Arc<Home>) -> anyhow::Result<Self> {
+        let path = home.layout.socket();
+        let listener = control::bind(&path)?;
+        let stopping = Arc::new(AtomicBool::new(false));
+        let (home, flag) = (Arc::clone(home), Arc::clone(&stopping));
+        let thread = std::thread::Builder::new()
+            .name("commands".to_owned())
+            .spawn(move || control::serve(&home, &listener, &flag))
+            .context("cannot start a thread")?;
+        Ok(Self { stopping, path, thread: Some(thread) })
+    }
+}
+
+impl Drop for Commands {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        // The connection wakes the thread from its wait.
+        drop(control::knock(&self.path) as std::io::Result<UnixStream>);
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+        std::fs::remove_file(&self.path).unwrap_or_default();
+    }
+}

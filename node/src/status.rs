@@ -1,0 +1,87 @@
+//! What a node says about itself: the same to `heirloom status`, to the page and to scripts.
+
+use heirloom_identity::{HouseholdId, NodeId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::home::Home;
+
+/// A node in numbers.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// The household.
+    #[schema(value_type = String)]
+    pub household: HouseholdId,
+    /// The household's name.
+    pub name: String,
+    /// This machine.
+    #[schema(value_type = String)]
+    pub node: NodeId,
+    /// Heirloom's version.
+    pub version: String,
+    /// Photos kept.
+    pub assets: u64,
+    /// Bytes of their originals.
+    pub bytes: u64,
+    /// People who sign in here.
+    pub accounts: u64,
+    /// Work in the background.
+    pub jobs: Jobs,
+    /// Homes this one is paired with.
+    pub peers: Vec<Peer>,
+    /// Copies in other homes.
+    pub vault: Vault,
+}
+
+/// Work in the background.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Jobs {
+    /// To be done.
+    pub waiting: u64,
+    /// Being done.
+    pub running: u64,
+    /// Set aside.
+    pub failed: u64,
+}
+
+/// A home this one is paired with.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Peer {
+    /// Its id.
+    pub household: String,
+    /// Its name.
+    pub name: String,
+    /// `direct`, `relay` or `off`.
+    pub path: String,
+    /// When it was last seen, milliseconds since the Unix epoch, UTC.
+    pub last_seen: Option<i64>,
+}
+
+/// Copies in other homes.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+pub struct Vault {
+    /// Other homes that hold everything.
+    pub complete_homes: u32,
+}
+
+/// Counts what a home holds.
+///
+/// # Errors
+/// When a database cannot be read.
+pub fn status(home: &Home) -> anyhow::Result<Status> {
+    let (assets, bytes) = home.ledger.totals()?;
+    let counts = home.catalog().counts()?;
+    let accounts = home.ledger.accounts()?.len();
+    Ok(Status {
+        household: *home.keys.certificate.household(),
+        name: home.name()?,
+        node: home.keys.node.node(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        assets,
+        bytes,
+        accounts: u64::try_from(accounts).unwrap_or(u64::MAX),
+        jobs: Jobs { waiting: counts.waiting, running: counts.running, failed: counts.failed },
+        peers: Vec::new(),
+        vault: Vault { complete_homes: 0 },
+    })
+}
