@@ -1,6 +1,8 @@
 // The one door to the node's API. Every failure becomes an ApiError whose words can be shown to a person.
 
-import type { Account, Asset, AssetChange, MediaTypes, Problem, Status } from './types';
+import createClient from 'openapi-fetch';
+import type { components, paths } from './schema';
+import type { AssetChange } from './types';
 
 /** What went wrong, in words; `status` is 0 when home was not reached at all. */
 export class ApiError extends Error {
@@ -17,16 +19,17 @@ export function whenSignedOut(handler: () => void): void {
 }
 
 /** Sends a request; answers that are not 2xx or 304 are thrown as {@link ApiError}. */
-export async function request(path: string, init: RequestInit & { quiet401?: boolean } = {}): Promise<Response> {
+export async function request(input: string | Request, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(path, { credentials: 'same-origin', ...init });
+    response = await fetch(input, { credentials: 'same-origin', ...init });
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw new ApiError(0, 'Home could not be reached.', 'Check that this device is online and that the computer at home is on.');
   }
   if (response.ok || response.status === 304) return response;
-  if (response.status === 401 && !init.quiet401) onSignedOut();
+  // Signing in and out say what went wrong themselves.
+  if (response.status === 401 && !new URL(response.url).pathname.startsWith('/api/auth/')) onSignedOut();
   throw await failure(response.status, await response.text(), response.headers.get('retry-after'));
 }
 
@@ -45,24 +48,27 @@ export async function failure(status: number, body: string, retryAfter: string |
   return new ApiError(status, message, hint, retryAfter ? Number(retryAfter) || undefined : undefined);
 }
 
-async function read<T>(path: string, init?: RequestInit & { quiet401?: boolean }): Promise<T> {
-  return (await (await request(path, init)).json()) as T;
+const http = createClient<paths>({ fetch: (input) => request(input) });
+
+/** The answer's body; errors were thrown before. */
+async function data<T>(answer: Promise<{ data?: T }>): Promise<T> {
+  return (await answer).data as T;
 }
 
-function json(method: string, body?: unknown): RequestInit {
-  return { method, headers: { 'content-type': 'application/json' }, body: body === undefined ? undefined : JSON.stringify(body) };
-}
+/** {@link AssetChange} as the generated types want it. */
+const changes = (change: AssetChange) => change as components['schemas']['Changes'];
 
 export const api = {
-  signIn: (email: string, password: string) => request('/api/auth/login', { ...json('POST', { email, password }), quiet401: true }),
-  signOut: () => request('/api/auth/logout', { ...json('POST'), quiet401: true }),
-  me: () => read<Account>('/api/users/me'),
-  asset: (id: number | string) => read<Asset>(`/api/assets/${id}`),
-  changeAsset: (id: number | string, change: AssetChange) => read<Asset>(`/api/assets/${id}`, json('PUT', change)),
-  changeAssets: (ids: number[], change: AssetChange) => request('/api/assets', json('PUT', { ids: ids.map(String), ...change })),
-  status: () => read<Status>('/api/status'),
-  problems: () => read<Problem[]>('/api/problems'),
-  retryProblem: (id: string | number) => request(`/api/problems/${encodeURIComponent(id)}/retry`, json('POST')),
-  mediaTypes: () => read<MediaTypes>('/api/server/media-types'),
-  originalUrl: (id: number | string) => `/api/assets/${id}/original`
+  signIn: (email: string, password: string) => http.POST('/api/auth/login', { body: { email, password } }),
+  signOut: () => http.POST('/api/auth/logout'),
+  me: () => data(http.GET('/api/users/me')),
+  asset: (id: number) => data(http.GET('/api/assets/{id}', { params: { path: { id: String(id) } } })),
+  changeAsset: (id: number, change: AssetChange) =>
+    data(http.PUT('/api/assets/{id}', { params: { path: { id: String(id) } }, body: changes(change) })),
+  changeAssets: (ids: number[], change: AssetChange) => http.PUT('/api/assets', { body: { ids: ids.map(String), ...changes(change) } }),
+  status: () => data(http.GET('/api/status')),
+  problems: () => data(http.GET('/api/problems')),
+  retryProblem: (id: number) => http.POST('/api/problems/{id}/retry', { params: { path: { id } } }),
+  mediaTypes: () => data(http.GET('/api/server/media-types')),
+  originalUrl: (id: number) => `/api/assets/${id}/original`
 };

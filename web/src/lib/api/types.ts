@@ -1,82 +1,17 @@
-// Shapes of the answers that the page reads, cut down to the fields it uses.
+// Names for the shapes of the node's answers. They are generated from its handlers (schema.d.ts, `npm run api`).
 
-export interface Account {
-  id: string;
-  email: string;
-  name: string;
-  isAdmin: boolean;
-}
+import type { components } from './schema';
 
-/** What a photo's file says about how it was taken; all of it may be missing. */
-export interface Exif {
-  description?: string | null;
-  dateTimeOriginal?: string | null;
-  timeZone?: string | null;
-  latitude?: number | null;
-  longitude?: number | null;
-  city?: string | null;
-  state?: string | null;
-  country?: string | null;
-  make?: string | null;
-  model?: string | null;
-  lensModel?: string | null;
-  fNumber?: number | null;
-  focalLength?: number | null;
-  iso?: number | null;
-  /** As a fraction of a second: `1/250`. */
-  exposureTime?: string | null;
-  fileSizeInByte?: number | null;
-  exifImageWidth?: number | null;
-  exifImageHeight?: number | null;
-}
+type Schemas = components['schemas'];
 
-export interface Asset {
-  id: string;
-  originalFileName: string;
-  originalMimeType?: string | null;
-  /** Wall clock where the photo was taken, written as if it were UTC. */
-  localDateTime: string;
-  fileCreatedAt: string;
-  createdAt: string;
-  isFavorite: boolean;
-  width?: number | null;
-  height?: number | null;
-  exifInfo?: Exif | null;
-}
-
-export interface AssetChange {
-  isFavorite?: boolean;
-  description?: string;
-}
-
-export interface Status {
-  household: string;
-  name: string;
-  version: string;
-  assets: number;
-  bytes: number;
-  jobs: Jobs;
-}
-
-export interface Jobs {
-  waiting: number;
-  running: number;
-  failed: number;
-}
-
+export type Account = Schemas['User'];
+export type Asset = Schemas['AssetJson'];
+/** What a photo's file and its people say about how it was taken. */
+export type Exif = Schemas['ExifJson'];
+/** What to change; everything left out stays. (Fields with a default are generated as required.) */
+export type AssetChange = Partial<Schemas['Changes']>;
+export type Status = Schemas['Status'];
+export type Jobs = Schemas['Jobs'];
 /** A file that was set aside. */
-export interface Problem {
-  id: string | number;
-  kind: string;
-  asset?: string | null;
-  name: string;
-  reason: string;
-  advice: string;
-  at_ms: number;
-}
-
-export interface MediaTypes {
-  image: string[];
-  video: string[];
-  sidecar: string[];
-}
+export type Problem = Schemas['ProblemJson'];
+export type MediaTypes = Schemas['MediaTypes'];

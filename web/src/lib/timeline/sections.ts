@@ -18,7 +18,7 @@ export interface Section {
 }
 
 /** A year with fewer photos for each of its months than this is not divided by month. */
-const BUSY_MONTH = 5;
+const BUSY_MONTH = 8;
 /** Quiet years flow together until a section holds this many. */
 const SECTION_LEAST = 14;
 

@@ -94,8 +94,12 @@ export class Stretch {
   }
 }
 
+/** Stands for a colour that is not known yet. */
+const UNKNOWN = 0x8410;
+
 /** RGB565 as CSS. */
 export function cssColour(c: number): string {
+  if (c === UNKNOWN) return 'var(--wash)';
   return `rgb(${Math.round(((c >> 11) & 31) * 8.23)},${Math.round(((c >> 5) & 63) * 4.05)},${Math.round((c & 31) * 8.23)})`;
 }
 

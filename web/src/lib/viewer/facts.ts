@@ -13,11 +13,11 @@ export interface Fact {
 const WEB_SAFE = new Set(['image/jpeg', 'image/png', 'image/webp', 'image/gif']);
 
 export function isWebSafe(asset: Asset): boolean {
-  return WEB_SAFE.has(asset.originalMimeType ?? '');
+  return WEB_SAFE.has(asset.originalMimeType);
 }
 
 export function factsOf(asset: Asset): Fact[] {
-  const exif = asset.exifInfo ?? {};
+  const exif = asset.exifInfo;
   return [taken(asset, exif), camera(exif), exposure(exif), place(exif), file(asset, exif)].filter((fact) => fact !== undefined);
 }
 
@@ -28,8 +28,9 @@ export function localMs(asset: Asset): number {
 
 function taken(asset: Asset, exif: Exif): Fact {
   const ms = localMs(asset);
-  const zone = exif.dateTimeOriginal ? exif.timeZone : undefined;
-  const label = exif.dateTimeOriginal === null ? 'File date' : 'Taken';
+  const known = Boolean(exif.dateTimeOriginal);
+  const zone = known ? exif.timeZone : undefined;
+  const label = known ? 'Taken' : 'File date';
   return { label, value: formatDate(ms), detail: [formatTime(ms), zone?.replace(/^UTC([+-]\d)/, 'UTC $1')].filter(Boolean).join(' · ') };
 }
 
