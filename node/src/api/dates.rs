@@ -2,13 +2,15 @@
 
 use heirloom_catalog::calendar::{LOCAL_MS_MAX, LOCAL_MS_MIN};
 use heirloom_spaces::TakenMark;
+use jiff::SignedDuration;
+use jiff::civil::date;
 use jiff::fmt::temporal::Pieces;
 
 /// A moment as `2024-05-01T12:00:00.000Z`; times outside the years 1 to 9999 count as the nearest inside.
 pub fn iso(ms: i64) -> String {
-    let ms = ms.clamp(LOCAL_MS_MIN, LOCAL_MS_MAX);
-    let at = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    let since = SignedDuration::from_millis(ms.clamp(LOCAL_MS_MIN, LOCAL_MS_MAX));
+    let epoch = date(1970, 1, 1).at(0, 0, 0, 0);
+    epoch.saturating_add(since).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 /// A zone as Immich's clients show it: `UTC`, `UTC+2`, `UTC-3:30`.
@@ -25,9 +27,10 @@ pub fn zone(offset_minutes: i32) -> String {
 pub fn taken(text: &str) -> Option<TakenMark> {
     let pieces = Pieces::parse(text.trim()).ok()?;
     let time = pieces.time().unwrap_or(jiff::civil::Time::midnight());
-    let local = pieces.date().to_datetime(time).to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    let local = pieces.date().to_datetime(time).duration_since(date(1970, 1, 1).at(0, 0, 0, 0));
+    let local_ms = i64::try_from(local.as_millis()).ok()?;
     let offset_minutes = pieces.to_numeric_offset().map(|offset| offset.seconds() / 60);
-    Some(TakenMark { local_ms: local.timestamp().as_millisecond(), offset_minutes })
+    Some(TakenMark { local_ms, offset_minutes })
 }
 
 /// Reads a moment: ISO 8601 (UTC when no zone is named) or milliseconds since the Unix epoch.

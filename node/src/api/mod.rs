@@ -52,8 +52,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::trace::TraceLayer;
 use utoipa::OpenApi as _;
-use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{OpenApi, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::home::Home;
@@ -135,7 +135,24 @@ fn resources() -> OpenApiRouter<Arc<ApiState>> {
         .merge(events::routes())
         .merge(status::routes())
         .merge(problems::routes());
-    OpenApiRouter::with_openapi(described).nest("/api", resources)
+    let mut resources = OpenApiRouter::with_openapi(described).nest("/api", resources);
+    describe_answers(resources.get_openapi_mut());
+    resources
+}
+
+/// Gives every answer without words of its own those of its status; the format asks for some.
+fn describe_answers(described: &mut OpenApi) {
+    let paths = described.paths.paths.values_mut();
+    let operations = paths.flat_map(|path| [&mut path.get, &mut path.put, &mut path.post]);
+    for (status, answer) in operations.flatten().flat_map(|operation| &mut operation.responses.responses) {
+        let reason =
+            status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok()?.canonical_reason());
+        if let (RefOr::T(answer), Some(reason)) = (answer, reason)
+            && answer.description.is_empty()
+        {
+            reason.clone_into(&mut answer.description);
+        }
+    }
 }
 
 /// What stands above the handlers.
