@@ -1,5 +1,4 @@
 //! The real disk never overwrites and creates what is missing.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::io::ErrorKind;
 
