@@ -1,7 +1,8 @@
 //! Fills a catalog with made-up photos and times the timeline's answers.
 //!
-//! `cargo run --release -p heirloom-catalog --example timeline -- [PHOTOS] [FILE]`: 100,000 photos in a scratch
-//! folder unless told otherwise; a FILE that exists already is asked as it is. The last line is JSON.
+//! `cargo run --release -p heirloom-catalog --example timeline -- [PHOTOS] [FILE] [ACCOUNT]`: 100,000 photos in a
+//! scratch folder unless told otherwise; a FILE that exists already is asked as it is; ACCOUNT owns the photos, so that
+//! a node can serve the FILE. The last line is JSON.
 
 #![expect(clippy::print_stdout, reason = "an example that talks to the person who runs it")]
 
@@ -23,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let photos: u32 = args.next().map_or(Ok(100_000), |text| text.parse())?;
     let scratch = tempfile::tempdir()?;
     let path = args.next().map_or_else(|| scratch.path().join("catalog.sqlite"), PathBuf::from);
-    let account = AccountId::from_random([7; 16]);
+    let account = args.next().map_or(Ok(AccountId::from_random([7; 16])), |text| text.parse())?;
 
     let mut figures = Figures::default();
     if !path.exists() {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use crate::{folders, shell};
 
@@ -27,18 +28,15 @@ pub(crate) fn is_home(home: &Path) -> bool {
     home.join("home.sqlite").is_file()
 }
 
-/// Founds a household in `home`; the password stands in a file, the phrase is written beside it when a file is named.
-pub(crate) fn init(program: &Path, home: &Path, founding: &Founding<'_>) -> Result<()> {
+/// Founds a household in `home`. With a file for the phrase it says nothing and returns the program's JSON.
+pub(crate) fn init(program: &Path, home: &Path, founding: &Founding<'_>) -> Result<String> {
     let mut command = command(program, "init", home);
     command.args(["--name", founding.name, "--account", founding.email]);
     command.arg("--password-file").arg(founding.password_file);
     match founding.phrase_file {
-        Some(file) => {
-            command.arg("--phrase-file").arg(file);
-            shell::read(&mut command).map(drop)
-        }
+        Some(file) => shell::read(command.arg("--json").arg("--phrase-file").arg(file)),
         // The program shows the phrase and may ask whether it was written down.
-        None => shell::run(command.stdin(Stdio::inherit())),
+        None => shell::run(command.stdin(Stdio::inherit())).map(|()| String::new()),
     }
 }
 
@@ -67,6 +65,8 @@ pub(crate) fn write_password(file: &Path) -> Result<String> {
 pub(crate) struct Scratch {
     pub(crate) home: PathBuf,
     pub(crate) password: String,
+    /// The id of its one account.
+    pub(crate) account: String,
 }
 
 /// Throws `target/NAME` away and founds a household there.
@@ -86,8 +86,10 @@ pub(crate) fn scratch(program: &Path, name: &str) -> Result<Scratch> {
         password_file: &password_file,
         phrase_file: Some(&phrase_file),
     };
-    init(program, &home, &founding)?;
-    Ok(Scratch { home, password })
+    let said: Value =
+        serde_json::from_str(&init(program, &home, &founding)?).context("init --json prints JSON")?;
+    let account = said["account"].as_str().context("init --json names the account")?.to_owned();
+    Ok(Scratch { home, password, account })
 }
 
 /// A node that serves; stopped when dropped.

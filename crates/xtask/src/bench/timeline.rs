@@ -1,6 +1,6 @@
 //! The timeline of 100,000 photos: how long the server needs for its answers, and what a person feels in a browser.
 
-use std::path::Path;
+use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::http::Client;
 use super::{Measured, ingest, measure};
-use crate::{daemon, folders, npm, shell};
+use crate::daemon::{self, Scratch};
+use crate::{folders, npm, shell};
 
 const PHOTOS: u32 = 100_000;
 const SKELETONS: usize = 30;
@@ -24,7 +25,7 @@ struct Series {
 pub(crate) fn measure() -> Result<Measured> {
     let program = ingest::build_program()?;
     let scratch = daemon::scratch(&program, "bench/timeline-home")?;
-    synthesise(&program, &scratch.home)?;
+    let catalog = synthesise(&scratch)?;
     let log = folders::target().join("bench/timeline-home/serve.log");
     let node = daemon::serve(&program, &scratch.home, &log)?;
     let client = Client::sign_in(&node.address, daemon::EMAIL, &scratch.password)?;
@@ -32,14 +33,30 @@ pub(crate) fn measure() -> Result<Measured> {
     let columns = columns(&client, &months)?;
     let page = in_browser(&node.address, &scratch.password);
     node.stop()?;
-    Ok(tell(&skeleton, &columns, &page))
+    Ok(tell(&skeleton, &columns, &catalog, &page))
 }
 
-/// Fills a home with rows of photos that do not exist: the timeline is made of rows, not of files.
-fn synthesise(program: &Path, home: &Path) -> Result<()> {
-    println!("making a home of {PHOTOS} photos");
-    let mut command = daemon::command(program, "synth", home);
-    shell::run(command.args(["--photos", &PHOTOS.to_string()])).context("could not make a synthetic home")
+/// Puts a catalog of photos that do not exist into a home, and returns how long the catalog alone takes to answer.
+///
+/// The timeline is made of rows, not of files: what lacks is the pictures, and a page shows their colours instead.
+fn synthesise(scratch: &Scratch) -> Result<Value> {
+    println!("making a catalog of {PHOTOS} photos");
+    for ending in ["", "-wal", "-shm"] {
+        let file = scratch.home.join(format!("catalog.sqlite{ending}"));
+        if file.exists() {
+            fs::remove_file(file)?;
+        }
+    }
+    let args =
+        ["run", "--release", "--quiet", "--package", "heirloom-catalog", "--example", "timeline", "--"];
+    let mut fill = shell::cargo(&args);
+    fill.arg(PHOTOS.to_string()).arg(scratch.home.join("catalog.sqlite")).arg(&scratch.account);
+    last_json(&shell::read(&mut fill)?)
+}
+
+fn last_json(text: &str) -> Result<Value> {
+    let at = text.rfind("\n{").map_or(0, |at| at + 1);
+    serde_json::from_str(&text[at..]).context("a measuring program prints JSON at its end")
 }
 
 fn skeletons(client: &Client) -> Result<(Series, Vec<String>)> {
@@ -78,14 +95,11 @@ fn columns(client: &Client, months: &[String]) -> Result<Series> {
     Ok(series)
 }
 
-/// What the page's own measuring script prints last, as JSON; an error stands in the table instead of ending the bench.
+/// What the page's own measuring script prints; an error stands in the table instead of ending the bench.
 fn in_browser(address: &str, password: &str) -> Value {
-    let mut command =
-        npm::npm("web", &["run", "--silent", "measure", "--", address, daemon::EMAIL, password]);
-    let measured = shell::read(&mut command).and_then(|text| {
-        let line = text.lines().rev().find(|line| line.starts_with('{')).context("it printed no JSON")?;
-        Ok(serde_json::from_str::<Value>(line)?)
-    });
+    let args = ["run", "--silent", "measure", "--", "--base", address, "--email", daemon::EMAIL];
+    let mut command = npm::npm("web", &args);
+    let measured = shell::read(command.args(["--password", password])).and_then(|text| last_json(&text));
     measured.unwrap_or_else(|error| json!({"error": format!("{error:#}")}))
 }
 
@@ -113,10 +127,12 @@ impl Series {
     }
 }
 
-fn tell(skeleton: &Series, columns: &Series, page: &Value) -> Measured {
+fn tell(skeleton: &Series, columns: &Series, catalog: &Value, page: &Value) -> Measured {
     let mut rows = vec![skeleton.row("skeleton"), columns.row("columns of a month")];
-    for (name, value) in page.as_object().into_iter().flatten() {
-        rows.push(vec![format!("page: {name}"), value.to_string(), String::new(), String::new()]);
+    for (whose, figures) in [("catalog", catalog), ("page", page)] {
+        for (name, value) in figures.as_object().into_iter().flatten() {
+            rows.push(vec![format!("{whose}: {name}"), value.to_string(), String::new(), String::new()]);
+        }
     }
     Measured {
         title: format!(
@@ -124,7 +140,9 @@ fn tell(skeleton: &Series, columns: &Series, page: &Value) -> Measured {
         ),
         head: vec!["what", "p50 ms", "p95 ms", "kB"],
         rows,
-        json: json!({"photos": PHOTOS, "skeleton": skeleton.json(), "columns": columns.json(), "page": page}),
+        json: json!({"photos": PHOTOS, "skeleton": skeleton.json(), "columns": columns.json(),
+            "catalog": catalog, "page": page,
+        }),
     }
 }
 
