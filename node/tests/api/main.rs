@@ -1,5 +1,8 @@
 //! The HTTP API, asked without a socket: a real home in a scratch folder behind the real router.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail its test")]
+#![expect(clippy::too_many_lines, reason = "snapshots of answers are long and plain")]
+
 mod access;
 mod events;
 mod harness;

@@ -169,7 +169,7 @@ async fn the_account() {
         "sidebarWeb": false
       },
       "purchase": {
-        "hideBuyButtonUntil": "1970-01-01T00:00:00.000Z",
+        "hideBuyButtonUntil": "9999-12-31T23:59:59.999Z",
         "showSupportBadge": false
       },
       "ratings": {

@@ -231,18 +231,29 @@ async fn a_full_disk_is_said_and_forgotten() {
 #[tokio::test]
 async fn many_uploads_at_once_all_arrive() {
     let site = Site::new();
-    let asks = (0..40).map(|n| {
-        let form = Form::file("same.png", &photo(n % 20, None));
+    assert_eq!(upload_twice_each(&site, |n| format!("{n}.png")).await, 20);
+    assert_eq!((site.inbox(), site.home.ledger.totals().unwrap().0), (0, 20));
+}
+
+#[tokio::test]
+async fn photos_of_one_name_at_once_all_arrive() {
+    let site = Site::new();
+    assert_eq!(upload_twice_each(&site, |_| "same.png".to_owned()).await, 20);
+    assert_eq!((site.inbox(), site.home.ledger.totals().unwrap().0), (0, 20));
+}
+
+/// Uploads twenty photos twice, all at once; says how many were new.
+async fn upload_twice_each(site: &Site, name: impl Fn(u32) -> String) -> usize {
+    let asks = (0..40).map(|n| n % 20).map(|n| {
+        let form = Form::file(&name(n), &photo(n, None));
         tokio::spawn(site.post("/api/assets").by(&site.anna).form(&form).send())
     });
     let mut created = 0;
     for ask in asks.collect::<Vec<_>>() {
         let answer = ask.await.unwrap();
-        created += u32::from(answer.status == StatusCode::CREATED);
+        created += usize::from(answer.status == StatusCode::CREATED);
     }
-    assert_eq!(created, 20);
-    assert_eq!(site.home.ledger.totals().unwrap().0, 20);
-    assert_eq!(site.inbox(), 0);
+    created
 }
 
 /// A disk that can be full.
