@@ -83,11 +83,15 @@ const GLOSSARY: &[&str] = &[
 ];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository").to_owned()
 }
 
 fn metadata() -> Metadata {
-    MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().unwrap()
+    MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .expect("cargo knows the workspace")
 }
 
 /// Fails with everything that is amiss, one line each.
@@ -101,10 +105,10 @@ fn files(extensions: &[&str]) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap().flatten() {
+        for entry in fs::read_dir(&folder).expect("a folder can be listed").flatten() {
             let path = entry.path();
             let name = entry.file_name().to_string_lossy().into_owned();
-            if entry.file_type().unwrap().is_dir() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 if !["target", "node_modules", "build", ".svelte-kit", ".git", "shared"]
                     .contains(&name.as_str())
                 {
@@ -112,7 +116,7 @@ fn files(extensions: &[&str]) -> Vec<(String, String)> {
                 }
             } else if extensions.iter().any(|extension| name.ends_with(&format!(".{extension}"))) {
                 let text = fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-                let relative = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+                let relative = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().into_owned();
                 found.push((relative, text.unwrap_or_default()));
             }
         }
@@ -218,8 +222,9 @@ fn workspace_dependencies(manifest: &str) -> Vec<&str> {
 }
 
 fn unused(package: &Package, sources: &[(String, String)]) -> Vec<String> {
-    let folder = package.manifest_path.parent().unwrap();
-    let folder = folder.as_std_path().strip_prefix(root()).unwrap().to_owned();
+    let manifest = package.manifest_path.as_std_path();
+    let folder = manifest.parent().and_then(|folder| folder.strip_prefix(root()).ok());
+    let folder = folder.expect("a package of the workspace lies in the repository").to_owned();
     let own: Vec<&String> = sources
         .iter()
         .filter(|(path, _)| Path::new(path).starts_with(&folder))
@@ -350,7 +355,7 @@ fn decisions_are_numbered_once() {
             amiss.push(format!("{path} has the number of {other}"));
         }
         for part in ["Context", "Choice", "Consequences", "Alternatives"] {
-            if !text.contains(&format!("## {part}")) {
+            if !text.contains(&format!("**{part}.**")) {
                 amiss.push(format!("{path} has no part {part:?}"));
             }
         }

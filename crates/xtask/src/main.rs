@@ -1,6 +1,6 @@
 //! `cargo xtask`: everything a person types in this repository, as one program.
 //!
-//! One verb is one file: [`run`] (try it), [`gate`] (`cargo xtask test`), [`bench`], [`web`], [`samples`], [`openapi`].
+//! One verb is one file: [`run`] (try it), [`gate`] (`cargo xtask test`), [`mod@bench`], [`web`], [`samples`], [`openapi`].
 //! Below them stand helpers without a verb: [`system`] (packages of the operating system), [`tools`] (programs built
 //! with cargo), [`npm`], [`daemon`] (the program `heirloom` as a child process), [`folders`], [`shell`] and [`args`].
 //!

@@ -81,12 +81,13 @@ fn deny(job: &Job<'_>) -> Result<()> {
 }
 
 fn clippy(job: &Job<'_>) -> Result<()> {
-    let args = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"];
+    let args =
+        ["clippy", "--workspace", "--all-targets", "--keep-going", "--quiet", "--", "--deny", "warnings"];
     job.output.run(&mut locked(&args))
 }
 
 fn rustdoc(job: &Job<'_>) -> Result<()> {
-    let mut command = locked(&["doc", "--workspace", "--no-deps", "--quiet"]);
+    let mut command = locked(&["doc", "--workspace", "--no-deps", "--keep-going", "--quiet"]);
     job.output.run(command.env("RUSTDOCFLAGS", "--deny warnings"))
 }
 
