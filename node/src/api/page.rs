@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn encodings_are_negotiated() {
         let check = |accepted: &str, name: &str, expected| {
-            assert_eq!(accepts(accepted, name), expected, "{accepted}")
+            assert_eq!(accepts(accepted, name), expected, "{accepted}");
         };
         check("gzip, deflate, br", "br", true);
         check("gzip;q=1.0, br;q=0", "br", false);

@@ -96,8 +96,8 @@ impl Seen {
         }
         let Some(summary) = &self.summary else { return };
         output::line(&format!(
-            "{} photos added ({}), {} were here already, {} other files, {} failed, in {:.1} s",
-            summary.added,
+            "{} added ({}), {} here already, {} other files, {} failed, in {:.1} s",
+            output::count(summary.added, "photo", "photos"),
             output::size(summary.bytes),
             summary.duplicate,
             summary.skipped,

@@ -57,6 +57,11 @@ pub(super) fn read_secret(path: &Path) -> anyhow::Result<Zeroizing<String>> {
     Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
 }
 
+/// A number with its word.
+pub(super) fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", indicatif::HumanCount(number), if number == 1 { one } else { many })
+}
+
 /// Bytes as people say them.
 pub(super) fn size(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()

@@ -20,7 +20,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         match serde_json::from_value::<Status>(line) {
             Ok(status) => output::line(&describe(&status)),
             Err(error) => {
-                output::line(&format!("the node answers in a form this program does not know: {error}"))
+                output::line(&format!("the node answers in a form this program does not know: {error}"));
             }
         }
         true
@@ -29,11 +29,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn describe(status: &Status) -> String {
     let mut text = format!(
-        "{}: {} photos ({}), {} people sign in here.",
+        "{}: {} ({}), {} here.",
         status.name,
-        status.assets,
+        output::count(status.assets, "photo", "photos"),
         output::size(status.bytes),
-        status.accounts
+        output::count(status.accounts, "person signs in", "people sign in")
     );
     let open = status.jobs.waiting + status.jobs.running;
     if open > 0 {

@@ -1,6 +1,6 @@
 //! The socket in the home, over which commands reach a node that is being served.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -81,7 +81,7 @@ pub fn serve(home: &Arc<Home>, listener: &UnixListener, stopping: &AtomicBool) {
             }
             let open = &open;
             scope.spawn(move || {
-                if let Err(error) = answer(home, stream, stopping) {
+                if let Err(error) = answer(home, &stream, stopping) {
                     tracing::debug!(%error, "a command went away");
                 }
                 open.fetch_sub(1, Ordering::SeqCst);
@@ -95,10 +95,10 @@ fn refuse(mut stream: UnixStream) {
     writeln!(stream, "{line}").unwrap_or_default();
 }
 
-fn answer(home: &Arc<Home>, stream: UnixStream, stopping: &AtomicBool) -> anyhow::Result<()> {
+fn answer(home: &Arc<Home>, stream: &UnixStream, stopping: &AtomicBool) -> anyhow::Result<()> {
     let mut line = zeroize::Zeroizing::new(String::new());
-    BufReader::new(std::io::Read::take(&stream, LINE_BYTES_MAX)).read_line(&mut line)?;
-    let mut writer = &stream;
+    BufReader::new(stream.take(LINE_BYTES_MAX)).read_line(&mut line)?;
+    let mut writer = stream;
     let command: Command = match serde_json::from_str(&line) {
         Ok(command) => command,
         Err(_) => {
