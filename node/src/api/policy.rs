@@ -4,7 +4,7 @@ use data_encoding::BASE64;
 use sha2::{Digest, Sha256};
 
 /// What the page may not ask a browser for.
-pub const PERMISSIONS: &str = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), interest-cohort=()";
+pub const PERMISSIONS: &str = "camera=(), microphone=(), geolocation=(), payment=(), usb=()";
 
 /// The policy of a page whose inline scripts are those in `html`, each allowed by its hash.
 pub fn of_page(html: &str) -> String {
