@@ -1,7 +1,7 @@
 //! Receiving a file: pieces from the network, written and hashed on a thread of their own.
 //!
 //! A [`Receiving`] that is dropped (the client hung up, the form was refused) leaves nothing: the thread sees
-//! the channel close without an [`Piece::End`] and drops the draft, which removes its file.
+//! the channel close without an end and drops the draft, which removes its file.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,7 +57,7 @@ impl Receiving {
             return Err(ApiError::too_large(self.bytes_max));
         }
         self.sniff(&piece)?;
-        // A writer that stopped early says why in `end`, or below in `abandon`.
+        // A writer that stopped early says why when it is joined.
         match self.pieces.send(Piece::Bytes(piece)).await {
             Ok(()) => Ok(()),
             Err(_) => Err(self.failure().await),
