@@ -1,6 +1,7 @@
 // What the walk stands on: a browser, steps that are counted, pictures, and the accessibility check.
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { deflateSync } from 'node:zlib';
 import AxeBuilder from '@axe-core/playwright';
 import { chromium } from 'playwright-core';
 
@@ -38,7 +39,6 @@ export class Walk {
     } catch (error) {
       this.failed++;
       console.log(`FAILED  ${name}: ${error.message}`);
-      if (process.env.DEBUG) console.log(await this.pages[0].evaluate(() => Promise.race([new Promise((r) => requestAnimationFrame(() => r('raf'))), new Promise((r) => setTimeout(() => r('raf stuck ' + document.visibilityState + document.querySelector('.panel h2')?.textContent), 500))])));
       for (const page of this.pages ?? []) await page.screenshot({ path: join(this.out, 'failed.png') }).catch(() => {});
       return undefined;
     }
@@ -80,7 +80,7 @@ export function assert(condition, message) {
   if (!condition) throw new Error(message);
 }
 
-/** Up to `count` photos below a folder, each with its bytes; small ones first, no two of the same name. */
+/** Up to `count` photos below a folder, each with its bytes: small and large ones evenly, no two of the same name. */
 export function findPhotos(folder, count) {
   const found = new Map();
   const visit = (path) => {
@@ -91,12 +91,35 @@ export function findPhotos(folder, count) {
     }
   };
   visit(folder);
-  return [...found]
+  const sizes = [...found]
     .map(([name, path]) => ({ name, path, size: statSync(path).size }))
-    .filter((photo) => photo.size > 8_000 && photo.size < 12_000_000)
-    .sort((a, b) => a.size - b.size)
-    .slice(0, count)
-    .map((photo) => ({ ...photo, bytes: readFileSync(photo.path) }));
+    .filter((photo) => photo.size > 20_000 && photo.size < 8_000_000)
+    .sort((a, b) => a.size - b.size || a.name.localeCompare(b.name));
+  const step = Math.max(1, (sizes.length - 1) / (count - 1));
+  return Array.from({ length: Math.min(count, sizes.length) }, (_, i) => sizes[Math.round(i * step)]).map((photo) => ({ ...photo, bytes: readFileSync(photo.path) }));
+}
+
+/** A PNG that says it has 1,200 megapixels and holds none: no home can make a picture of it. */
+export function hugeClaim() {
+  const chunk = (kind, data) => {
+    const body = Buffer.concat([Buffer.from(kind), data]);
+    const bytes = Buffer.alloc(body.length + 8);
+    bytes.writeUInt32BE(data.length, 0);
+    body.copy(bytes, 4);
+    let crc = 0xffffffff;
+    for (const byte of body) {
+      crc ^= byte;
+      for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+    }
+    bytes.writeUInt32BE(~crc >>> 0, body.length + 4);
+    return bytes;
+  };
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(40_000, 0);
+  head.writeUInt32BE(30_000, 4);
+  head.set([8, 2, 0, 0, 0], 8);
+  const signature = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
+  return Buffer.concat([signature, chunk('IHDR', head), chunk('IDAT', deflateSync(Buffer.alloc(1000))), chunk('IEND', Buffer.alloc(0))]);
 }
 
 /** Lets files go over the page, as a hand would. */
@@ -113,12 +136,26 @@ export async function dropFiles(page, photos) {
   }, files);
 }
 
-/** A finger going from one point to another; with `holdMs` it rests first. */
-export async function finger(page, from, to, { steps = 12 } = {}) {
+/** Fingers on the page: each step is a list of points, an empty one lifts them all. */
+export async function fingers(page, steps) {
   const client = await page.context().newCDPSession(page);
-  const touch = (type, point) => client.send('Input.dispatchTouchEvent', { type, touchPoints: point ? [point] : [] });
-  await touch('touchStart', from);
-  for (let k = 1; k <= steps; k++) await touch('touchMove', { x: from.x + ((to.x - from.x) * k) / steps, y: from.y + ((to.y - from.y) * k) / steps });
-  await touch('touchEnd');
+  let down = 0;
+  for (const touchPoints of steps) {
+    const type = touchPoints.length > down ? 'touchStart' : touchPoints.length < down ? 'touchEnd' : 'touchMove';
+    down = touchPoints.length;
+    await client.send('Input.dispatchTouchEvent', { type, touchPoints: touchPoints.map((point, id) => ({ ...point, id })) });
+  }
   await client.detach();
+}
+
+/** A finger going from one point to another. */
+export async function swipe(page, from, to) {
+  const steps = Array.from({ length: 13 }, (_, k) => [{ x: from.x + ((to.x - from.x) * k) / 12, y: from.y + ((to.y - from.y) * k) / 12 }]);
+  await fingers(page, [...steps, []]);
+}
+
+/** Two fingers going apart from a point. */
+export async function pinch(page, at) {
+  const steps = Array.from({ length: 10 }, (_, k) => [{ x: at.x - 20 - k * 12, y: at.y }, { x: at.x + 20 + k * 12, y: at.y }]);
+  await fingers(page, [[steps[0][0]], ...steps, []]);
 }

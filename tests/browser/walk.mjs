@@ -2,7 +2,7 @@
 //   node walk.mjs BASE_URL EMAIL PASSWORD SAMPLE_FOLDER OUT_DIR
 // The home at BASE_URL should be fresh. Prints one line a step and the count at the end; pictures go to OUT_DIR.
 import { readFileSync } from 'node:fs';
-import { assert, DESKTOP, dropFiles, findPhotos, finger, launch, PHONE, Walk } from './harness.mjs';
+import { assert, DESKTOP, dropFiles, findPhotos, fingers, hugeClaim, launch, PHONE, pinch, swipe, Walk } from './harness.mjs';
 
 const [base, email, password, samples, out] = process.argv.slice(2);
 if (!out) {
@@ -81,6 +81,19 @@ await walk.step('every one of them gets its picture', async () => {
   await walk.accessible(page, 'timeline with photos');
 });
 
+await walk.step('what is no photo is refused in words, and can be tried again', async () => {
+  await dropFiles(page, [{ name: 'letter.jpg', bytes: Buffer.from('Dear Anna, this is no picture.') }]);
+  const trouble = page.getByRole('region', { name: 'Adding photos' });
+  await trouble.getByText('1 photo could not be added').waitFor();
+  await trouble.getByText('letter.jpg', { exact: true }).waitFor();
+  await walk.shot(page, 'refused');
+  await walk.accessible(page, 'a refused file');
+  await trouble.getByRole('button', { name: 'Try again: letter.jpg' }).click();
+  await trouble.getByText('1 photo could not be added').waitFor();
+  await trouble.getByRole('button', { name: 'Close' }).click();
+  assert((await held()) === before + photos.length, 'something was added');
+});
+
 await walk.step('adding them again adds nothing and says so', async () => {
   await dropFiles(page, photos.slice(0, 3));
   await page.getByText('3 were here already').waitFor();
@@ -121,6 +134,25 @@ await walk.step('plus, minus and zero change the size', async () => {
   await scale('larger');
   await page.keyboard.press('0');
   await scale('whole');
+});
+
+await walk.step('the wheel zooms where it points, and dragging moves the photo', async () => {
+  const pose = () => page.evaluate(() => {
+    const matrix = new DOMMatrix(getComputedStyle(document.querySelector('.slide[aria-hidden=false] .photo')).transform);
+    return { scale: matrix.a, x: matrix.e };
+  });
+  await page.mouse.move(500, 450);
+  await page.mouse.wheel(0, -700);
+  await page.waitForFunction(() => new DOMMatrix(getComputedStyle(document.querySelector('.slide[aria-hidden=false] .photo')).transform).a > 2);
+  const zoomed = await pose();
+  await page.mouse.down();
+  await page.mouse.move(440, 450, { steps: 4 });
+  await page.mouse.up();
+  await page.waitForFunction((x) => new DOMMatrix(getComputedStyle(document.querySelector('.slide[aria-hidden=false] .photo')).transform).e !== x, zoomed.x);
+  const asset = await (await page.request.get(`/api/assets/${photoInAddress()}`)).json();
+  if (Math.max(asset.width, asset.height) > 1920) await viewer.locator('.slide[aria-hidden=false] img[src$="/original"].here').waitFor();
+  await page.keyboard.press('0');
+  await page.waitForFunction(() => new DOMMatrix(getComputedStyle(document.querySelector('.slide[aria-hidden=false] .photo')).transform).a === 1);
 });
 
 await walk.step('i shows what is known of it', async () => {
@@ -236,31 +268,66 @@ await walk.step('the same on a phone, by day and by night', async () => {
   await walk.shot(phone, 'phone-dark');
 });
 
-await walk.step('a tap opens, a swipe goes on, a pull down closes', async () => {
+await walk.step('a tap opens, a swipe goes on, fingers zoom, a pull down closes', async () => {
   await phone.locator('.cell a').first().tap();
   await phoneViewer.locator('.slide[aria-hidden=false] .preview.here').first().waitFor();
   const first = new URL(phone.url()).searchParams.get('photo');
-  await finger(phone, { x: 320, y: 420 }, { x: 60, y: 425 });
+  await swipe(phone, { x: 320, y: 420 }, { x: 60, y: 425 });
   await phone.waitForFunction((id) => new URL(location.href).searchParams.get('photo') !== id, first);
   await phoneViewer.locator('.slide[aria-hidden=false] .preview.here').first().waitFor();
   await walk.shot(phone, 'phone-viewer');
+  const awake = phoneViewer.locator('.chrome:not(.hidden)');
+  if (!(await awake.count())) await phone.touchscreen.tap(195, 420); // what was not touched for a while has faded
+  await awake.waitFor();
   await phoneViewer.getByRole('button', { name: 'Information' }).tap();
   await phoneViewer.getByText('File', { exact: true }).waitFor();
   await walk.shot(phone, 'phone-info');
   await phoneViewer.getByRole('button', { name: 'Close information' }).tap();
-  await finger(phone, { x: 190, y: 300 }, { x: 195, y: 620 });
+  const scaled = (test) => phone.waitForFunction((larger) => {
+    const scale = new DOMMatrix(getComputedStyle(document.querySelector('.slide[aria-hidden=false] .photo')).transform).a;
+    return larger ? scale > 1.5 : scale === 1;
+  }, test);
+  await pinch(phone, { x: 195, y: 420 });
+  await scaled(true);
+  await fingers(phone, [[{ x: 195, y: 420 }], [], [{ x: 195, y: 420 }], []]); // a double tap shows all of it again
+  await scaled(false);
+  await swipe(phone, { x: 190, y: 300 }, { x: 195, y: 620 });
   await phoneViewer.waitFor({ state: 'detached' });
 });
 
-await walk.step('a long press chooses', async () => {
+await walk.step('a long press chooses, and dragging on chooses more', async () => {
   const box = await phone.locator('.cell').first().boundingBox();
+  const last = await phone.locator('.cell').nth(2).boundingBox();
+  const middle = ({ x, y, width, height }) => ({ x: x + width / 2, y: y + height / 2 });
   const client = await phone.context().newCDPSession(phone);
-  const point = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-  await client.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: [point] });
+  const touch = (type, ...touchPoints) => client.send('Input.dispatchTouchEvent', { type, touchPoints });
+  await touch('touchStart', middle(box));
   await phone.getByText('1 chosen').waitFor();
-  await client.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+  await touch('touchMove', middle(last));
+  await phone.getByText('3 chosen').waitFor();
+  await touch('touchEnd');
   await walk.shot(phone, 'phone-chosen');
   await phone.getByRole('button', { name: 'Choose none' }).tap();
+});
+
+await walk.step('a file that no picture can be made of is kept, and said to need attention', async () => {
+  await page.emulateMedia({ colorScheme: 'light' });
+  await dropFiles(page, [{ name: 'whole-coast.png', bytes: hugeClaim() }]);
+  const attention = page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Needs attention' });
+  await attention.waitFor();
+  await page.locator('.cell.failed').first().getByRole('link').click();
+  await viewer.getByText('whole-coast.png', { exact: true }).first().waitFor();
+  await walk.shot(page, 'failed-photo');
+  await walk.accessible(page, 'a photo without a picture');
+  await page.keyboard.press('Escape');
+  await viewer.waitFor({ state: 'detached' });
+  await page.getByRole('region', { name: 'Adding photos' }).getByRole('button', { name: 'Close' }).click();
+  await attention.click();
+  await page.getByRole('heading', { name: 'whole-coast.png' }).waitFor();
+  await walk.shot(page, 'problems');
+  await walk.accessible(page, 'problems');
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Photos' }).click();
+  await pictured(page);
 });
 
 await walk.step('signing out leads to the sign-in page, and the photos are closed', async () => {

@@ -17,7 +17,14 @@ function byMonth(list, rev) {
   return months;
 }
 
+let last = { key: '', list: undefined, bytes: undefined };
 export function encodeSkeleton(library, list, since) {
+  const key = `${library.rev} ${since}`;
+  if (last.key !== key || last.list !== list) last = { key, list, bytes: encode(library, list, since) };
+  return last.bytes;
+}
+
+function encode(library, list, since) {
   const months = byMonth(list, library.rev);
   const partial = since !== null && Number(since) <= library.rev;
   const keys = partial

@@ -98,9 +98,10 @@ export class TimelineStore {
     } catch (error) {
       if (!this.skeleton) this.error = error instanceof ApiError ? error : new ApiError(0, 'The timeline could not be read.', 'Reload this page. If it happens again, update Heirloom at home.');
     }
-    await new Promise((resolve) => setTimeout(resolve, REFRESH_PAUSE_MS));
-    this.#refreshing = false;
-    if (this.#again) void this.refresh();
+    setTimeout(() => {
+      this.#refreshing = false;
+      if (this.#again) void this.refresh();
+    }, REFRESH_PAUSE_MS);
   }
 
   async #refreshOnce(): Promise<void> {
@@ -262,12 +263,28 @@ export class TimelineStore {
   }
 
   #assetChanged(local: number): void {
+    if (this.#held) void this.look(local);
     if (this.view !== 'all') return void this.refresh();
     for (const [key, columns] of this.parts) {
       if (!columns.id.includes(local)) continue;
       void this.#fetch(key).then((fresh) => this.#take(key, fresh), () => undefined);
       return;
     }
+  }
+
+  /** Fetches the marks and the picture's version of one photo anew, whatever else has moved around it meanwhile. */
+  async look(id: number): Promise<void> {
+    const key = [...this.parts].find(([, columns]) => columns.id.includes(id))?.[0];
+    const fresh = key && (await this.#fetch(key).catch(() => undefined));
+    const columns = key && this.parts.get(key);
+    if (!fresh || !columns) return;
+    const [from, to] = [fresh.id.indexOf(id), columns.id.indexOf(id)];
+    if (from < 0 || to < 0) return;
+    const flags = columns.flags.slice();
+    const version = columns.version.slice();
+    flags[to] = fresh.flags[from];
+    version[to] = fresh.version[from];
+    this.parts = new Map(this.parts).set(key, { ...columns, flags, version });
   }
 
   #keepSoon(): void {
