@@ -58,7 +58,10 @@ export class Walk {
   }
 
   async shot(page, name) {
-    await page.evaluate(() => document.fonts.ready);
+    await page.evaluate(async () => {
+      await document.fonts.ready;
+      await Promise.allSettled(document.getAnimations().map((animation) => animation.finished));
+    });
     await page.screenshot({ path: join(this.out, `${name}.png`) });
   }
 
