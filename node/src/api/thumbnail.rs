@@ -51,6 +51,7 @@ pub enum Size {
 pub struct ThumbnailQuery {
     /// Which picture.
     #[serde(default)]
+    #[param(inline)]
     pub size: Size,
     /// The generation of the picture: with it, the answer may be kept for ever.
     pub v: Option<String>,
@@ -120,14 +121,8 @@ fn read(home: &Home, detail: &AssetDetail, size: Size) -> Result<Vec<u8>, ApiErr
 
 /// Queues the photo's derivation again.
 fn make_again(home: &Home, local_id: u32) -> Result<(), ApiError> {
-    const REASON: &str = "its thumbnail or preview is missing from the cache";
     tracing::info!(local_id, "a picture is missing from the cache or torn, and is made again");
-    let (catalog, now_ms) = (home.catalog(), clock::now_ms());
-    catalog.failed(local_id, REASON, now_ms)?;
-    let set_aside = catalog.problems(u32::MAX)?.into_iter().find(|problem| problem.local_id == local_id);
-    if let Some(problem) = set_aside {
-        catalog.retry(problem.id, now_ms)?;
-    }
+    home.catalog().derive_again(local_id, clock::now_ms())?;
     home.work.wake();
     Ok(())
 }
