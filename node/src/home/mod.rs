@@ -1,6 +1,6 @@
 //! A household's home folder: where everything lies, and the one handle to it.
 //!
-//! [`Home`] is opened by one process at a time (the [lock](lock)), holds the ledger, the library space, the
+//! [`Home`] is opened by one process at a time (the [lock]), holds the ledger, the library space, the
 //! catalog and the disk, and knows nothing of HTTP or the command line. Read first: [`Home::open`], then
 //! [`layout`].
 //!

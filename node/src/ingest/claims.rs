@@ -48,7 +48,8 @@ impl Claims {
     pub fn path(&self, path: &str) -> Option<PathClaim<'_>> {
         let folded = path.to_lowercase();
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.paths.insert(folded.clone()).then_some(PathClaim { claims: self, folded })
+        // Lazily: a claim that is made is a name that is freed when it is dropped.
+        held.paths.insert(folded.clone()).then(|| PathClaim { claims: self, folded })
     }
 }
 
@@ -63,5 +64,21 @@ impl Drop for ContentClaim<'_> {
 impl Drop for PathClaim<'_> {
     fn drop(&mut self) {
         self.claims.held.lock().unwrap_or_else(PoisonError::into_inner).paths.remove(&self.folded);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_threads_until_it_is_dropped() {
+        let claims = Claims::default();
+        let held = claims.path("anna/IMG_1.JPG");
+        assert!(held.is_some());
+        assert!(claims.path("anna/img_1.jpg").is_none(), "case makes no other name");
+        assert!(claims.path("anna/img_1.jpg").is_none(), "a refused claim frees nothing");
+        drop(held);
+        assert!(claims.path("anna/img_1.jpg").is_some());
     }
 }

@@ -16,6 +16,15 @@ pub(crate) const NEXT_SQL: &str =
      ORDER BY j.priority DESC, j.id LIMIT 1";
 
 impl Catalog {
+    /// Queues the derivation of a photo that has lost its pictures; nothing happens while it is queued,
+    /// running or set aside.
+    ///
+    /// # Errors
+    /// [`CatalogError::Store`].
+    pub fn derive_again(&self, local_id: u32, now_ms: i64) -> Result<(), CatalogError> {
+        self.db.write(move |conn| Ok(enqueue(conn, JobKind::Derive, local_id, now_ms)?))
+    }
+
     /// Takes the most urgent job of these kinds that may run now, counting the attempt; `None` when nothing
     /// waits. Earlier kinds are asked first; within a kind, higher priority, then the older job.
     ///
