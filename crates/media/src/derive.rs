@@ -23,7 +23,7 @@ pub const PREVIEW_LONG_SIDE: u32 = 1920;
 pub const THUMBNAIL_SHORT_SIDE: u32 = 250;
 
 /// What is shown in a picture's place: all of it upright, in sRGB, on white where the picture is transparent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Derived {
     /// The preview's width in pixels. (The picture's own size stands in its metadata.)
     pub width: u32,
@@ -37,6 +37,16 @@ pub struct Derived {
     pub thumbhash: Vec<u8>,
     /// The dominant colour: red, green, blue.
     pub colour: [u8; 3],
+}
+
+impl std::fmt::Debug for Derived {
+    /// Says how large the files are; their bytes would fill pages.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = formatter.debug_struct("Derived");
+        shown.field("width", &self.width).field("height", &self.height);
+        shown.field("thumbnail_bytes", &self.thumbnail.len()).field("preview_bytes", &self.preview.len());
+        shown.field("thumbhash", &self.thumbhash).field("colour", &self.colour).finish()
+    }
 }
 
 /// Decodes a picture and makes all its derivatives.

@@ -4,6 +4,7 @@
 
 pub(crate) mod heic;
 pub(crate) mod jpeg;
+mod png;
 pub(crate) mod raster;
 
 use crate::format::{looks_like, sniff};

@@ -8,7 +8,7 @@ use image::codecs::webp::WebPDecoder;
 use image::error::ImageError;
 use image::{ImageDecoder, ImageResult};
 
-use super::{Colour, Header};
+use super::{Colour, Header, png};
 use crate::failure::plain;
 use crate::{Failure, Format};
 
@@ -31,6 +31,9 @@ pub(crate) fn read(bytes: &[u8], format: Format) -> Result<Header, Failure> {
     }
     let mut header = Header::bare(format, width, height);
     header.exif = decoder.exif_metadata().ok().flatten().map(without_name);
+    if format == Format::Png && header.exif.is_none() {
+        header.exif = png::hidden_exif(bytes).map(without_name);
+    }
     header.xmp = decoder.xmp_metadata().ok().flatten();
     if let Ok(Some(profile)) = decoder.icc_profile() {
         header.colour = Colour::Icc(profile);

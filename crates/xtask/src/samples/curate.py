@@ -292,8 +292,7 @@ def damage():
     write("damaged/made/bomb_claim.webp", b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0" + bytes(4) + b"\xfe\xff\xff\xfe\xff\xff" + b"VP8 \0\0\0\0")
     picks = [
         ("jpg", "photos/mate/Storm.jpg"), ("jpg", "photos/pillow/xmp_test.jpg"), ("mpo", "photos/pillow/frozenpond.mpo"),
-        ("heic", "photos/exiv2/heic.heic"), ("heic", "photos/pillow_heif/pug.heic"),
-        ("heic", "photos/exiv2/2021-02-13-1929.heic"), ("hif", "photos/pillow_heif/guitar_cw90.hif"),
+        ("heic", "photos/exiv2/heic.heic"), ("heic", "photos/pillow_heif/empty_icc.heic"),
         ("png", "formats/made/transparent.png"), ("png", "formats/made/palette.png"), ("webp", "formats/made/lossless.webp"),
         ("webp", "formats/turned/orientation_6.webp"), ("gif", "formats/made/animated.gif"),
         ("jpg", "formats/made/progressive.jpg"),
@@ -316,7 +315,7 @@ def damage():
     if storm.is_file():
         write("damaged/made/wrong_extension.png", storm.read_bytes())
         data = storm.read_bytes()
-        at = max(data.find(b"\xff\xc0"), data.find(b"\xff\xc2"))
+        at = data.rfind(b"\xff\xc0\x00\x11", 0, 200_000)  # The last frame header: the first is the EXIF thumbnail's.
         if at > 0:
             huge = data[: at + 5] + struct.pack(">HH", 65_500, 65_500) + data[at + 9 :]
             write("damaged/made/bomb_claim.jpg", huge)

@@ -1,0 +1,10 @@
+//! Goal: on real files this crate says what exiftool says, shows what libvips and libheif show, and survives
+//! everything broken.
+//!
+//! Method: every file of the sample folder (`cargo xtask samples`) is read; programs of other projects read the same
+//! files. Tests whose files or programs are not at hand say so and pass.
+
+mod damaged;
+mod folder;
+mod metadata;
+mod pixels;
