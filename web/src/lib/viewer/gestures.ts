@@ -131,6 +131,10 @@ export function watchGestures(stage: HTMLElement, target: GestureTarget): () => 
     target.settle();
   };
 
+  // All of a finger's way is ours: otherwise browsers see a fling in it and swallow the next tap.
+  const keep = (event: TouchEvent) => event.preventDefault();
+
+  stage.addEventListener('touchmove', keep, { passive: false });
   stage.addEventListener('pointerdown', down);
   stage.addEventListener('pointermove', move);
   stage.addEventListener('pointerup', up);
@@ -138,6 +142,7 @@ export function watchGestures(stage: HTMLElement, target: GestureTarget): () => 
   stage.addEventListener('wheel', wheel, { passive: false });
   return () => {
     clearTimeout(tapTimer);
+    stage.removeEventListener('touchmove', keep);
     stage.removeEventListener('pointerdown', down);
     stage.removeEventListener('pointermove', move);
     stage.removeEventListener('pointerup', up);
