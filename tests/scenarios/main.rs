@@ -1,0 +1,15 @@
+//! The whole program, from outside: what a household does with it, what goes wrong around it, and what it
+//! must survive. Each test opens with its goal and its method.
+//!
+//! Modules called `crash_…` kill the real process again and again; the runner has a profile for them.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod bad_files;
+mod bad_places;
+mod bad_uploads;
+mod crash_import;
+mod everyday;
+mod looking_after;
