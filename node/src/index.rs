@@ -71,7 +71,7 @@ pub fn decide(
     let before = months_of(home, assets);
     let marks = home.library.edit(&edits, clock::now_ms())?;
     let marks: Vec<_> = marks.iter().map(|(asset, marks)| (*asset, to_catalog(marks))).collect();
-    home.catalog().marked(&marks)?;
+    home.catalog().marked(&marks).inspect_err(|_| home.look_again())?;
     drop(guard);
     let mut months = months_of(home, assets);
     months.extend(before);

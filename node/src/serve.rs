@@ -58,6 +58,8 @@ pub async fn serve(
         server.abort();
     }
     let ended = tokio::task::spawn_blocking(move || {
+        // Whoever waits for the workers stops waiting, so that no command holds up the end.
+        home.work.close();
         drop(commands);
         drop(workers);
         if let Some(adopting) = adopting {

@@ -5,9 +5,11 @@
 //! not lose goes through it and through a [`Disk`], so that a test's disk can drop, tear and reorder what
 //! was not synced at any step.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// File operations with stated durability. Paths are absolute.
 pub trait Disk: Send + Sync {
@@ -54,22 +56,45 @@ pub trait DraftFile: Write + Send {
 /// # Errors
 /// `AlreadyExists` when the name is taken: pick another and call again. After any other error the draft may
 /// still lie under its old name.
-pub fn place_new(disk: &dyn Disk, root: &Path, from: &Path, to: &Path) -> io::Result<()> {
+pub fn place_new(
+    disk: &dyn Disk,
+    synced: &SyncedFolders,
+    root: &Path,
+    from: &Path,
+    to: &Path,
+) -> io::Result<()> {
     let folder = to.parent().ok_or_else(|| io::Error::other("a file needs a folder"))?;
-    create_dirs(disk, root, folder)?;
+    create_dirs(disk, synced, root, folder)?;
     disk.rename_new(from, to)?;
     disk.sync_dir(folder)
 }
 
-/// Creates every missing folder between `root` (which exists) and `folder`, each made durable in its parent.
-fn create_dirs(disk: &dyn Disk, root: &Path, folder: &Path) -> io::Result<()> {
-    if folder == root || folder.is_dir() {
+/// Folders whose own names this process has made durable.
+///
+/// That a folder is there says nothing of that: the thread, or the run before, that made it may not have
+/// come to syncing its parent.
+#[derive(Debug, Default)]
+pub struct SyncedFolders {
+    known: Mutex<HashSet<PathBuf>>,
+}
+
+impl SyncedFolders {
+    fn lock(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes every folder between `root` (which exists) and `folder` exist, each durable in its parent.
+fn create_dirs(disk: &dyn Disk, synced: &SyncedFolders, root: &Path, folder: &Path) -> io::Result<()> {
+    if folder == root || (synced.lock().contains(folder) && folder.is_dir()) {
         return Ok(());
     }
     let parent = folder.parent().ok_or_else(|| io::Error::other("a folder outside its root"))?;
-    create_dirs(disk, root, parent)?;
+    create_dirs(disk, synced, root, parent)?;
     disk.create_dir(folder)?;
-    disk.sync_dir(parent)
+    disk.sync_dir(parent)?;
+    synced.lock().insert(folder.to_owned());
+    Ok(())
 }
 
 /// The operating system's files.

@@ -17,7 +17,7 @@ mod migrate;
 mod writer;
 
 pub use database::{Database, Durability};
-pub use disk::{Disk, DraftFile, RealDisk, place_new};
+pub use disk::{Disk, DraftFile, RealDisk, SyncedFolders, place_new};
 pub use error::StoreError;
 pub use migrate::{Migration, schema_of};
 pub use rusqlite;

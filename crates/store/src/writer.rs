@@ -75,44 +75,54 @@ impl Drop for Writer {
 
 fn write_groups(conn: &Connection, incoming: &Receiver<Work>) {
     while let Ok(first) = incoming.recv() {
-        let group: Vec<Work> =
+        let mut group: Vec<Work> =
             std::iter::once(first).chain(incoming.try_iter().take(GROUP_WRITES_MAX - 1)).collect();
-        write_group(conn, group);
+        while !group.is_empty() {
+            group = write_some(conn, group);
+        }
     }
 }
 
-fn write_group(conn: &Connection, group: Vec<Work>) {
+/// Runs writes in one transaction and commits once. Returns what is left over when SQLite rolled the
+/// transaction back in the middle (a full disk does that).
+fn write_some(conn: &Connection, group: Vec<Work>) -> Vec<Work> {
+    let mut waiting = group.into_iter();
     if let Err(error) = conn.execute_batch("BEGIN IMMEDIATE") {
-        // Nothing can be written: run nothing, and let every caller hear why.
-        for work in group {
-            refuse(conn, work, &error);
-        }
-        return;
+        // Nothing can be written: keep nothing, and let every caller hear why.
+        waiting.for_each(|work| refuse(conn, work, &error));
+        return Vec::new();
     }
-    let answers: Vec<Answer> = group.into_iter().filter_map(|work| run_in_savepoint(conn, work)).collect();
-    let failure = conn.execute_batch("COMMIT").err();
-    if failure.is_some() {
+    let mut answers: Vec<Answer> = Vec::new();
+    let mut failure = None;
+    for work in waiting.by_ref() {
+        let (answer, error) = run_in_savepoint(conn, work);
+        answers.extend(answer);
+        if error.is_some() || conn.is_autocommit() {
+            failure = error.or_else(|| Some(rusqlite::Error::InvalidQuery));
+            break;
+        }
+    }
+    let failure = failure.or_else(|| conn.execute_batch("COMMIT").err());
+    if failure.is_some() && !conn.is_autocommit() {
         conn.execute_batch("ROLLBACK").unwrap_or_default();
     }
     for answer in answers {
         answer(failure.as_ref().map(StoreError::commit));
     }
+    waiting.collect()
 }
 
-/// Runs one write; `None` when it panicked, in which case its caller hears `WriterGone`.
-fn run_in_savepoint(conn: &Connection, work: Work) -> Option<Answer> {
-    conn.execute_batch("SAVEPOINT one_write").ok()?;
+/// Runs one write. No answer when it panicked, in which case its caller hears `WriterGone`; an error when the
+/// savepoint could not be ended, after which the whole transaction is void.
+fn run_in_savepoint(conn: &Connection, work: Work) -> (Option<Answer>, Option<rusqlite::Error>) {
+    if let Err(error) = conn.execute_batch("SAVEPOINT one_write") {
+        return (None, Some(error));
+    }
     let outcome = catch_unwind(AssertUnwindSafe(|| work(conn)));
     let keep = matches!(outcome, Ok((true, _)));
     let end = if keep { "RELEASE one_write" } else { "ROLLBACK TO one_write; RELEASE one_write" };
-    let ended = conn.execute_batch(end);
-    let (_, answer) = outcome.ok()?;
-    if let Err(error) = ended {
-        // SQLite itself rolled the whole transaction back (a full disk does that): this write is gone.
-        answer(Some(StoreError::commit(&error)));
-        return None;
-    }
-    Some(answer)
+    let ended = if conn.is_autocommit() { Ok(()) } else { conn.execute_batch(end) };
+    (outcome.ok().map(|(_, answer)| answer), ended.err())
 }
 
 fn refuse(conn: &Connection, work: Work, error: &rusqlite::Error) {

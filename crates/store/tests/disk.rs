@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use heirloom_store::{Disk, RealDisk, place_new};
+use heirloom_store::{Disk, RealDisk, SyncedFolders, place_new};
 
 #[test]
 fn a_draft_gets_its_name_once() {
@@ -14,8 +14,8 @@ fn a_draft_gets_its_name_once() {
         file.write_all(bytes).unwrap();
         file.sync().unwrap();
     }
-    place_new(&RealDisk, root.path(), &draft, &name).unwrap();
-    let taken = place_new(&RealDisk, root.path(), &other, &name).unwrap_err();
+    place_new(&RealDisk, &SyncedFolders::default(), root.path(), &draft, &name).unwrap();
+    let taken = place_new(&RealDisk, &SyncedFolders::default(), root.path(), &other, &name).unwrap_err();
     assert_eq!(taken.kind(), ErrorKind::AlreadyExists);
     assert_eq!(std::fs::read(&name).unwrap(), b"first");
     assert!(other.exists() && !draft.exists());

@@ -243,7 +243,7 @@ impl Chance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use heirloom_store::place_new;
+    use heirloom_store::{SyncedFolders, place_new};
 
     fn write(disk: &CrashDisk, path: &Path, sync: bool) -> io::Result<()> {
         let mut file = disk.create_new(path)?;
@@ -258,7 +258,7 @@ mod tests {
             let (draft, name) = (root.path().join("in.part"), root.path().join("a/b/photo"));
             let disk = CrashDisk::steady();
             write(&disk, &draft, true).unwrap();
-            place_new(&disk, root.path(), &draft, &name).unwrap();
+            place_new(&disk, &SyncedFolders::default(), root.path(), &draft, &name).unwrap();
             disk.lose_power(seed).unwrap();
             assert_eq!(std::fs::read(&name).unwrap(), b"a photo", "seed {seed}");
         }

@@ -21,6 +21,7 @@ use super::limits::ASSETS_PER_REQUEST_MAX;
 use super::session::SignedIn;
 use crate::home::Home;
 use crate::index;
+use crate::ingest::keep::held_by_sha1;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::new()
@@ -177,7 +178,7 @@ async fn bulk_upload_check(
     at_most(check.assets.len())?;
     let sums = check.assets.iter().map(|item| checksum(&item.checksum)).collect::<Result<Vec<_>, _>>()?;
     blocking(move || {
-        let known = state.home.ledger.by_sha1(&signed_in.account, &sums)?;
+        let known = held_by_sha1(&state.home, &signed_in.account, &sums)?;
         let results = check.assets.into_iter().zip(&sums);
         let results = results.map(|(item, sum)| check_result(item.id, known.get(sum))).collect();
         Ok(Json(UploadCheckAnswer { results }))

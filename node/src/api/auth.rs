@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -20,14 +20,15 @@ use zeroize::Zeroizing;
 use super::ApiState;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Json, blocking};
-use super::limits::{DEVICE_CHARS_MAX, EMAIL_BYTES_MAX};
+use super::limits::{DEVICE_CHARS_MAX, EMAIL_BYTES_MAX, SIGN_IN_BYTES_MAX};
 use super::login_limit::{Attempt, client_address};
 use super::session::{Credential, SignedIn, TOKEN_COOKIE};
 use crate::ledger::sessions::SESSION_MS;
 use crate::{clock, password, random};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
-    OpenApiRouter::new().routes(routes!(login)).routes(routes!(logout)).routes(routes!(validate_token))
+    let routes = OpenApiRouter::new().routes(routes!(login)).routes(routes!(logout));
+    routes.routes(routes!(validate_token)).layer(DefaultBodyLimit::max(SIGN_IN_BYTES_MAX))
 }
 
 /// What a person types.
@@ -180,9 +181,11 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 
 /// Whose password it is, checked on a thread that may take its time.
 async fn check_password(state: &Arc<ApiState>, login: Login) -> Result<Option<AccountId>, ApiError> {
-    let _turn = state.password_checks.acquire().await.map_err(ApiError::internal)?;
+    let turn = Arc::clone(&state.password_checks).acquire_owned().await.map_err(ApiError::internal)?;
     let state = Arc::clone(state);
     blocking(move || {
+        // Held by the work itself: a client that hangs up does not make room for another.
+        let _turn = turn;
         let known = state.home.ledger.password_of(&login.email)?;
         let stored = known.as_ref().map(|(_, stored)| stored.as_str());
         let right = password::verify(&login.password, stored);

@@ -12,8 +12,7 @@ use axum::response::{IntoResponse, Response};
 use super::error::ApiError;
 
 /// Headers that no other site can make a browser send.
-const OWN_HEADERS: [&str; 4] =
-    ["x-immich-user-token", "x-immich-session-token", "x-api-key", "authorization"];
+const OWN_HEADERS: [&str; 3] = ["x-immich-user-token", "x-immich-session-token", "x-api-key"];
 
 /// Refuses changes that another site asks for.
 pub async fn same_origin(request: Request, next: Next) -> Response {
@@ -31,6 +30,10 @@ fn is_ours(headers: &HeaderMap, uri: &Uri) -> bool {
         return true;
     }
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    // A browser adds `Basic` by itself, never `Bearer`.
+    if text("authorization").is_some_and(|value| value.starts_with("Bearer ")) {
+        return true;
+    }
     if let Some(site) = text("sec-fetch-site") {
         return matches!(site, "same-origin" | "none");
     }
@@ -65,5 +68,7 @@ mod tests {
         check(&[host, ("origin", "null")], false);
         check(&[("origin", "https://evil.example")], false);
         check(&[host, ("origin", "https://evil.example"), ("x-api-key", "k")], true);
+        check(&[host, ("origin", "https://evil.example"), ("authorization", "Bearer t")], true);
+        check(&[host, ("origin", "https://evil.example"), ("authorization", "Basic t")], false);
     }
 }

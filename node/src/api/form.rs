@@ -9,7 +9,7 @@ use super::changes::archived;
 use super::dates::moment_ms;
 use super::error::ApiError;
 use super::limits::{FORM_EXTRA_BYTES_MAX, FORM_PARTS_MAX, FORM_TEXT_BYTES_MAX, UPLOAD_IDLE};
-use super::receive::Receiving;
+use super::receive::{Receiving, SharedBody};
 use crate::home::Home;
 use crate::ingest::Draft;
 
@@ -49,11 +49,11 @@ impl Form {
     /// # Errors
     /// 400 for a broken form, 408 for a client that fell silent, and what [`Receiving::take`] says. Nothing is
     /// left in the inbox then.
-    pub async fn read(home: &Home, mut multipart: Multipart) -> Result<Self, ApiError> {
+    pub async fn read(home: &Home, mut multipart: Multipart, body: &SharedBody) -> Result<Self, ApiError> {
         let mut parts = Parts::default();
         let mut extra = 0;
         for _ in 0..FORM_PARTS_MAX {
-            let Some(field) = in_time(multipart.next_field()).await? else { return parts.finish() };
+            let Some(field) = in_time(body, multipart.next_field()).await? else { return parts.finish() };
             let name = field.name().unwrap_or_default().to_owned();
             match name.as_str() {
                 "assetData" if parts.draft.is_some() => {
@@ -61,12 +61,12 @@ impl Form {
                 }
                 "assetData" => {
                     parts.part_name = field.file_name().unwrap_or_default().to_owned();
-                    parts.draft = Some(file(home, field).await?);
+                    parts.draft = Some(file(home, body, field).await?);
                 }
                 "filename" | "fileCreatedAt" | "fileModifiedAt" | "isFavorite" | "visibility" => {
-                    parts.take(&name, text(field, &name).await?)?;
+                    parts.take(&name, text(body, field, &name).await?)?;
                 }
-                _ => skip(field, &mut extra).await?,
+                _ => skip(body, field, &mut extra).await?,
             }
         }
         Err(ApiError::bad_request(format!("The form has more than {FORM_PARTS_MAX} parts.")))
@@ -101,10 +101,10 @@ impl Parts {
     }
 }
 
-async fn file(home: &Home, mut field: Field<'_>) -> Result<Draft, ApiError> {
+async fn file(home: &Home, body: &SharedBody, mut field: Field<'_>) -> Result<Draft, ApiError> {
     let mut receiving = Receiving::start(home);
     let outcome = loop {
-        match in_time(field.chunk()).await {
+        match in_time(body, field.chunk()).await {
             Ok(None) => break Ok(()),
             Ok(Some(piece)) => {
                 if let Err(error) = receiving.take(piece).await {
@@ -123,9 +123,9 @@ async fn file(home: &Home, mut field: Field<'_>) -> Result<Draft, ApiError> {
     }
 }
 
-async fn text(mut field: Field<'_>, name: &str) -> Result<String, ApiError> {
+async fn text(body: &SharedBody, mut field: Field<'_>, name: &str) -> Result<String, ApiError> {
     let mut bytes = Vec::new();
-    while let Some(piece) = in_time(field.chunk()).await? {
+    while let Some(piece) = in_time(body, field.chunk()).await? {
         bytes.extend_from_slice(&piece);
         if bytes.len() > FORM_TEXT_BYTES_MAX {
             return Err(ApiError::bad_request(format!("The form's {name} is too long.")));
@@ -135,8 +135,8 @@ async fn text(mut field: Field<'_>, name: &str) -> Result<String, ApiError> {
 }
 
 /// Reads past a part that means nothing here, such as a device's own id.
-async fn skip(mut field: Field<'_>, extra: &mut u64) -> Result<(), ApiError> {
-    while let Some(piece) = in_time(field.chunk()).await? {
+async fn skip(body: &SharedBody, mut field: Field<'_>, extra: &mut u64) -> Result<(), ApiError> {
+    while let Some(piece) = in_time(body, field.chunk()).await? {
         *extra = extra.saturating_add(len(&piece));
         if *extra > FORM_EXTRA_BYTES_MAX {
             return Err(ApiError::bad_request("The form holds too much beside its file."));
@@ -146,9 +146,15 @@ async fn skip(mut field: Field<'_>, extra: &mut u64) -> Result<(), ApiError> {
 }
 
 /// Waits for the client, but not for ever.
-async fn in_time<T>(step: impl Future<Output = Result<T, MultipartError>>) -> Result<T, ApiError> {
+async fn in_time<T>(
+    body: &SharedBody,
+    step: impl Future<Output = Result<T, MultipartError>>,
+) -> Result<T, ApiError> {
     match tokio::time::timeout(UPLOAD_IDLE, step).await {
-        Ok(Ok(value)) => Ok(value),
+        Ok(Ok(value)) => {
+            body.progressed();
+            Ok(value)
+        }
         Ok(Err(error)) => Err(broken(&error)),
         Err(_) => {
             let message = "The upload stopped in the middle.";

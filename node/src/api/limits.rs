@@ -22,6 +22,15 @@ pub const EMAIL_BYTES_MAX: usize = 320;
 /// How much of a device's own description is kept, in characters.
 pub const DEVICE_CHARS_MAX: usize = 200;
 
+/// Largest body of a sign-in; read before anyone is known.
+pub const SIGN_IN_BYTES_MAX: usize = 16 << 10;
+/// How long any body may stand still before its connection is given up.
+pub const BODY_IDLE: Duration = Duration::from_secs(75);
+
+/// Bytes of a form after which its parser is given a moment to parse them.
+pub const FORM_BREATH_BYTES: usize = 1 << 20;
+/// Bytes of a form that may pass without a part or a piece of one: more is a header without an end.
+pub const FORM_SILENT_BYTES_MAX: usize = 16 << 20;
 /// Uploads that are received at the same time; more wait their turn.
 pub const UPLOADS_MAX: usize = 8;
 /// How long an upload may send nothing before it is given up.

@@ -50,6 +50,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 use tower_http::trace::TraceLayer;
 use utoipa::OpenApi as _;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -65,7 +66,7 @@ pub struct ApiState {
     /// Cancelled when the node stops; ends the event streams.
     pub stopping: CancellationToken,
     logins: login_limit::LoginLimits,
-    password_checks: Semaphore,
+    password_checks: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
     streams: Arc<events::Streams>,
     page: page::Page,
@@ -78,7 +79,7 @@ impl ApiState {
             home,
             stopping,
             logins: login_limit::LoginLimits::new(),
-            password_checks: Semaphore::new(limits::PASSWORD_CHECKS_MAX),
+            password_checks: Arc::new(Semaphore::new(limits::PASSWORD_CHECKS_MAX)),
             uploads: Arc::new(Semaphore::new(limits::UPLOADS_MAX)),
             streams: Arc::new(events::Streams::default()),
             page: page::Page::load(),
@@ -100,6 +101,7 @@ pub fn router(state: ApiState) -> Router {
         .fallback(page)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES_MAX))
+        .layer(RequestBodyTimeoutLayer::new(limits::BODY_IDLE))
         .layer(middleware::from_fn(csrf::same_origin))
         .layer(CompressionLayer::new())
         .layer(middleware::map_response(headers::add_safe))

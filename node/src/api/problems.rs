@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use heirloom_catalog::{JobKind, Problem};
-use heirloom_identity::AccountId;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,7 +15,6 @@ use super::error::{ApiError, ErrorBody};
 use super::extract::{Json, Path, blocking};
 use super::limits::PROBLEMS_MAX;
 use super::session::SignedIn;
-use crate::home::Home;
 use crate::home::events::Event;
 use crate::{clock, index};
 
@@ -51,7 +49,7 @@ async fn problems(
     signed_in: SignedIn,
 ) -> Result<Json<Vec<ProblemJson>>, ApiError> {
     blocking(move || {
-        let own = own_problems(&state.home, &signed_in.account)?;
+        let own = state.home.catalog().problems_of(&signed_in.account, PROBLEMS_MAX)?;
         Ok(Json(own.into_iter().map(ProblemJson::from).collect()))
     })
     .await
@@ -66,8 +64,11 @@ async fn retry(
     Path(id): Path<i64>,
 ) -> Result<StatusCode, ApiError> {
     blocking(move || {
-        let own = own_problems(&state.home, &signed_in.account)?;
-        let problem = own.into_iter().find(|problem| problem.id == id).ok_or_else(ApiError::not_found)?;
+        let problem = state.home.catalog().problem(id)?.ok_or_else(ApiError::not_found)?;
+        let entry = state.home.ledger.entry(&problem.asset)?;
+        if entry.is_none_or(|entry| entry.account != signed_in.account) {
+            return Err(ApiError::not_found());
+        }
         if !state.home.catalog().retry(id, clock::now_ms())? {
             return Err(ApiError::not_found());
         }
@@ -77,17 +78,6 @@ async fn retry(
         Ok(StatusCode::NO_CONTENT)
     })
     .await
-}
-
-fn own_problems(home: &Home, account: &AccountId) -> Result<Vec<Problem>, ApiError> {
-    let mut own = Vec::new();
-    for problem in home.catalog().problems(PROBLEMS_MAX)? {
-        let entry = home.ledger.entry(&problem.asset)?;
-        if entry.is_some_and(|entry| entry.account == *account) {
-            own.push(problem);
-        }
-    }
-    Ok(own)
 }
 
 impl From<Problem> for ProblemJson {

@@ -4,6 +4,7 @@
 //! the channel close without an end and drops the draft, which removes its file.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -14,7 +15,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::error::ApiError;
-use super::limits::{LINGER_BYTES_MAX, LINGER_TIME, SNIFF_BYTES, UPLOAD_PIECES_QUEUED_MAX};
+use super::limits::{
+    FORM_BREATH_BYTES, FORM_SILENT_BYTES_MAX, LINGER_BYTES_MAX, LINGER_TIME, SNIFF_BYTES,
+    UPLOAD_PIECES_QUEUED_MAX,
+};
 use crate::home::Home;
 use crate::ingest::draft::Writing;
 use crate::ingest::{Draft, IngestError};
@@ -128,12 +132,22 @@ fn write(
 #[derive(Clone)]
 pub struct SharedBody {
     stream: Arc<Mutex<BodyDataStream>>,
+    /// Bytes that were handed out since the parser last made something of them.
+    silent_bytes: Arc<AtomicUsize>,
+    /// Whether the parser was just given a moment.
+    breathed: Arc<AtomicBool>,
 }
 
 impl SharedBody {
     /// Shares a body.
     pub fn new(body: Body) -> Self {
-        Self { stream: Arc::new(Mutex::new(body.into_data_stream())) }
+        let stream = Arc::new(Mutex::new(body.into_data_stream()));
+        Self { stream, silent_bytes: Arc::default(), breathed: Arc::default() }
+    }
+
+    /// Says that the parser made something of what it was given.
+    pub fn progressed(&self) {
+        self.silent_bytes.store(0, Ordering::Relaxed);
     }
 
     /// The same bytes, for a parser.
@@ -145,6 +159,7 @@ impl SharedBody {
     /// connection reset and never read the answer.
     pub async fn linger(mut self) {
         let mut bytes = 0;
+        self.progressed();
         let rest = async {
             while let Some(Ok(piece)) = self.next().await {
                 bytes += piece.len();
@@ -162,6 +177,21 @@ impl Stream for SharedBody {
     type Item = Result<Bytes, axum::Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.stream.lock().unwrap_or_else(PoisonError::into_inner).poll_next_unpin(context)
+        // The parser buffers whatever it can get before it looks at any of it; so it is not given everything.
+        let silent = self.silent_bytes.load(Ordering::Relaxed);
+        if silent > FORM_SILENT_BYTES_MAX {
+            let reason = "a part of the form has a header without an end";
+            return Poll::Ready(Some(Err(axum::Error::new(reason))));
+        }
+        if silent > FORM_BREATH_BYTES && !self.breathed.swap(true, Ordering::Relaxed) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.breathed.store(false, Ordering::Relaxed);
+        let piece = self.stream.lock().unwrap_or_else(PoisonError::into_inner).poll_next_unpin(context);
+        if let Poll::Ready(Some(Ok(bytes))) = &piece {
+            self.silent_bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+        }
+        piece
     }
 }

@@ -25,6 +25,7 @@ use super::limits::FORM_EXTRA_BYTES_MAX;
 use super::receive::SharedBody;
 use super::session::SignedIn;
 use crate::home::Home;
+use crate::ingest::keep::held_by_sha1;
 use crate::ingest::{Incoming, Kept, keep_draft};
 use crate::ledger::assets::Origin;
 use crate::{clock, index};
@@ -95,7 +96,7 @@ async fn upload(
         }
     };
     let request = Request::from_parts(parts, body.body());
-    match receive(&state, signed_in.account, request, expected).await {
+    match receive(&state, signed_in.account, request, &body, expected).await {
         Ok(Kept::Added(entry)) => Ok(answer(&entry.asset, "created")),
         Ok(Kept::Duplicate(entry)) => Ok(answer(&entry.asset, "duplicate")),
         Err(error) => {
@@ -117,7 +118,7 @@ fn early(state: &ApiState, account: &AccountId, headers: &HeaderMap) -> Result<E
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     let expected = text(header::HeaderName::from_static(CHECKSUM_HEADER)).map(checksum).transpose()?;
     if let Some(sum) = expected {
-        let known = state.home.ledger.by_sha1(account, &[sum])?;
+        let known = held_by_sha1(&state.home, account, &[sum])?;
         if let Some(asset) = known.get(&sum) {
             return Ok(Early::Known(*asset));
         }
@@ -141,11 +142,12 @@ async fn receive(
     state: &Arc<ApiState>,
     account: AccountId,
     request: Request,
+    body: &SharedBody,
     expected: Option<Sha1>,
 ) -> Result<Kept, ApiError> {
     let turn = Arc::clone(&state.uploads).acquire_owned().await.map_err(ApiError::internal)?;
     let multipart = Multipart::from_request(request, &()).await?;
-    let form = Form::read(&state.home, multipart).await?;
+    let form = Form::read(&state.home, multipart, body).await?;
     if expected.is_some_and(|sum| sum != form.draft.hashes.sha1) {
         return Err(ApiError::bad_request("The file that arrived is not the one that was announced.")
             .hint("It was changed or damaged on its way; send it again."));

@@ -1,8 +1,8 @@
 //! `heirloom export`: every original as a plain file with an XMP sidecar beside it, readable without
 //! Heirloom.
 //!
-//! Layout: `DIR/<account>/<path as in the library>` and the same path with `.xmp` added; accounts that share
-//! bytes each get a file. Files that are there with the right size are not copied again, so an interrupted
+//! Layout: `DIR/<account>/<path as in the library>` and the same path with `.xmp` added. Bytes that an account
+//! has in common with another, in whose folder they lie, come as `DIR/<account>/shared/<path>`. Files that are there with the right size are not copied again, so an interrupted
 //! export goes on where it was. Every copy is compared with its hash while it is written.
 
 use std::fs::File;
@@ -79,10 +79,13 @@ pub fn export(
     }
 }
 
-/// The stored path with the owner's folder in front, also where another account's file holds the bytes.
+/// The stored path, which begins with the owner's folder; below `shared` where another account's file holds
+/// the bytes, so that no two originals meet under one name.
 fn own_path(slug: &str, stored: &str) -> String {
-    let below = stored.split_once('/').map_or(stored, |(_, below)| below);
-    format!("{slug}/{below}")
+    match stored.split_once('/') {
+        Some((folder, _)) if folder == slug => stored.to_owned(),
+        _ => format!("{slug}/shared/{stored}"),
+    }
 }
 
 fn count(summary: &mut Summary, entry: &Entry, path: String, outcome: anyhow::Result<bool>) -> Exported {

@@ -15,6 +15,8 @@ use crate::home::{Home, reconcile};
 /// When a file cannot be removed or a database fails; the next start then finishes the feeding.
 pub fn rebuild(home: &Arc<Home>) -> anyhow::Result<()> {
     let settled = home.changes.write().unwrap_or_else(PoisonError::into_inner);
+    // Until it is done, a start has to finish what is left undone here.
+    home.look_again();
     let revision = home.catalog().revision_high()?;
     home.layout.remove_catalog()?;
     let catalog = Catalog::open(&home.layout.catalog_db())?;
@@ -23,6 +25,7 @@ pub fn rebuild(home: &Arc<Home>) -> anyhow::Result<()> {
     empty_cache(&home.layout.cache())?;
     reconcile::feed_entries(home)?;
     reconcile::feed_marks(home)?;
+    home.adoption_done();
     drop(settled);
     home.work.wake();
     Ok(())

@@ -55,7 +55,8 @@ fn do_import(
     let paths: Vec<_> = paths.iter().map(|path| path_of(path)).collect();
     let summary =
         import::import(home, account, &paths, &mut |file| serde_json::to_value(file).is_ok_and(&mut *say));
-    if wait {
+    // What ended the import early (a full disk, most often) keeps thumbnails from being made too.
+    if wait && summary.stopped.is_none() {
         wait_for_jobs(home, say)?;
     }
     say(serde_json::to_value(&summary)?);

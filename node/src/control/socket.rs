@@ -1,11 +1,13 @@
 //! The socket in the home, over which commands reach a node that is being served.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, anyhow, bail};
 use serde_json::{Value, json};
@@ -65,17 +67,16 @@ pub fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Answers commands until `stopping`; a connection made after that ends the wait.
+/// Answers commands until `stopping`; a connection made after that ends the wait, and every command with it.
 pub fn serve(home: &Arc<Home>, listener: &UnixListener, stopping: &AtomicBool) {
-    let open = AtomicUsize::new(0);
+    let open = Open::default();
     std::thread::scope(|scope| {
-        for stream in listener.incoming() {
+        for (number, stream) in listener.incoming().enumerate() {
             if stopping.load(Ordering::SeqCst) {
-                return;
+                return open.shut();
             }
             let Ok(stream) = stream else { continue };
-            if open.fetch_add(1, Ordering::SeqCst) >= CONNECTIONS_MAX {
-                open.fetch_sub(1, Ordering::SeqCst);
+            if !open.add(number, &stream) {
                 refuse(stream);
                 continue;
             }
@@ -84,10 +85,41 @@ pub fn serve(home: &Arc<Home>, listener: &UnixListener, stopping: &AtomicBool) {
                 if let Err(error) = answer(home, &stream, stopping) {
                     tracing::debug!(%error, "a command went away");
                 }
-                open.fetch_sub(1, Ordering::SeqCst);
+                open.remove(number);
             });
         }
     });
+}
+
+/// The connections that are open, so that a silent client cannot hold up the end.
+#[derive(Default)]
+struct Open {
+    streams: Mutex<HashMap<usize, UnixStream>>,
+}
+
+impl Open {
+    fn lock(&self) -> MutexGuard<'_, HashMap<usize, UnixStream>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, number: usize, stream: &UnixStream) -> bool {
+        let mut streams = self.lock();
+        if streams.len() >= CONNECTIONS_MAX {
+            return false;
+        }
+        stream.try_clone().is_ok_and(|clone| streams.insert(number, clone).is_none())
+    }
+
+    fn remove(&self, number: usize) {
+        self.lock().remove(&number);
+    }
+
+    fn shut(&self) {
+        for stream in self.lock().values() {
+            // One that is closed already needs no shutting.
+            stream.shutdown(Shutdown::Both).unwrap_or_default();
+        }
+    }
 }
 
 fn refuse(mut stream: UnixStream) {

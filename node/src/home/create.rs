@@ -50,6 +50,10 @@ pub fn create(root: &Path, founding: &Founding<'_>) -> anyhow::Result<Founded> {
     if layout.config().exists() {
         bail!("there is already a home at {}; use it, or name another folder", layout.root().display());
     }
+    if layout.is_used() {
+        // A home that lost its `config.toml` looks unfinished and is not.
+        layout.must_exist()?;
+    }
     make_folders(&layout)?;
     remove_interrupted(&layout)?;
     let root_secret = Zeroizing::new(random::bytes::<32>()?);
@@ -93,10 +97,17 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 fn make_folders(layout: &Layout) -> anyhow::Result<()> {
-    for folder in [layout.root().to_owned(), layout.library(), layout.inbox(), layout.cache()] {
+    let root = layout.root();
+    let made: Vec<_> = root.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
+    for folder in [root.to_owned(), layout.library(), layout.inbox(), layout.cache()] {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).with_context(|| {
             format!("cannot create the folder {}; check its place and your permissions", folder.display())
         })?;
+    }
+    // The home's own name must be as durable as what will be in it.
+    for parent in made.iter().filter_map(|folder| folder.parent()) {
+        let synced = std::fs::File::open(parent).and_then(|parent| parent.sync_all());
+        synced.with_context(|| format!("cannot make {} durable", root.display()))?;
     }
     Ok(())
 }

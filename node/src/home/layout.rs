@@ -90,11 +90,23 @@ impl Layout {
         Derivatives { thumbnail: place("thumbs", "webp"), preview: place("previews", "jpg") }
     }
 
+    /// Whether photos or decisions lie here, whatever else is missing.
+    pub fn is_used(&self) -> bool {
+        let has_photos = std::fs::read_dir(self.library()).is_ok_and(|mut library| library.next().is_some());
+        has_photos || self.spaces_db().exists()
+    }
+
     /// Checks that a home is here.
     ///
     /// # Errors
     /// When none is, saying how to make one.
     pub fn must_exist(&self) -> anyhow::Result<()> {
+        if !self.config().is_file() && self.is_used() {
+            bail!(
+                "the home at {} has lost its config.toml; make an empty file of that name there, and it works again",
+                self.root.display()
+            );
+        }
         if !self.config().is_file() {
             bail!(
                 "there is no home at {}; make one with `heirloom init --home {0}`, or name another folder",

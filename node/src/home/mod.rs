@@ -21,11 +21,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context;
-use heirloom_catalog::Catalog;
+use heirloom_catalog::{Catalog, CatalogError};
 use heirloom_identity::ContentHash;
 use heirloom_media::{Decoder, InProcess};
 use heirloom_spaces::{Library, LibraryKeys};
-use heirloom_store::{Database, Disk, Durability, RealDisk};
+use heirloom_store::rusqlite::ErrorCode;
+use heirloom_store::{Database, Disk, Durability, RealDisk, StoreError, SyncedFolders};
 
 use crate::home::config::Config;
 use crate::home::events::Events;
@@ -34,6 +35,7 @@ use crate::home::layout::Layout;
 use crate::home::lock::Lock;
 use crate::ingest::claims::Claims;
 use crate::ledger::Ledger;
+use crate::ledger::assets::StoredFile;
 use crate::workers::Work;
 
 /// The setting that holds the household's name.
@@ -57,6 +59,8 @@ pub struct Home {
     pub decoder: Arc<dyn Decoder>,
     /// What just changed, for open pages.
     pub events: Events,
+    /// Folders of the library whose names are durable.
+    pub folders: SyncedFolders,
     /// Contents and names that are being placed right now.
     pub claims: Claims,
     /// What the workers share with those who give them work.
@@ -107,6 +111,7 @@ impl Home {
             disk,
             decoder,
             events: Events::new(),
+            folders: SyncedFolders::default(),
             claims: Claims::default(),
             work: Work::default(),
             changes: RwLock::new(()),
@@ -115,8 +120,19 @@ impl Home {
             adopted: AtomicBool::new(!was_unclean),
             lock,
         });
-        reconcile::at_start(&home)?;
+        reconcile::at_start(&home).or_else(|error| home.derive_catalog_again(error))?;
         Ok(home)
+    }
+
+    /// Puts a new catalog in place of one that opened but turns out to be damaged.
+    fn derive_catalog_again(self: &Arc<Self>, error: anyhow::Error) -> anyhow::Result<()> {
+        if !error.downcast_ref::<CatalogError>().is_some_and(is_damage) {
+            return Err(error);
+        }
+        tracing::warn!(%error, "the catalog is damaged and is derived again");
+        self.layout.remove_catalog()?;
+        self.replace_catalog(open_catalog(&self.layout)?);
+        reconcile::at_start(self)
     }
 
     /// The catalog as it is now; a rebuild puts another in its place.
@@ -142,6 +158,17 @@ impl Home {
         self.layout.derivatives(content)
     }
 
+    /// Whether a stored file is there, as large as it came.
+    pub fn has_original(&self, file: &StoredFile) -> bool {
+        let meta = std::fs::metadata(self.layout.original(&file.path));
+        meta.is_ok_and(|meta| meta.is_file() && meta.len() == file.bytes)
+    }
+
+    /// Says that something was left half done, so that the next start looks as if after a crash.
+    pub fn look_again(&self) {
+        self.adopted.store(false, Ordering::Relaxed);
+    }
+
     /// Says that what a crash may have left in the library was looked through.
     pub fn adoption_done(&self) {
         self.adopted.store(true, Ordering::Relaxed);
@@ -162,6 +189,17 @@ fn open_library(layout: &Layout, keys: &KeyFile) -> anyhow::Result<Library> {
     let signing = LibraryKeys::new(keys.certificate.clone(), keys.node.signer().clone())?;
     Library::open(db, signing, crate::random::bytes()?)
         .with_context(|| format!("cannot open the household's decisions in {}", path.display()))
+}
+
+/// Whether the file itself is at fault, and not the disk or another program that holds it.
+fn is_damage(error: &CatalogError) -> bool {
+    match error {
+        CatalogError::Store(StoreError::Sql(error)) => {
+            matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+        }
+        CatalogError::Store(_) => false,
+        CatalogError::OutOfStep { .. } | CatalogError::Impossible { .. } => true,
+    }
 }
 
 /// Opens the catalog; one that is damaged or newer is set aside and derived again, since nothing in it is

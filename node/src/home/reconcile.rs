@@ -18,6 +18,7 @@ use heirloom_catalog::Marks;
 use heirloom_identity::{AccountId, AssetId};
 
 use super::Home;
+use crate::ingest::IngestError;
 use crate::ingest::draft::DRAFT_ENDING;
 use crate::ingest::keep::adopt;
 use crate::ingest::walk::{Found, walk};
@@ -37,12 +38,18 @@ pub fn at_start(home: &Arc<Home>) -> anyhow::Result<()> {
     catalog.recover(clock::now_ms()).context("cannot recover the list of jobs")?;
     let (assets, _) = home.ledger.totals()?;
     let shown = catalog.totals()?.assets;
+    let is_behind = home.was_unclean || shown == 0 && assets > 0;
+    if is_behind {
+        // Pages remember revisions; those of changes that were lost must not be given to others.
+        let seconds = u32::try_from(clock::now_ms() / 1000).unwrap_or(0);
+        catalog.raise_revisions(catalog.revision_high()?.saturating_add(1).max(seconds))?;
+    }
     if assets != shown {
         tracing::info!(assets, shown, "showing photos again that the catalog lacks");
         feed_entries(home)?;
     }
     catalog.queue_due(DERIVATION_VERSION, clock::now_ms()).context("cannot queue what is to be derived")?;
-    if home.was_unclean || shown == 0 && assets > 0 {
+    if is_behind {
         feed_marks(home)?;
     }
     Ok(())
@@ -102,18 +109,23 @@ fn clear_inbox(home: &Home) -> anyhow::Result<()> {
 /// When the ledger cannot be read.
 pub fn adopt_orphans(home: &Arc<Home>) -> anyhow::Result<u64> {
     let owners = owners(home)?;
-    let mut adopted = 0;
+    let (mut adopted, mut all_looked_at) = (0, true);
     for (path, account) in orphans(home, &owners)? {
         match account.map(|account| adopt(home, account, &path)) {
             Some(Ok(_)) => adopted += 1,
-            Some(Err(error)) => tracing::warn!(%error, path, "a file in the library stays unknown"),
+            Some(Err(error)) => {
+                tracing::warn!(%error, path, "a file in the library stays unknown");
+                all_looked_at &= matches!(error, IngestError::NotAPhoto(_));
+            }
             None => {}
         }
     }
     if adopted > 0 {
         tracing::info!(adopted, "took in photos that an interrupted import had placed");
     }
-    home.adoption_done();
+    if all_looked_at {
+        home.adoption_done();
+    }
     Ok(adopted)
 }
 
@@ -140,7 +152,7 @@ pub fn orphans(
         let Found::Folder { folder, files } = found else { return true };
         for (name, _) in files {
             let Some(path) = relative(&library, &folder.join(name)) else { continue };
-            match home.ledger.path_taken(&path) {
+            match home.ledger.path_known(&path) {
                 Ok(true) => {}
                 Ok(false) => {
                     let owner = path.split('/').next().and_then(|slug| owners.get(slug)).copied();

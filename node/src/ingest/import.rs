@@ -23,7 +23,7 @@ use super::{Incoming, IngestError, Kept, keep_bytes, keep_draft};
 use crate::clock;
 use crate::home::Home;
 use crate::ledger::assets::Origin;
-use crate::ledger::sources::Source;
+use crate::ledger::sources::{Known, Source};
 
 /// Files that wait for a free thread.
 const QUEUE_FILES_MAX: usize = 64;
@@ -189,9 +189,9 @@ fn sort_out(
         let name = name.as_bytes().to_vec();
         let modified_ns = clock::modified_ns(&meta);
         match known.get(&name) {
-            Some((bytes, ns, asset)) if *bytes == meta.len() && *ns == modified_ns => {
+            Some(known) if is_unchanged(home, known, meta.len(), modified_ns) => {
                 let reason = Some("known from an earlier import; not opened".to_owned());
-                return reports.send(line(&path, FileOutcome::Duplicate, Some(*asset), reason)).is_ok();
+                return reports.send(line(&path, FileOutcome::Duplicate, Some(known.asset), reason)).is_ok();
             }
             _ => {}
         }
@@ -203,6 +203,13 @@ fn sort_out(
         let task = Task { path, source, modified_ms: clock::modified_ms(&meta), bytes: meta.len() };
         tasks.send(task).is_ok()
     })
+}
+
+/// Whether a file looks as it did when it was read, and what it became is still here.
+fn is_unchanged(home: &Home, known: &Known, bytes: u64, modified_ns: i64) -> bool {
+    known.bytes == bytes
+        && known.modified_ns == modified_ns
+        && std::fs::metadata(home.layout.original(&known.path)).is_ok_and(|original| original.len() == bytes)
 }
 
 fn has_photo_name(path: &Path) -> bool {

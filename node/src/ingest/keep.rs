@@ -1,15 +1,17 @@
 //! Keeping one original: from a draft or from bytes in memory to an acknowledged asset.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use heirloom_identity::{AccountId, Hasher, Hashes};
+use heirloom_identity::{AccountId, AssetId, Hasher, Hashes, Sha1};
 use heirloom_media::{Failure, Format};
 use heirloom_store::{StoreError, place_new};
 
+use super::claims::PathClaim;
 use super::draft::{Draft, Writing};
 use super::naming;
 use crate::home::Home;
@@ -99,6 +101,7 @@ fn advice(error: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull => "; the disk is full: free some space and try again, nothing was lost",
         io::ErrorKind::ReadOnlyFilesystem => "; the disk is mounted read-only",
         io::ErrorKind::PermissionDenied => "; this user may not do that",
+        io::ErrorKind::NotFound => "; it is gone: was it moved, or a disk removed?",
         _ => "",
     }
 }
@@ -122,8 +125,8 @@ pub fn keep_bytes(home: &Home, incoming: Incoming, bytes: Vec<u8>) -> Result<Kep
         writing.finish_with(&bytes, hashes).map_err(at)
     };
     let byte_count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    let file = place(home, &incoming, format, taken_local_ms, &hashes, byte_count, draft)?;
-    let kept = record(home, incoming, file)?;
+    let placed = place(home, &incoming, format, taken_local_ms, &hashes, byte_count, draft)?;
+    let kept = record(home, incoming, placed)?;
     drop(claim);
     home.work.hand_over(hashes.content, bytes);
     announce(home, &kept).inspect_err(|_| drop(home.work.take(&hashes.content)))?;
@@ -142,8 +145,8 @@ pub fn keep_draft(home: &Home, incoming: Incoming, draft: Draft) -> Result<Kept,
     }
     let at = |source| IngestError::Disk { attempt: "read", path: draft.path().to_owned(), source };
     let (format, taken_local_ms) = look_at(&read_beginning(draft.path()).map_err(at)?)?;
-    let file = place(home, &incoming, format, taken_local_ms, &hashes, byte_count, || Ok(draft))?;
-    let kept = record(home, incoming, file)?;
+    let placed = place(home, &incoming, format, taken_local_ms, &hashes, byte_count, || Ok(draft))?;
+    let kept = record(home, incoming, placed)?;
     drop(claim);
     announce(home, &kept)?;
     Ok(kept)
@@ -191,9 +194,11 @@ pub fn hash_file(path: &Path) -> io::Result<(Hashes, u64)> {
     }
 }
 
-/// The account's asset with these bytes, with its source remembered.
+/// The account's asset with these bytes, with its source remembered. One whose original is gone does not
+/// count: the bytes in hand may be the only ones left, and take its place.
 fn already_kept(home: &Home, incoming: &Incoming, hashes: &Hashes) -> Result<Option<Entry>, IngestError> {
-    let Some(known) = home.ledger.by_content(&incoming.account, &hashes.content)? else {
+    let known = home.ledger.by_content(&incoming.account, &hashes.content)?;
+    let Some(known) = known.filter(|entry| home.has_original(&entry.file)) else {
         return Ok(None);
     };
     if let Some(source) = &incoming.source {
@@ -202,67 +207,120 @@ fn already_kept(home: &Home, incoming: &Incoming, hashes: &Hashes) -> Result<Opt
     Ok(Some(known))
 }
 
+/// A file that has its final name, and what must be held until its row is written.
+struct Placed<'a> {
+    file: StoredFile,
+    /// Whether it takes the place of a file that the ledger knows and the disk has lost.
+    relocated: bool,
+    /// The name is nobody else's until the ledger knows it.
+    _name: Option<PathClaim<'a>>,
+}
+
 /// Gives the bytes their final name, unless another account's asset has them stored already.
-fn place(
-    home: &Home,
+fn place<'a>(
+    home: &'a Home,
     incoming: &Incoming,
     format: Format,
     taken_local_ms: Option<i64>,
     hashes: &Hashes,
     bytes: u64,
     draft: impl FnOnce() -> Result<Draft, IngestError>,
-) -> Result<StoredFile, IngestError> {
-    if let Some(stored) = home.ledger.file(&hashes.content)?
-        && home.layout.original(&stored.path).is_file()
-    {
-        return Ok(stored);
+) -> Result<Placed<'a>, IngestError> {
+    let stored = home.ledger.file(&hashes.content)?;
+    if let Some(file) = stored.clone().filter(|stored| home.has_original(stored)) {
+        return Ok(Placed { file, relocated: false, _name: None });
     }
+    let relocated = stored.is_some();
     let account = home.ledger.account(&incoming.account)?.ok_or(IngestError::NoAccount)?;
     let draft = draft()?;
     let folder = naming::folder(&account.slug, taken_local_ms);
     let names = naming::candidates(&folder, &incoming.given_name, format.extension());
     for path in names.take(NAMES_TRIED_MAX) {
-        let Some(_claim) = home.claims.path(&path) else { continue };
+        let Some(name) = home.claims.path(&path) else { continue };
         if home.ledger.path_taken(&path)? {
             continue;
         }
         let target = home.layout.original(&path);
-        match place_new(home.disk.as_ref(), &home.layout.library(), draft.path(), &target) {
-            Ok(()) => {
-                draft.placed();
-                return Ok(StoredFile { hashes: *hashes, bytes, mime: format.mime().to_owned(), path });
+        let placed =
+            place_new(home.disk.as_ref(), &home.folders, &home.layout.library(), draft.path(), &target);
+        match placed {
+            Ok(()) => draft.placed(),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // A run that ended between placing and recording may have left these very bytes here.
+                match take_over(home, &target, hashes, bytes) {
+                    Ok(true) => {}
+                    Ok(false) => continue,
+                    Err(source) => return Err(IngestError::Disk { attempt: "place", path: target, source }),
+                }
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(source) => return Err(IngestError::Disk { attempt: "place", path: target, source }),
+            Err(source) => {
+                home.look_again();
+                return Err(IngestError::Disk { attempt: "place", path: target, source });
+            }
         }
+        let file = StoredFile { hashes: *hashes, bytes, mime: format.mime().to_owned(), path };
+        return Ok(Placed { file, relocated, _name: Some(name) });
     }
     let source = io::Error::other("too many files of that name");
     Err(IngestError::Disk { attempt: "find a free name in", path: home.layout.original(&folder), source })
 }
 
-/// Writes the ledger's row. If that fails, the placed file stays: the next start adopts it.
-fn record(home: &Home, incoming: Incoming, file: StoredFile) -> Result<Kept, IngestError> {
+/// Whether a file without a row holds exactly these bytes; if so they and their name are durable afterwards.
+fn take_over(home: &Home, target: &Path, hashes: &Hashes, bytes: u64) -> io::Result<bool> {
+    if !std::fs::metadata(target).is_ok_and(|meta| meta.is_file() && meta.len() == bytes) {
+        return Ok(false);
+    }
+    if hash_file(target)?.0 != *hashes {
+        return Ok(false);
+    }
+    File::open(target)?.sync_all()?;
+    home.disk.sync_dir(target.parent().unwrap_or(target))?;
+    Ok(true)
+}
+
+/// Writes the ledger's row. If that fails, the placed file stays: the next start adopts it, or the same
+/// photo coming again takes it over.
+fn record(home: &Home, incoming: Incoming, placed: Placed<'_>) -> Result<Kept, IngestError> {
     let recorded = home.ledger.record(NewEntry {
         account: incoming.account,
-        file,
+        file: placed.file,
+        relocated: placed.relocated,
         given_name: incoming.given_name,
         modified_ms: incoming.modified_ms,
         arrived_ms: crate::clock::now_ms(),
         origin: incoming.origin,
         source: incoming.source,
-    })?;
-    Ok(match recorded {
+    });
+    Ok(match recorded.inspect_err(|_| home.look_again())? {
         Recorded::Added(entry) => Kept::Added(entry),
         Recorded::Duplicate(entry) => Kept::Duplicate(entry),
     })
 }
 
-/// Tells the catalog, the workers and the open pages.
+/// Tells the catalog, the workers and the open pages. Duplicates too: their first announcement may have
+/// failed, or their original was gone and is back.
 fn announce(home: &Home, kept: &Kept) -> Result<(), IngestError> {
-    if let Kept::Added(entry) = kept {
-        crate::index::arrived(home, std::slice::from_ref(entry))?;
+    let entry = kept.entry();
+    crate::index::arrived(home, std::slice::from_ref(entry)).inspect_err(|_| home.look_again())?;
+    if let Kept::Duplicate(entry) = kept {
+        home.catalog().derive_again(entry.seq, crate::clock::now_ms())?;
+        home.work.wake();
     }
     Ok(())
+}
+
+/// The account's assets among these SHA-1 sums whose originals are here: those worth not sending again.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn held_by_sha1(
+    home: &Home,
+    account: &AccountId,
+    sums: &[Sha1],
+) -> Result<HashMap<Sha1, AssetId>, StoreError> {
+    let known = home.ledger.by_sha1(account, sums)?;
+    let held = known.into_iter().filter(|(_, entry)| home.has_original(&entry.file));
+    Ok(held.map(|(sum, entry)| (sum, entry.asset)).collect())
 }
 
 /// Adopts a complete file that lies under a final name without a row: the program was killed between the
@@ -284,7 +342,7 @@ pub fn adopt(home: &Arc<Home>, account: AccountId, path: &str) -> Result<Kept, I
     }
     let mime = format.mime().to_owned();
     let file = StoredFile { hashes, bytes: byte_count, mime, path: path.to_owned() };
-    let kept = record(home, incoming, file)?;
+    let kept = record(home, incoming, Placed { file, relocated: false, _name: None })?;
     announce(home, &kept)?;
     Ok(kept)
 }

@@ -72,6 +72,8 @@ pub struct NewEntry {
     pub account: AccountId,
     /// The bytes; the row is made unless the content is known.
     pub file: StoredFile,
+    /// Whether the file takes the place of one that is known and lost, so that its path is the new one.
+    pub relocated: bool,
     /// The file's name as it came.
     pub given_name: String,
     /// The file's modified time as it came.
@@ -133,17 +135,14 @@ impl Ledger {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn by_sha1(&self, account: &AccountId, sums: &[Sha1]) -> Result<HashMap<Sha1, AssetId>, StoreError> {
+    pub fn by_sha1(&self, account: &AccountId, sums: &[Sha1]) -> Result<HashMap<Sha1, Entry>, StoreError> {
         self.db.read(|conn| {
-            let mut statement = conn.prepare_cached(
-                "SELECT a.asset FROM files f JOIN assets a USING (content) WHERE f.sha1 = ?1 AND a.account = ?2",
-            )?;
+            let mut statement =
+                conn.prepare_cached(&format!("{SELECT} WHERE f.sha1 = ?1 AND a.account = ?2"))?;
             let mut found = HashMap::new();
             for sum in sums {
-                let asset = statement
-                    .query_row((sum.as_bytes(), account.as_bytes()), |row| bytes(row, "asset"))
-                    .optional()?;
-                found.extend(asset.map(|asset| (*sum, AssetId::from_bytes(asset))));
+                let known = statement.query_row((sum.as_bytes(), account.as_bytes()), entry).optional()?;
+                found.extend(known.map(|known| (*sum, known)));
             }
             Ok(found)
         })
@@ -195,6 +194,17 @@ impl Ledger {
         })
     }
 
+    /// Whether a file is stored under exactly this path below `library/`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn path_known(&self, path: &str) -> Result<bool, StoreError> {
+        self.db.read(|conn| {
+            let sql = "SELECT 1 FROM files WHERE path_folded = ?1 AND path = ?2";
+            Ok(conn.prepare_cached(sql)?.exists([&path.to_lowercase(), path])?)
+        })
+    }
+
     /// Whether a path below `library/` is taken, compared without case.
     ///
     /// # Errors
@@ -209,6 +219,11 @@ impl Ledger {
 
 fn record(conn: &Connection, new: &NewEntry) -> Result<Recorded, StoreError> {
     let asset = AssetId::derive(&new.account, &new.file.hashes.content);
+    if new.relocated {
+        let path = (new.file.hashes.content.as_bytes(), &new.file.path, new.file.path.to_lowercase());
+        conn.prepare_cached("UPDATE files SET path = ?2, path_folded = ?3 WHERE content = ?1")?
+            .execute(path)?;
+    }
     let known = find(conn, &asset)?;
     if known.is_none() {
         insert(conn, new, &asset)?;

@@ -21,8 +21,18 @@ pub struct Source {
     pub modified_ns: i64,
 }
 
-/// What is known of one file of a folder: size, modified time (nanoseconds), and what it became.
-pub type Known = (u64, i64, AssetId);
+/// What is known of one file of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Its size then.
+    pub bytes: u64,
+    /// Its modified time then, nanoseconds since the Unix epoch.
+    pub modified_ns: i64,
+    /// What it became.
+    pub asset: AssetId,
+    /// Where its original lies, below `library/`.
+    pub path: String,
+}
 
 impl Ledger {
     /// All files of a folder that were read before for this account, by name.
@@ -36,14 +46,17 @@ impl Ledger {
     ) -> Result<HashMap<Vec<u8>, Known>, StoreError> {
         self.db.read(|conn| {
             let mut statement = conn.prepare_cached(
-                "SELECT name, bytes, modified_ns, asset FROM sources WHERE account = ?1 AND folder = ?2",
+                "SELECT s.name, s.bytes, s.modified_ns, s.asset, f.path
+                 FROM sources s JOIN assets a USING (asset) JOIN files f USING (content)
+                 WHERE s.account = ?1 AND s.folder = ?2",
             )?;
             let rows = statement.query_map((account.as_bytes(), folder), |row| {
-                let known = (
-                    row.get::<_, i64>("bytes")?.unsigned_abs(),
-                    row.get("modified_ns")?,
-                    AssetId::from_bytes(bytes(row, "asset")?),
-                );
+                let known = Known {
+                    bytes: row.get::<_, i64>("bytes")?.unsigned_abs(),
+                    modified_ns: row.get("modified_ns")?,
+                    asset: AssetId::from_bytes(bytes(row, "asset")?),
+                    path: row.get("path")?,
+                };
                 Ok((row.get("name")?, known))
             })?;
             Ok(rows.collect::<Result<_, _>>()?)

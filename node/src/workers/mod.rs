@@ -23,6 +23,8 @@ use crate::home::events::Event;
 const HANDED_BYTES_MAX: usize = 256 << 20;
 /// How long an idle worker sleeps before it looks for jobs whose time for a second try has come.
 const IDLE_LOOK: Duration = Duration::from_secs(5);
+/// How long an import waits for room in memory before it goes on without.
+const ROOM_WAIT: Duration = Duration::from_secs(10);
 /// Niceness of worker threads: people come first.
 const NICENESS: i32 = 10;
 
@@ -42,21 +44,24 @@ struct State {
     /// Rises with every wake, so that a wake between a look and a sleep is not missed.
     wakes: u64,
     closed: bool,
+    /// Nobody took any bytes while someone waited for room: the workers are busy with something else.
+    stalled: bool,
 }
 
 impl Work {
-    /// Leaves an original's bytes for the worker that makes its thumbnail. Waits while too much is waiting
-    /// already; without workers the bytes are dropped, since they are on the disk.
+    /// Leaves an original's bytes for the worker that makes its thumbnail. When too much is waiting already
+    /// it waits a little for room; if the workers are busy with something else the bytes are dropped, since
+    /// they are on the disk.
     pub fn hand_over(&self, content: ContentHash, bytes: Vec<u8>) {
-        let mut state = self.lock();
-        while state.workers > 0
-            && !state.closed
-            && state.bytes > 0
-            && state.bytes + bytes.len() > HANDED_BYTES_MAX
+        let full = |state: &mut State| {
+            let has_room = state.bytes == 0 || state.bytes + bytes.len() <= HANDED_BYTES_MAX;
+            state.workers > 0 && !state.closed && !state.stalled && !has_room
+        };
+        let waited = self.changed.wait_timeout_while(self.lock(), ROOM_WAIT, full);
+        let (mut state, wait) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.stalled |= wait.timed_out();
+        if state.workers == 0 || state.closed || state.bytes + bytes.len() > HANDED_BYTES_MAX.max(bytes.len())
         {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        if state.workers == 0 || state.closed {
             return;
         }
         state.bytes += bytes.len();
@@ -70,6 +75,7 @@ impl Work {
         let mut state = self.lock();
         let bytes = state.handed.remove(content)?;
         state.bytes -= bytes.len();
+        state.stalled = false;
         self.changed.notify_all();
         Some(bytes)
     }

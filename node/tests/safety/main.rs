@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod homes;
+mod lost_originals;
 mod rebuild_property;
 mod storage_crash;
 mod troubled_disk;

@@ -186,3 +186,25 @@ fn power_cuts_may_follow_each_other() {
         assert_eq!(scratch.originals().len(), CONTENTS, "each content lies there once");
     }
 }
+/// Goal: a folder that somebody else made a moment ago (another thread, a run that was killed) is made durable
+/// before a photo in it is acknowledged. Method: the folders of the first photo are there but were never
+/// synced; import it; cut the power.
+#[test]
+fn a_photo_in_a_folder_that_was_never_synced_is_safe() {
+    for seed in 0..16 {
+        let scratch = Scratch::new();
+        let (source, disk) = (scratch.beside("source"), CrashDisk::steady());
+        homes::write(&source.join("one.png"), &photo(1, Some("2024:05:01 10:00:00")));
+        for folder in ["library/anna", "library/anna/2024", "library/anna/2024/2024-05"] {
+            disk.create_dir(&scratch.root().join(folder)).unwrap();
+        }
+        let acknowledged = by_import(&scratch.open_on(Arc::new(disk.clone()) as Arc<dyn Disk>), &source);
+        assert_eq!(acknowledged.len(), 1);
+        disk.lose_power(seed).unwrap();
+        let home = scratch.recover();
+        let (asset, bytes) = acknowledged.first_key_value().unwrap();
+        let entry = home.ledger.entry(asset).unwrap().unwrap();
+        let original = std::fs::read(home.layout.original(&entry.file.path));
+        assert_eq!(original.ok().as_ref(), Some(bytes), "seed {seed}: acknowledged and lost");
+    }
+}

@@ -1,12 +1,37 @@
 //! The queue as a whole: what is missing from it, what goes first, what was set aside.
 
-use heirloom_identity::AssetId;
-use heirloom_store::rusqlite::{self, OptionalExtension, named_params};
+use heirloom_identity::{AccountId, AssetId};
+use heirloom_store::rusqlite::{self, Connection, OptionalExtension, named_params};
 
 use super::{JobCounts, JobKind, PRIORITY_BACKGROUND, PRIORITY_NORMAL, PRIORITY_WATCHED, Problem};
 use crate::detail::State;
 use crate::feed::set_failure;
 use crate::{Catalog, CatalogError};
+
+const PROBLEM_SQL: &str =
+    "SELECT j.id, j.kind, j.local_id, a.asset_id, a.file_name, COALESCE(j.reason, ''), j.updated_ms
+     FROM jobs j JOIN assets a ON a.id = j.local_id JOIN accounts c ON c.id = a.owner
+     WHERE j.state = 'failed'";
+
+fn select_problems(
+    conn: &Connection,
+    sql: &str,
+    params: &[(&str, &dyn rusqlite::ToSql)],
+) -> Result<Vec<Problem>, CatalogError> {
+    let mut select = conn.prepare_cached(sql)?;
+    let rows = select.query_map(params, |row| {
+        Ok(Problem {
+            id: row.get(0)?,
+            kind: row.get(1)?,
+            local_id: row.get(2)?,
+            asset: AssetId::from_bytes(row.get(3)?),
+            name: row.get(4)?,
+            reason: row.get(5)?,
+            at_ms: row.get(6)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
 
 impl Catalog {
     /// Queues every photo that lacks a derivation of at least this version and isn't set aside: what to call
@@ -88,25 +113,28 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::Store`].
     pub fn problems(&self, limit: u32) -> Result<Vec<Problem>, CatalogError> {
-        self.db.read(|conn| {
-            let mut select = conn.prepare_cached(
-                "SELECT j.id, j.kind, j.local_id, a.asset_id, a.file_name, COALESCE(j.reason, ''), j.updated_ms
-                 FROM jobs j JOIN assets a ON a.id = j.local_id
-                 WHERE j.state = 'failed' ORDER BY j.id DESC LIMIT :limit",
-            )?;
-            let rows = select.query_map(named_params! {":limit": limit}, |row| {
-                Ok(Problem {
-                    id: row.get(0)?,
-                    kind: row.get(1)?,
-                    local_id: row.get(2)?,
-                    asset: AssetId::from_bytes(row.get(3)?),
-                    name: row.get(4)?,
-                    reason: row.get(5)?,
-                    at_ms: row.get(6)?,
-                })
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
+        let sql = format!("{PROBLEM_SQL} ORDER BY j.id DESC LIMIT :limit");
+        self.db.read(|conn| select_problems(conn, &sql, named_params! {":limit": limit}))
+    }
+
+    /// The same for the photos of one account.
+    ///
+    /// # Errors
+    /// [`CatalogError::Store`].
+    pub fn problems_of(&self, account: &AccountId, limit: u32) -> Result<Vec<Problem>, CatalogError> {
+        let sql = format!("{PROBLEM_SQL} AND c.account = :account ORDER BY j.id DESC LIMIT :limit");
+        let account = account.as_bytes();
+        self.db.read(|conn| select_problems(conn, &sql, named_params! {":account": account, ":limit": limit}))
+    }
+
+    /// One job that was set aside, by its number.
+    ///
+    /// # Errors
+    /// [`CatalogError::Store`].
+    pub fn problem(&self, id: i64) -> Result<Option<Problem>, CatalogError> {
+        let sql = format!("{PROBLEM_SQL} AND j.id = :id");
+        let found = self.db.read(|conn| select_problems(conn, &sql, named_params! {":id": id}))?;
+        Ok(found.into_iter().next())
     }
 
     /// Gives a job that was set aside a fresh set of attempts, at once; `false` when there is none with this
