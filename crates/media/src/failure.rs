@@ -157,6 +157,7 @@ impl Warning {
 }
 
 /// A decoder's words made fit for a message: one line, without control characters, at most 200 characters.
+#[expect(clippy::needless_pass_by_value, reason = "errors are handed over where they end")]
 pub(crate) fn plain(reason: impl ToString) -> String {
     let text = reason.to_string();
     let line = text.lines().next().unwrap_or_default().trim().trim_end_matches('.');

@@ -69,10 +69,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Header, Failure> {
     let mut profile: Vec<(u8, &[u8])> = Vec::new();
     for segment in Segments::new(bytes) {
         match segment.marker {
-            0xC0..=0xCF if !matches!(segment.marker, 0xC4 | 0xC8 | 0xCC) => {
-                if header.width == 0 {
-                    (header.width, header.height) = frame_size(segment.body).unwrap_or((0, 0));
-                }
+            0xC0..=0xCF if header.width == 0 && !matches!(segment.marker, 0xC4 | 0xC8 | 0xCC) => {
+                (header.width, header.height) = frame_size(segment.body).unwrap_or((0, 0));
             }
             APP1 => read_app1(segment.body, &mut header),
             APP2 => {

@@ -52,7 +52,7 @@ fn linear(value: f32, curve: Curve) -> f32 {
     match curve {
         Curve::Pq => {
             let power = value.powf(1.0 / 78.84375);
-            let light = (power - 0.835_937_5).max(0.0) / (18.851_562_5 - 18.6875 * power);
+            let light = (power - 0.835_937_5).max(0.0) / (18.851_563 - 18.6875 * power);
             light.powf(1.0 / 0.159_301_76) * 10_000.0 / WHITE
         }
         Curve::Hlg => {
