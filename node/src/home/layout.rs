@@ -1,4 +1,4 @@
-//! Where everything lies below a home.
+//! Where everything lies below a home; `docs/formats/home-folder.md` draws it.
 
 use std::path::{Path, PathBuf};
 
