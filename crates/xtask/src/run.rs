@@ -63,6 +63,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 
 fn plan(mut args: Args) -> Result<Plan> {
     let home = args.option("--home")?;
+    let name = if home.is_none() { daemon::HOUSEHOLD } else { "Our home" };
     let plan = Plan {
         scratch: home.is_none(),
         home: match home {
@@ -71,7 +72,7 @@ fn plan(mut args: Args) -> Result<Plan> {
         },
         import: args.option("--import")?.map(|dir| absolute(&dir)).transpose()?,
         listen: args.option("--listen")?.unwrap_or_else(|| "127.0.0.1:2283".to_owned()),
-        name: args.option("--name")?.unwrap_or_else(|| daemon::HOUSEHOLD.to_owned()),
+        name: args.option("--name")?.unwrap_or_else(|| name.to_owned()),
         email: args.option("--account")?.unwrap_or_else(|| daemon::EMAIL.to_owned()),
     };
     args.finish()?;
