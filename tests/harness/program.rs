@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -85,12 +86,13 @@ impl Running {
         self.lines.recv_timeout(until.saturating_duration_since(Instant::now()))
     }
 
-    /// Pulls the plug (SIGKILL) and returns what it had printed but nobody had read.
-    pub(crate) fn kill(mut self) -> Vec<String> {
+    /// Pulls the plug (SIGKILL). Returns what it had printed but nobody had read, and whether it was still
+    /// running.
+    pub(crate) fn kill(mut self) -> (Vec<String>, bool) {
         // An error means that it ended by itself.
         self.child.kill().unwrap_or_default();
-        self.child.wait().unwrap();
-        self.lines.iter().collect()
+        let status = self.child.wait().unwrap();
+        (self.lines.iter().collect(), status.signal() == Some(Signal::KILL.as_raw()))
     }
 
     /// Asks it to end (SIGTERM) and waits.

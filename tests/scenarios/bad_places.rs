@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use heirloom_testkit::photo;
 use serde_json::Value;
 
-use crate::harness::{self, SmallDisk, TestHome, write};
+use crate::harness::{self, Client, SmallDisk, TestHome, write};
 
 /// A home with three photos.
 fn small_home() -> TestHome {
@@ -125,6 +125,51 @@ fn damaged_settings_are_explained() {
     home.run(&["status"], &[]).refused(&["keys.toml"]);
     fs::write(&keys, good).unwrap();
     assert_eq!(home.status()["assets"], 3);
+}
+
+/// Changes a file's bytes for the worse.
+type Damage<'a> = &'a dyn Fn(&mut Vec<u8>);
+
+/// Goal: a damaged catalog comes back by itself, with everything it showed, and no page takes the new one for
+/// the one it knows.
+/// Method: the file is replaced by noise, cut in the middle, and damaged behind its first page; each time the
+/// node starts, the timeline is the same and its revision no lower (it counts on from the clock's seconds).
+#[test]
+fn a_damaged_catalog_comes_back() {
+    let home = small_home();
+    let key = home.key();
+    let look = || {
+        let served = home.serve();
+        fs::create_dir_all(home.beside("nothing")).unwrap();
+        // An import of nothing ends when every thumbnail is made.
+        home.import(&home.beside("nothing"));
+        let skeleton = Client::with_key(served.address, &key).get("/api/timeline/all/skeleton").unwrap().body;
+        served.stop();
+        let revision = u32::from_le_bytes(skeleton[4..8].try_into().unwrap());
+        (harness::without_revisions(&skeleton), revision)
+    };
+    let (before, mut revision) = look();
+    let catalog = home.root().join("catalog.sqlite");
+    let noise = |bytes: &mut [u8]| {
+        let mut chance = harness::Chance::new(1);
+        bytes.fill_with(|| u8::try_from(chance.below(256)).unwrap());
+    };
+    let damages: [(&str, Damage<'_>); 4] = [
+        ("noise", &|bytes| noise(bytes)),
+        ("cut", &|bytes| bytes.truncate(bytes.len() / 2)),
+        ("noise behind the first page", &|bytes| noise(&mut bytes[4096..])),
+        ("empty", &|bytes| bytes.clear()),
+    ];
+    for (what, damage) in damages {
+        let mut bytes = fs::read(&catalog).unwrap();
+        damage(&mut bytes);
+        fs::write(&catalog, bytes).unwrap();
+        let (after, now) = look();
+        assert!(after == before, "{what}: the timeline differs");
+        assert!(now >= revision, "{what}: the revision went from {revision} to {now}");
+        revision = now;
+        assert_eq!(home.problems(), [] as [Value; 0], "{what}");
+    }
 }
 
 /// Goal: a ledger or decisions written by a newer program are left alone, with advice; a newer catalog is

@@ -65,8 +65,9 @@ impl Story {
         }
     }
 
-    /// Imports the folder and pulls the plug: at some moment, or after some line of the report.
-    fn import_and_kill(&mut self) {
+    /// Imports the folder and pulls the plug: at some moment, or after some line of the report. Says whether
+    /// the import was still running.
+    fn import_and_kill(&mut self) -> bool {
         let arguments = self.home.arguments(&["import", "--no-wait"], &[self.source.as_os_str()]);
         let running = harness::spawn(arguments);
         let mut lines = Vec::new();
@@ -84,10 +85,11 @@ impl Story {
                 lines.push(line);
             }
         }
-        lines.extend(running.kill());
-        for line in lines {
+        let (rest, was_running) = running.kill();
+        for line in lines.into_iter().chain(rest) {
             self.note(&line);
         }
+        was_running
     }
 
     /// Whoever read this line may throw the file away.
@@ -139,10 +141,13 @@ impl Story {
 /// every acknowledged photo byte by byte, and ask the doctor.
 fn killed_imports(seed: u64) {
     let mut story = Story::new(seed);
-    for round in 0..kills() {
+    let (mut round, mut killed) = (0, 0);
+    while killed < kills() {
+        assert!(round < 3 * kills(), "the kills come too late: {killed} of {round} hit a running import");
         story.add_files(round);
-        story.import_and_kill();
+        killed += u32::from(story.import_and_kill());
         story.look_at_originals();
+        round += 1;
     }
     let acknowledged = story.acknowledged.len();
     println!(
@@ -181,7 +186,7 @@ fn killed_workers_begin_again() {
         let running = harness::spawn(home.arguments(&["import"], &[source.as_os_str()]));
         let until = harness::soon(Duration::from_micros(chance.below(2 * MOMENT_US_MAX)));
         while running.line_until(until).is_ok() {}
-        running.kill();
+        drop(running.kill());
     }
     let imported = home.import(&source);
     let served = home.serve();

@@ -3,6 +3,7 @@
 //!
 //! Modules called `crash_…` kill the real process again and again; the runner has a profile for them.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+#![expect(clippy::print_stdout, reason = "a test says what it skipped, or how much it tried")]
 
 #[path = "../harness/mod.rs"]
 mod harness;
@@ -11,5 +12,7 @@ mod bad_files;
 mod bad_places;
 mod bad_uploads;
 mod crash_import;
+mod crash_upload;
 mod everyday;
+mod full_disk;
 mod looking_after;
