@@ -89,6 +89,16 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The reason alone, for a message of another kind.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Unsupported { reason, .. }
+            | Self::Truncated { reason, .. }
+            | Self::Damaged { reason, .. } => reason.clone(),
+            other => other.to_string(),
+        }
+    }
+
     /// A short code for machines, the same as the `kind` field of its JSON form.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -126,6 +136,14 @@ pub enum Warning {
         /// What the decoder met.
         reason: String,
     },
+    /// What is shown comes from the small copy that cameras and phones store beside the picture itself.
+    #[error(
+        "This picture is shown from the small copy inside its file, because the large one could not be read ({reason}). The original is safe."
+    )]
+    SmallCopy {
+        /// Why the picture itself could not be used.
+        reason: String,
+    },
     /// The embedded metadata could not be read, or only in part.
     #[error(
         "Some of what the camera wrote into this file could not be read ({reason}); the picture itself is fine. A missing date or place can be added by hand."
@@ -150,6 +168,7 @@ impl Warning {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Incomplete { .. } => "incomplete",
+            Self::SmallCopy { .. } => "small_copy",
             Self::Metadata { .. } => "metadata",
             Self::Profile { .. } => "profile",
         }

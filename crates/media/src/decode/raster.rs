@@ -21,17 +21,17 @@ pub(crate) fn decode(
 ) -> Result<Picture, Failure> {
     header.check(limits, 0)?;
     let format = header.format;
-    let mut decoder = open(bytes, format).map_err(|error| failure(format, &error))?;
+    let mut decoder = open(bytes, format).map_err(|error| failure(bytes, format, &error))?;
     let colour = decoder.color_type();
     // The decoder's own frame (GIF and WebP compose one) stands beside ours for a while.
     header.check(limits, u64::from(colour.bytes_per_pixel()) * 2)?;
     let mut decoder_limits = image::Limits::no_limits();
     decoder_limits.max_alloc = Some(limits.memory_max);
-    decoder.set_limits(decoder_limits).map_err(|error| failure(format, &error))?;
+    decoder.set_limits(decoder_limits).map_err(|error| failure(bytes, format, &error))?;
     let bytes_count = usize::try_from(decoder.total_bytes()).expect("checked against the memory limit");
     let mut buffer = vec![0; bytes_count];
     if let Err(error) = decoder.read_image_boxed(&mut buffer) {
-        let failure = failure(format, &error);
+        let failure = failure(bytes, format, &error);
         // What was decoded before the cut is shown, if that is anything.
         if !is_cut(&error) || buffer.iter().all(|byte| *byte == 0) {
             return Err(failure);
@@ -90,7 +90,7 @@ fn to_rgb(buffer: &[u8], colour: ColorType) -> Vec<u8> {
 }
 
 /// A value with an opacity, painted on white.
-pub(super) fn on_white(value: u8, opacity: u8) -> u8 {
+fn on_white(value: u8, opacity: u8) -> u8 {
     let (value, opacity) = (u32::from(value), u32::from(opacity));
     let mixed = (value * opacity + 255 * (255 - opacity) + 127) / 255;
     u8::try_from(mixed).unwrap_or(u8::MAX)

@@ -2,7 +2,7 @@
 
 mod hdr;
 
-use moxcms::{ColorProfile, DataColorSpace, Layout, ProfileText, TransformOptions};
+use moxcms::{ColorProfile, DataColorSpace, Layout, ProfileText, RenderingIntent, TransformOptions};
 
 use super::Pixels;
 use crate::Warning;
@@ -92,6 +92,14 @@ pub(super) fn to_srgb(mut pixels: Pixels, colour: &Colour, warnings: &mut Vec<Wa
     }
 }
 
+/// White stays white and colours that both spaces have stay exact, as other programs show them by default.
+fn options() -> TransformOptions {
+    TransformOptions {
+        rendering_intent: RenderingIntent::RelativeColorimetric,
+        ..TransformOptions::default()
+    }
+}
+
 /// RGB values in a profile's space as sRGB.
 fn converted(rgb: &[u8], profile: &ColorProfile) -> Result<Vec<u8>, String> {
     let mut converted = vec![0; rgb.len()];
@@ -105,7 +113,7 @@ fn converted(rgb: &[u8], profile: &ColorProfile) -> Result<Vec<u8>, String> {
         other => return Err(format!("it is for {other:?} pictures")),
     };
     let srgb = ColorProfile::new_srgb();
-    let transform = profile.create_transform_8bit(layout, &srgb, Layout::Rgb, TransformOptions::default());
+    let transform = profile.create_transform_8bit(layout, &srgb, Layout::Rgb, options());
     let transform = transform.map_err(plain)?;
     transform.transform(source, &mut converted).map_err(plain)?;
     Ok(converted)
@@ -146,8 +154,7 @@ fn with_inks(cmyk: &[u8], profile: &[u8]) -> Result<Vec<u8>, String> {
     }
     let srgb = ColorProfile::new_srgb();
     // moxcms names four-channel input after RGBA.
-    let transform =
-        profile.create_transform_8bit(Layout::Rgba, &srgb, Layout::Rgb, TransformOptions::default());
+    let transform = profile.create_transform_8bit(Layout::Rgba, &srgb, Layout::Rgb, options());
     let mut rgb = vec![0; cmyk.len() / 4 * 3];
     transform.map_err(plain)?.transform(cmyk, &mut rgb).map_err(plain)?;
     Ok(rgb)

@@ -24,7 +24,7 @@ pub(crate) fn open(bytes: &[u8], format: Format) -> ImageResult<Box<dyn ImageDec
 
 /// Reads the header of a PNG, WebP or GIF.
 pub(crate) fn read(bytes: &[u8], format: Format) -> Result<Header, Failure> {
-    let mut decoder = open(bytes, format).map_err(|error| failure(format, &error))?;
+    let mut decoder = open(bytes, format).map_err(|error| failure(bytes, format, &error))?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
         return Err(Failure::Damaged { format, reason: "it has no picture".to_owned() });
@@ -47,18 +47,25 @@ fn without_name(exif: Vec<u8>) -> Vec<u8> {
 }
 
 /// The failure that stands for one of the decoder's errors.
-pub(crate) fn failure(format: Format, error: &ImageError) -> Failure {
+pub(crate) fn failure(bytes: &[u8], format: Format, error: &ImageError) -> Failure {
     let reason = plain(error);
     match error {
         ImageError::IoError(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => {
             Failure::Truncated { format, reason: "more was expected".to_owned() }
         }
+        _ if format == Format::Webp && ends_early(bytes) => Failure::Truncated { format, reason },
         ImageError::Unsupported(_) => Failure::Unsupported { format, reason },
         _ if reason.contains("end of file") || reason.contains("unexpected EOF") => {
             Failure::Truncated { format, reason }
         }
         _ => Failure::Damaged { format, reason },
     }
+}
+
+/// Whether a WebP claims more bytes than the file has.
+fn ends_early(bytes: &[u8]) -> bool {
+    let size = bytes.get(4..8).and_then(|size| size.try_into().ok()).map_or(0, u32::from_le_bytes);
+    usize::try_from(size).is_ok_and(|size| size.saturating_add(8) > bytes.len())
 }
 
 #[cfg(test)]

@@ -60,6 +60,7 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 /// Every field in which we differ, as a line.
+#[expect(clippy::too_many_lines, reason = "a list of fields, one after the other")]
 fn differences(
     format: Format,
     ours: &Metadata,

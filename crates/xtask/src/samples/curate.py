@@ -49,13 +49,12 @@ SOURCES = {
         ("examples/example.heic", ""), ("fuzzing/corpus/*.heic", "damaged/libheif"),
     ]),
     "pillow_heif": ("PyPI source package pillow_heif, folder tests/images", "BSD-3-Clause", [
-        ("*/heif_other/cat.hif", "photos/pillow_heif"), ("*/heif_other/pug.heic", "photos/pillow_heif"),
-        ("*/heif_other/empty_icc.heic", "photos/pillow_heif"), ("*/heif_other/invalid_id.heic", "photos/pillow_heif"),
+        ("*/heif_other/pug.heic", "photos/pillow_heif"),
+        ("*/heif_other/empty_icc.heic", "photos/pillow_heif"),
         ("*/nokia/alpha.heic", "formats/heic"), ("*/nokia/bird_burst.heic", "photos/pillow_heif"),
         ("*/nokia/stereo_1200x800.heic", "photos/pillow_heif"),
         ("*/heif_other/spatial_photo.heic", "photos/pillow_heif"),
         ("*/heif_special/aux_YCbCr.heic", "photos/pillow_heif"), ("*/heif_special/xiaomi.heic", "photos/pillow_heif"),
-        ("*/heif_special/guitar_cw90.hif", "photos/pillow_heif"),
         ("*/heif_corrupted/*", "damaged/pillow_heif"), ("*/heif_truncated/*", "damaged/pillow_heif"),
         ("tests/images/heif*/*", "formats/heic"), ("tests/images/non_heif/*", "formats/pillow_heif"),
     ]),
@@ -156,6 +155,19 @@ def save(path, image, orientation=1, **options):
     buffer = io.BytesIO()
     stored.save(buffer, **options)
     write(path, buffer.getvalue())
+
+
+def convert():
+    """Makes JPEGs of good photos in a format that Heirloom can't show whole yet, with the camera's own EXIF."""
+    for name in ("cat.hif", "guitar_cw90.hif"):
+        path = TARGET / "formats/heic" / name
+        if path.is_file():
+            with Image.open(path) as image:
+                block = image.getexif()
+                block[0x0112] = 1
+                picture = image.convert("RGB")
+                picture.thumbnail((4240, 4240))
+                save(f"photos/converted/{path.stem}.jpg", picture, format="JPEG", quality=90, exif=block)
 
 
 # Places and their offsets from UTC, for variations that pretend to be travel photos.
@@ -292,7 +304,7 @@ def damage():
     write("damaged/made/bomb_claim.webp", b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0" + bytes(4) + b"\xfe\xff\xff\xfe\xff\xff" + b"VP8 \0\0\0\0")
     picks = [
         ("jpg", "photos/mate/Storm.jpg"), ("jpg", "photos/pillow/xmp_test.jpg"), ("mpo", "photos/pillow/frozenpond.mpo"),
-        ("heic", "photos/exiv2/heic.heic"), ("heic", "photos/pillow_heif/empty_icc.heic"),
+        ("heic", "photos/exiv2/heic.heic"), ("heic", "photos/pillow_heif/empty_icc.heic"), ("heic", "photos/pillow_heif/pug.heic"),
         ("png", "formats/made/transparent.png"), ("png", "formats/made/palette.png"), ("webp", "formats/made/lossless.webp"),
         ("webp", "formats/turned/orientation_6.webp"), ("gif", "formats/made/animated.gif"),
         ("jpg", "formats/made/progressive.jpg"),
@@ -344,11 +356,13 @@ def main():
         state = ", ".join(archive.name for archive in archives) if archives else "not gathered: the source was out of reach"
         lines.append(f"- {origin}: {licence}. {count} files ({state})")
         print(f"  {prefix.rstrip('-')}: {count} files")
+    convert()
     names = vary(150)
     oddities()
     damage()
     lines += [AUTHORS, "## Made here", "",
               "`formats/turned`, `formats/made` and `damaged/{made,cut,flipped}` are made from the files above.", "",
+              "`photos/converted` are JPEGs made of the camera's HIF files in `formats/heic`, with the camera's EXIF.", "",
               "`photos/variations` are **not photos as they were taken**: they are crops and mirror images of the photos",
               "above, under the licence of each, with **invented dates and places**, so that a timeline has something",
               "to show. Each with its source:", ""]
