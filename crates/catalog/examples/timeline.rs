@@ -1,12 +1,14 @@
 //! Fills a catalog with made-up photos and times the timeline's answers.
 //!
-//! `cargo run --release -p heirloom-catalog --example timeline -- [PHOTOS] [FILE] [ACCOUNT]`: 100,000 photos in a
-//! scratch folder unless told otherwise; a FILE that exists already is asked as it is; ACCOUNT owns the photos, so that
-//! a node can serve the FILE. The last line is JSON.
+//! `cargo run --release -p heirloom-catalog --example timeline -- [PHOTOS] [FILE] [ACCOUNT] [PICTURES]`: 100,000 photos
+//! in a scratch folder unless told otherwise; a FILE that exists already is asked as it is. So that a node can serve the
+//! FILE, ACCOUNT owns the photos and the WebP files in the folder PICTURES become their thumbnails, in turn, in `cache/`
+//! beside the FILE. The last line is JSON.
 
 #![expect(clippy::print_stdout, reason = "an example that talks to the person who runs it")]
 
 use std::error::Error;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -26,6 +28,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = args.next().map_or_else(|| scratch.path().join("catalog.sqlite"), PathBuf::from);
     let account = args.next().map_or(Ok(AccountId::from_random([7; 16])), |text| text.parse())?;
 
+    if let Some(pictures) = args.next() {
+        lay_out(Path::new(&pictures), &path, account, photos)?;
+    }
+
     let mut figures = Figures::default();
     if !path.exists() {
         figures.time("fill", || fill(&path, account, photos))?;
@@ -34,6 +40,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     let catalog = Catalog::open(&path)?;
     measure(&mut figures, &catalog, account)?;
     figures.print(photos);
+    Ok(())
+}
+
+/// Links pictures to where a home keeps the thumbnails of these photos (`docs/formats/home-folder.md`).
+fn lay_out(pictures: &Path, file: &Path, account: AccountId, photos: u32) -> Result<(), Box<dyn Error>> {
+    let mut all: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(pictures)? {
+        all.push(entry?.path());
+    }
+    all.retain(|path| path.extension().is_some_and(|extension| extension == "webp"));
+    let thumbs = file.with_file_name("cache").join("thumbs");
+    for ((photo, _), picture) in synthetic(account, photos, 1).zip(all.iter().cycle()) {
+        let hex = photo.content.to_string();
+        let folder = thumbs.join(&hex[..2]).join(&hex[2..4]);
+        fs::create_dir_all(&folder)?;
+        fs::hard_link(picture, folder.join(format!("{hex}.webp")))?;
+    }
     Ok(())
 }
 

@@ -10,6 +10,8 @@ mod measure;
 mod thumbnails;
 mod timeline;
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
@@ -49,16 +51,20 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     system::for_tests()?;
     web::provide()?;
     let file = folders::target().join("bench.json");
-    let mut all = json!({"load_before": measure::load(), "cores": measure::cores()});
+    let mut all = earlier(&file);
     let mut failed = Vec::new();
     for (name, bench) in
         BENCHES.iter().filter(|(name, _)| names.is_empty() || names.iter().any(|n| n == name))
     {
         println!("==> {name}");
+        let load_before = measure::load();
         match bench() {
             Ok(measured) => {
                 print_table(&measured);
+                println!("  load of the machine: {load_before} before, {} after\n", measure::load());
                 all[*name] = measured.json;
+                all[*name]["load"] = json!([load_before, measure::load()]);
+                all[*name]["cores"] = json!(measure::cores());
             }
             Err(error) => {
                 println!("{name} could not be measured: {error:#}");
@@ -72,6 +78,12 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         bail!("not measured: {}", failed.join(", "));
     }
     Ok(())
+}
+
+/// The figures of benches that are not run this time stay in the file.
+fn earlier(file: &Path) -> Value {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    serde_json::from_str(&text).ok().filter(Value::is_object).unwrap_or_else(|| json!({}))
 }
 
 fn print_table(measured: &Measured) {

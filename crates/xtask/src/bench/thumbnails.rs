@@ -55,6 +55,15 @@ pub(crate) fn ours_cpu_ms(photos: &[Photo]) -> Result<BTreeMap<PathBuf, f64>> {
     Ok(all)
 }
 
+/// A folder with the thumbnails of the corpus.
+pub(crate) fn pictures() -> Result<PathBuf> {
+    let dir = folders::target().join("bench/pictures");
+    let files = corpus::photos()?;
+    let mut derive = shell::command(build_ours()?, &["--to"]);
+    shell::read(derive.arg(&dir).args(files.iter().map(|photo| &photo.file)))?;
+    Ok(dir)
+}
+
 /// Runs the bench.
 pub(crate) fn measure() -> Result<Measured> {
     let photos = corpus::photos()?;
