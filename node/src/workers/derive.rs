@@ -66,7 +66,16 @@ fn later(home: &Home, job: &Job, reason: &str) {
 fn note(home: &Home, job: &Job, outcome: Result<(), CatalogError>) {
     if let Err(error) = outcome {
         tracing::error!(%error, job = job.id, "a job's outcome could not be recorded; it runs again");
+        home.work.keep_unrecorded(job, error.to_string());
         home.events.tell(Event::Jobs);
+    }
+}
+
+/// Puts jobs whose outcome could not be recorded back in the queue; those that still cannot be recorded come
+/// again when the worker looks next.
+pub(super) fn put_back(home: &Home) {
+    for (job, reason) in home.work.take_unrecorded() {
+        later(home, &job, &reason);
     }
 }
 

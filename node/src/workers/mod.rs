@@ -12,7 +12,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use heirloom_catalog::{JobCounts, JobKind};
+use anyhow::bail;
+use heirloom_catalog::{Job, JobCounts, JobKind};
 use heirloom_identity::ContentHash;
 
 use crate::clock;
@@ -46,6 +47,8 @@ struct State {
     closed: bool,
     /// Nobody took any bytes while someone waited for room: the workers are busy with something else.
     stalled: bool,
+    /// Jobs whose outcome the catalog did not take (a full disk), and what it said.
+    unrecorded: Vec<(Job, String)>,
 }
 
 impl Work {
@@ -84,6 +87,20 @@ impl Work {
     pub fn wake(&self) {
         self.lock().wakes += 1;
         self.changed.notify_all();
+    }
+
+    /// Keeps a job whose outcome could not be recorded until it can be put back.
+    fn keep_unrecorded(&self, job: &Job, reason: String) {
+        self.lock().unrecorded.push((job.clone(), reason));
+    }
+
+    fn take_unrecorded(&self) -> Vec<(Job, String)> {
+        std::mem::take(&mut self.lock().unrecorded)
+    }
+
+    /// What kept a job's outcome from being recorded, if there is such a job.
+    fn trouble(&self) -> Option<String> {
+        self.lock().unrecorded.first().map(|(_, reason)| reason.clone())
     }
 
     /// Ends the workers after the photo in hand, and every wait.
@@ -149,13 +166,16 @@ impl Drop for Workers {
 /// stop waiting.
 ///
 /// # Errors
-/// When the catalog cannot be read.
+/// When the catalog cannot be read, or cannot be written, so that waiting has no end.
 pub fn wait_until_idle(home: &Home, look: &mut dyn FnMut(JobCounts) -> bool) -> anyhow::Result<()> {
     loop {
         let seen = home.work.wakes();
         let counts = home.catalog().counts()?;
         if !look(counts) || counts.waiting + counts.running == 0 || home.work.is_closed() {
             return Ok(());
+        }
+        if let Some(reason) = home.work.trouble() {
+            bail!("the photos are safe, but their thumbnails cannot be made now: {reason}");
         }
         home.work.sleep(seen);
     }
@@ -178,6 +198,7 @@ fn run(home: &Arc<Home>) {
                 home.events.tell(Event::Jobs);
             }
             Ok(None) => {
+                derive::put_back(home);
                 drop(settled);
                 home.work.sleep(seen);
             }

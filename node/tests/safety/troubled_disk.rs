@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use heirloom::home::Home;
 use heirloom::index;
 use heirloom::ingest::import::FileOutcome;
+use heirloom::workers::{Workers, wait_until_idle};
+use heirloom_catalog::AssetRef;
 use heirloom_spaces::MarkChange;
 use heirloom_store::rusqlite::Connection;
 use heirloom_store::{Disk, DraftFile, RealDisk};
@@ -91,19 +93,26 @@ fn a_full_disk_ends_the_import_and_the_next_one_goes_on() {
     assert_eq!(problems(&home), []);
 }
 
-/// A database of the home that refuses something until told otherwise.
-struct Refusing(Connection);
+/// A database of the home that refuses some changes until told otherwise.
+struct Refusing {
+    conn: Connection,
+    changes: usize,
+}
 
 impl Refusing {
-    fn start(home: &Path, database: &str, what: &str) -> Self {
+    fn start(home: &Path, database: &str, changes: &[&str]) -> Self {
         let conn = Connection::open(home.join(database)).unwrap();
-        let sql = format!("CREATE TRIGGER refuse BEFORE {what} BEGIN SELECT RAISE(ABORT, 'refused'); END");
-        conn.execute_batch(&sql).unwrap();
-        Self(conn)
+        for (number, change) in changes.iter().enumerate() {
+            let refuse = "BEGIN SELECT RAISE(ABORT, 'refused'); END";
+            conn.execute_batch(&format!("CREATE TRIGGER refuse_{number} BEFORE {change} {refuse}")).unwrap();
+        }
+        Self { conn, changes: changes.len() }
     }
 
     fn stop(self) {
-        self.0.execute_batch("DROP TRIGGER refuse").unwrap();
+        for number in 0..self.changes {
+            self.conn.execute_batch(&format!("DROP TRIGGER refuse_{number}")).unwrap();
+        }
     }
 }
 
@@ -111,7 +120,7 @@ impl Refusing {
 fn placed_without_row(scratch: &Scratch) -> (Arc<Home>, Refusing) {
     let source = source(scratch, 1);
     let home = scratch.open();
-    let refusing = Refusing::start(&scratch.root(), "home.sqlite", "INSERT ON assets");
+    let refusing = Refusing::start(&scratch.root(), "home.sqlite", &["INSERT ON assets"]);
     let (_, summary) = homes::import(&home, &source);
     assert_eq!(summary.failed, 1);
     assert_eq!(scratch.originals().len(), 1);
@@ -174,13 +183,39 @@ fn a_decision_that_the_catalog_missed_is_shown_at_the_next_start() {
     let home = scratch.open();
     let (lines, _) = homes::import(&home, &source);
     let asset = lines[0].asset.unwrap();
-    let refusing = Refusing::start(&scratch.root(), "catalog.sqlite", "INSERT ON marks");
+    let refusing = Refusing::start(&scratch.root(), "catalog.sqlite", &["INSERT ON marks"]);
     let error = index::decide(&home, anna(&home), &[asset], &[MarkChange::Favourite(true)]).unwrap_err();
     assert!(error.to_string().contains("your change is saved"), "{error}");
     refusing.stop();
     home.close();
     drop(home);
     let home = scratch.open();
-    let detail = home.catalog().asset(&heirloom_catalog::AssetRef::Uuid(asset)).unwrap().unwrap();
+    let detail = home.catalog().asset(&AssetRef::Uuid(asset)).unwrap().unwrap();
     assert!(detail.favourite);
+}
+
+/// Goal: whoever waits for thumbnails is not kept waiting by a catalog that takes no outcome, and the job is
+/// done once it does. Method: the catalog refuses what was derived, as it does on a full disk; then takes it.
+#[test]
+fn nobody_waits_for_a_catalog_that_takes_nothing() {
+    let scratch = Scratch::new();
+    let source = source(&scratch, 1);
+    let home = scratch.open();
+    let outcomes = ["UPDATE ON assets", "UPDATE ON jobs WHEN NEW.state = 'waiting'"];
+    let refusing = Refusing::start(&scratch.root(), "catalog.sqlite", &outcomes);
+    homes::import(&home, &source);
+    let workers = Workers::start(&home).unwrap();
+    let error = wait_until_idle(&home, &mut |_| true).unwrap_err().to_string();
+    assert!(error.contains("the photos are safe") && error.contains("refused"), "{error}");
+    refusing.stop();
+    drop(workers);
+    home.close();
+    drop(home);
+    let home = scratch.open();
+    let workers = Workers::start(&home).unwrap();
+    wait_until_idle(&home, &mut |_| true).unwrap();
+    let counts = home.catalog().counts().unwrap();
+    assert_eq!((counts.waiting, counts.running, counts.failed), (0, 0, 0));
+    assert!(home.catalog().asset(&AssetRef::Local(1)).unwrap().unwrap().thumbhash.is_some());
+    drop(workers);
 }
