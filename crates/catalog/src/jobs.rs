@@ -19,6 +19,9 @@ pub(crate) use queue::{enqueue, forget, set_aside};
 
 /// How often a job is begun before it is set aside.
 pub const ATTEMPTS_MAX: u32 = 3;
+/// How often the program may end while it works on a job before the job is suspected of ending it. More than
+/// attempts, because a power cut or a kill is rarely the photo's fault.
+pub const DEATHS_MAX: u32 = 10;
 /// How long a job rests after its first failure; four times as long after each further one.
 pub const BACKOFF_FIRST_MS: i64 = 15_000;
 

@@ -40,7 +40,7 @@ pub use catalog::Catalog;
 pub use detail::{AssetDetail, AssetRef, DatedBy, State};
 pub use error::CatalogError;
 pub use facts::{Arrival, Derivation, Kind};
-pub use jobs::{ATTEMPTS_MAX, Job, JobCounts, JobKind, Problem, Retry};
+pub use jobs::{ATTEMPTS_MAX, DEATHS_MAX, Job, JobCounts, JobKind, Problem, Retry};
 pub use lookup::{Fed, Known, Statistics, Totals};
 pub use marks::Marks;
 pub use timeline::{Bucket, BucketFilter, BucketPhoto, Changes, Columns, MonthCount, View};

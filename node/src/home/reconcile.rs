@@ -6,7 +6,7 @@
 //! | a ledger row that the catalog lacks | shown in the catalog again, with a job |
 //! | a decision that the catalog lacks | taken from the library space again |
 //! | a photo without a thumbnail and without a job | gets a job |
-//! | a job that was running | runs again, or is set aside when it ended the program three times |
+//! | a job that was running | runs again, or is set aside when the program ended ten times while it ran |
 //! | a complete file in `library/` without a row | [adopted](adopt_orphans) |
 
 use std::collections::HashMap;

@@ -255,7 +255,8 @@ fn keep_one(home: &Home, account: AccountId, task: &Task) -> Report {
             line(&task.path, FileOutcome::Duplicate, Some(entry.asset), reason)
         }
         Err(error) => {
-            let stop = error.is_disk_full().then(|| error.to_string());
+            let full = "the disk is full: free some space and import again, nothing was lost";
+            let stop = error.is_disk_full().then(|| format!("{full} ({error})"));
             let report = line(&task.path, FileOutcome::Failed, None, Some(error.to_string()));
             Report { stop, ..report }
         }

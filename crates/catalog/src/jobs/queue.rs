@@ -3,7 +3,7 @@
 use heirloom_identity::AssetId;
 use heirloom_store::rusqlite::{self, Connection, OptionalExtension, named_params};
 
-use super::{ATTEMPTS_MAX, BACKOFF_FIRST_MS, Job, JobKind, PRIORITY_NORMAL, Retry};
+use super::{ATTEMPTS_MAX, BACKOFF_FIRST_MS, DEATHS_MAX, Job, JobKind, PRIORITY_NORMAL, Retry};
 use crate::feed::set_failure;
 use crate::{Catalog, CatalogError};
 
@@ -100,8 +100,8 @@ impl Catalog {
         })
     }
 
-    /// At start: jobs that were running when the program stopped wait again, or are set aside when that was
-    /// their last attempt. Says how many there were.
+    /// At start: jobs that were running when the program stopped wait again, or are set aside when that
+    /// has happened [`DEATHS_MAX`](super::DEATHS_MAX) times. Says how many there were.
     ///
     /// # Errors
     /// [`CatalogError::Store`].
@@ -113,7 +113,7 @@ impl Catalog {
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
                 .collect::<Result<_, _>>()?;
             for (kind, local_id, attempts) in &running {
-                if *attempts >= ATTEMPTS_MAX {
+                if *attempts >= DEATHS_MAX {
                     set_aside(conn, *kind, *local_id, DIED_REASON, now_ms)?;
                     set_failure(conn, *local_id, Some(DIED_REASON))?;
                 }

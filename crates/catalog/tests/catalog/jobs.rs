@@ -1,7 +1,7 @@
 //! The queue of work.
 
 use heirloom_catalog::jobs::BACKOFF_FIRST_MS;
-use heirloom_catalog::{ATTEMPTS_MAX, AssetRef, Catalog, Job, JobKind, Retry, State};
+use heirloom_catalog::{ATTEMPTS_MAX, AssetRef, Catalog, DEATHS_MAX, Job, JobKind, Retry, State};
 
 use crate::home::{Home, arrival, derivation};
 
@@ -74,12 +74,12 @@ fn each_failure_rests_longer_and_the_last_sets_aside() {
 #[test]
 fn a_file_that_kills_the_program_is_set_aside() {
     let home = with_photos(2);
-    for start in 1..=ATTEMPTS_MAX {
+    for start in 1..=DEATHS_MAX {
         // What a killed process leaves: a claimed job, never finished.
         let catalog = home.reopened();
         assert_eq!(claim(&catalog, 0).unwrap().local_id, 1);
         assert_eq!(catalog.recover(5).unwrap(), 1);
-        assert_eq!(counts(&catalog), if start < ATTEMPTS_MAX { (2, 0, 0) } else { (1, 0, 1) });
+        assert_eq!(counts(&catalog), if start < DEATHS_MAX { (2, 0, 0) } else { (1, 0, 1) });
     }
     let problems = home.catalog.problems(10).unwrap();
     insta::assert_snapshot!(problems[0].reason, @"the program stopped each time while it worked on this file");
