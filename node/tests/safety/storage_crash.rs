@@ -123,37 +123,37 @@ fn check(scratch: &Scratch, home: &Arc<Home>, acknowledged: &Acknowledged) {
 /// See [`cut_at_every_step`].
 #[test]
 fn an_import_survives_a_power_cut_1() {
-    [1, 4, 7].into_iter().for_each(|seed| cut_at_every_step(by_import, seed));
+    [1, 4].into_iter().for_each(|seed| cut_at_every_step(by_import, seed));
 }
 
 /// See [`cut_at_every_step`].
 #[test]
 fn an_import_survives_a_power_cut_2() {
-    [2, 5, 8].into_iter().for_each(|seed| cut_at_every_step(by_import, seed));
+    [2, 5].into_iter().for_each(|seed| cut_at_every_step(by_import, seed));
 }
 
 /// See [`cut_at_every_step`].
 #[test]
 fn an_import_survives_a_power_cut_3() {
-    [3, 6, 9].into_iter().for_each(|seed| cut_at_every_step(by_import, seed));
+    [3, 6].into_iter().for_each(|seed| cut_at_every_step(by_import, seed));
 }
 
 /// See [`cut_at_every_step`].
 #[test]
 fn an_upload_survives_a_power_cut_1() {
-    [1, 4, 7].into_iter().for_each(|seed| cut_at_every_step(by_upload, seed));
+    [1, 4].into_iter().for_each(|seed| cut_at_every_step(by_upload, seed));
 }
 
 /// See [`cut_at_every_step`].
 #[test]
 fn an_upload_survives_a_power_cut_2() {
-    [2, 5, 8].into_iter().for_each(|seed| cut_at_every_step(by_upload, seed));
+    [2, 5].into_iter().for_each(|seed| cut_at_every_step(by_upload, seed));
 }
 
 /// See [`cut_at_every_step`].
 #[test]
 fn an_upload_survives_a_power_cut_3() {
-    [3, 6, 9].into_iter().for_each(|seed| cut_at_every_step(by_upload, seed));
+    [3, 6].into_iter().for_each(|seed| cut_at_every_step(by_upload, seed));
 }
 
 /// Goal: power cuts that follow each other add up to nothing worse than one.

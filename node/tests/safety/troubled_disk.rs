@@ -207,8 +207,8 @@ fn nobody_waits_for_a_catalog_that_takes_nothing() {
     let workers = Workers::start(&home).unwrap();
     let error = wait_until_idle(&home, &mut |_| true).unwrap_err().to_string();
     assert!(error.contains("the photos are safe") && error.contains("refused"), "{error}");
-    refusing.stop();
     drop(workers);
+    refusing.stop();
     home.close();
     drop(home);
     let home = scratch.open();
