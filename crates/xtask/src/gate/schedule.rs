@@ -82,6 +82,9 @@ fn run_one(stage: &'static Stage, chosen: &[&'static Stage], board: &Board, long
             return Report { name: stage.name, outcome: Outcome::Skipped(need), took: Duration::ZERO };
         }
     }
+    for other in stage.behind.iter().filter(|other| chosen.iter().any(|stage| stage.name == **other)) {
+        wait_for(other, board);
+    }
     let started = Instant::now();
     let outcome = match work(stage, board, long) {
         Ok(()) => Outcome::Passed,
@@ -130,11 +133,19 @@ mod tests {
         about: "",
         lane: Lane::Cargo,
         after: &[],
+        behind: &[],
         work: |_| anyhow::bail!("on purpose"),
     };
-    static NEEDS: Stage =
-        Stage { name: "needs", about: "", lane: Lane::Cargo, after: &["fails"], work: |_| Ok(()) };
-    static ALONE: Stage = Stage { name: "alone", about: "", lane: Lane::Cargo, after: &[], work: |_| Ok(()) };
+    static NEEDS: Stage = Stage {
+        name: "needs",
+        about: "",
+        lane: Lane::Cargo,
+        after: &["fails"],
+        behind: &[],
+        work: |_| Ok(()),
+    };
+    static ALONE: Stage =
+        Stage { name: "alone", about: "", lane: Lane::Cargo, after: &[], behind: &[], work: |_| Ok(()) };
 
     #[test]
     fn a_failure_stops_only_what_needs_it() {

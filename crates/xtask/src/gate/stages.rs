@@ -24,6 +24,8 @@ pub(crate) struct Stage {
     pub(crate) lane: Lane,
     /// Stages that must have passed; each stands before this one in the list.
     pub(crate) after: &'static [&'static str],
+    /// Stages that must have ended, well or not, because two at once would only slow each other down.
+    pub(crate) behind: &'static [&'static str],
     pub(crate) work: fn(&Job<'_>) -> Result<()>,
 }
 
@@ -49,13 +51,16 @@ pub(crate) static STAGES: &[Stage] = &[
     stage("crash", "kill the real process again and again", Lane::Cargo, &["build", "samples"], crash),
     stage("doctest", "examples in the documentation", Lane::Cargo, &["build"], doctest),
     stage("openapi", "the committed interface is the code's", Lane::Cargo, &["build"], |_| openapi::check()),
-    stage(
-        "browser",
-        "a person's way through the page",
-        Lane::Cargo,
-        &["build", "samples"],
-        super::browser::run,
-    ),
+    Stage {
+        behind: &["nextest"],
+        ..stage(
+            "browser",
+            "a person's way through the page",
+            Lane::Side,
+            &["build", "samples"],
+            super::browser::run,
+        )
+    },
 ];
 
 const fn stage(
@@ -65,7 +70,7 @@ const fn stage(
     after: &'static [&'static str],
     work: fn(&Job<'_>) -> Result<()>,
 ) -> Stage {
-    Stage { name, about, lane, after, work }
+    Stage { name, about, lane, after, behind: &[], work }
 }
 
 fn fmt(job: &Job<'_>) -> Result<()> {
@@ -168,7 +173,7 @@ mod tests {
     #[test]
     fn every_stage_waits_only_for_earlier_ones() {
         for (at, stage) in STAGES.iter().enumerate() {
-            for need in stage.after {
+            for need in stage.after.iter().chain(stage.behind) {
                 assert!(
                     STAGES[..at].iter().any(|earlier| earlier.name == *need),
                     "{} after {need}",
