@@ -16,6 +16,7 @@ use crate::home::{Home, reconcile};
 pub fn rebuild(home: &Arc<Home>) -> anyhow::Result<()> {
     let settled = home.changes.write().unwrap_or_else(PoisonError::into_inner);
     // Until it is done, a start has to finish what is left undone here.
+    let was_settled = home.is_settled();
     home.look_again();
     let revision = home.catalog().revision_high()?;
     home.layout.remove_catalog()?;
@@ -25,7 +26,9 @@ pub fn rebuild(home: &Arc<Home>) -> anyhow::Result<()> {
     empty_cache(&home.layout.cache())?;
     reconcile::feed_entries(home)?;
     reconcile::feed_marks(home)?;
-    home.adoption_done();
+    if was_settled {
+        home.adoption_done();
+    }
     drop(settled);
     home.work.wake();
     Ok(())

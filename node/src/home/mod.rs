@@ -164,6 +164,11 @@ impl Home {
         meta.is_ok_and(|meta| meta.is_file() && meta.len() == file.bytes)
     }
 
+    /// Whether nothing is known to be left half done.
+    pub fn is_settled(&self) -> bool {
+        self.adopted.load(Ordering::Relaxed)
+    }
+
     /// Says that something was left half done, so that the next start looks as if after a crash.
     pub fn look_again(&self) {
         self.adopted.store(false, Ordering::Relaxed);
