@@ -66,11 +66,14 @@ pub(crate) fn to_fit(
     (target, shrunk)
 }
 
-/// Resizes with a filter of three lobes, with respect to transparency.
+/// Resizes with respect to transparency.
+///
+/// Catmull and Rom's cubic takes two thirds of the time of Lanczos's three lobes; after a decoder's own shrinking by
+/// a power of two the difference can't be seen.
 fn resize(buffer: &[u8], pixel: PixelType, from: (u32, u32), to: (u32, u32)) -> Vec<u8> {
     let source = ImageRef::new(from.0, from.1, buffer, pixel).expect("the buffer has the size it says");
     let mut target = Image::new(to.0, to.1, pixel);
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
     Resizer::new().resize(&source, &mut target, &options).expect("both buffers have the same pixel type");
     target.into_vec()
 }
