@@ -26,7 +26,8 @@ use crate::ingest::{Draft, IngestError};
 /// A file on its way to the inbox.
 pub struct Receiving {
     pieces: mpsc::Sender<Piece>,
-    writer: JoinHandle<Result<Option<Draft>, IngestError>>,
+    /// Until its outcome is known.
+    writer: Option<JoinHandle<Result<Option<Draft>, IngestError>>>,
     head: Vec<u8>,
     bytes: u64,
     bytes_max: u64,
@@ -47,7 +48,8 @@ impl Receiving {
                 |source| IngestError::Disk { attempt: "write a new file in", path: inbox.clone(), source };
             write(&disk, &inbox, waiting).map_err(at)
         });
-        Self { pieces, writer, head: Vec::new(), bytes: 0, bytes_max: home.config.upload_bytes_max }
+        let bytes_max = home.config.upload_bytes_max;
+        Self { pieces, writer: Some(writer), head: Vec::new(), bytes: 0, bytes_max }
     }
 
     /// Takes the next piece.
@@ -76,22 +78,33 @@ impl Receiving {
         if self.pieces.send(Piece::End).await.is_err() {
             return Err(self.failure().await);
         }
-        let draft = self.writer.await.map_err(ApiError::internal)??;
-        draft.ok_or_else(|| ApiError::internal(anyhow::anyhow!("a draft ended without being asked")))
+        match self.outcome().await? {
+            Some(draft) => Ok(draft),
+            None => Err(ApiError::internal(anyhow::anyhow!("a draft ended without being asked"))),
+        }
     }
 
     /// Gives the file up; returns when it is gone.
     pub async fn abandon(self) {
         drop(self.pieces);
-        // Whatever the writer says, its draft removed itself.
-        drop(self.writer.await);
+        if let Some(writer) = self.writer {
+            // Whatever the writer says, its draft removed itself.
+            drop(writer.await);
+        }
     }
 
     async fn failure(&mut self) -> ApiError {
-        match (&mut self.writer).await {
-            Ok(Err(error)) => error.into(),
-            Ok(Ok(_)) => ApiError::internal(anyhow::anyhow!("a draft ended too early")),
-            Err(error) => ApiError::internal(error),
+        match self.outcome().await {
+            Err(error) => error,
+            Ok(_) => ApiError::internal(anyhow::anyhow!("a draft ended too early")),
+        }
+    }
+
+    /// What the writer says at its end; asked once.
+    async fn outcome(&mut self) -> Result<Option<Draft>, ApiError> {
+        match self.writer.take() {
+            Some(writer) => Ok(writer.await.map_err(ApiError::internal)??),
+            None => Err(ApiError::internal(anyhow::anyhow!("a draft was asked twice how it ended"))),
         }
     }
 

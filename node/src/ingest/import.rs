@@ -231,6 +231,10 @@ fn keep_all(
             continue;
         }
         let report = keep_one(home, account, &task);
+        if report.stop.is_some() {
+            // Said here, since whoever reads the reports may be a few behind.
+            stop.store(true, Ordering::Relaxed);
+        }
         if reports.send(report).is_err() {
             return;
         }

@@ -1,5 +1,5 @@
 //! Writes the test vectors of the library's documents:
-//! `cargo run -p heirloom-spaces --example vectors docs/formats/vectors`.
+//! `cargo run -p heirloom-spaces --example library_vectors docs/formats/vectors`.
 //!
 //! Everything is made from fixed seeds, so a second run gives the same file; a test compares it with the committed one.
 

@@ -57,7 +57,7 @@ fn the_generator_makes_what_is_committed() {
     assert_eq!(
         committed(),
         generate::library_documents(),
-        "if the change is meant, run `cargo run -p heirloom-spaces --example vectors`"
+        "if the change is meant, run `cargo run -p heirloom-spaces --example library_vectors`"
     );
 }
 
