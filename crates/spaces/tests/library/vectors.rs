@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::home::Home;
 
-#[path = "../../examples/vectors/generate.rs"]
+#[path = "../../examples/library_vectors/generate.rs"]
 mod generate;
 
 fn committed() -> String {
