@@ -70,7 +70,7 @@ pub(crate) struct Scratch {
 }
 
 /// Throws `target/NAME` away and founds a household there.
-pub(crate) fn scratch(program: &Path, name: &str) -> Result<Scratch> {
+pub(crate) fn scratch(program: &Path, name: &str, household: &str) -> Result<Scratch> {
     let dir = folders::target().join(name);
     if dir.exists() {
         fs::remove_dir_all(&dir).with_context(|| format!("could not clear {}", dir.display()))?;
@@ -81,7 +81,7 @@ pub(crate) fn scratch(program: &Path, name: &str) -> Result<Scratch> {
     let phrase_file = dir.join("phrase");
     let home = dir.join("home");
     let founding = Founding {
-        name: HOUSEHOLD,
+        name: household,
         email: EMAIL,
         password_file: &password_file,
         phrase_file: Some(&phrase_file),

@@ -30,7 +30,7 @@ pub(crate) fn measure() -> Result<Measured> {
     let bare_ms: f64 = copied.iter().filter_map(|photo| yardstick.get(&photo.file)).sum();
     let bytes: u64 = copied.iter().map(|photo| photo.bytes).sum();
 
-    let scratch = daemon::scratch(&program, "bench/ingest-home")?;
+    let scratch = daemon::scratch(&program, "bench/ingest-home", daemon::HOUSEHOLD)?;
     let first = import(&program, &scratch.home, &source)?;
     let again = import(&program, &scratch.home, &source)?;
     let status: Value = serde_json::from_str(&shell::read(

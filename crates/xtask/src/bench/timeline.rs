@@ -24,7 +24,7 @@ struct Series {
 /// Runs the bench.
 pub(crate) fn measure() -> Result<Measured> {
     let program = ingest::build_program()?;
-    let scratch = daemon::scratch(&program, "bench/timeline-home")?;
+    let scratch = daemon::scratch(&program, "bench/timeline-home", daemon::HOUSEHOLD)?;
     let catalog = synthesise(&scratch)?;
     let log = folders::target().join("bench/timeline-home/serve.log");
     let node = daemon::serve(&program, &scratch.home, &log)?;
