@@ -1,14 +1,17 @@
 //! The ledger, `home.sqlite`: what only the moment of arrival knows, and who may sign in.
 //!
 //! Owns accounts, sessions, access keys, the assets with their owner, given name, time and place of arrival,
-//! the stored files behind them, and the import sources already read. Every write is fsynced before it
-//! returns ([`Durability::Full`]), because nothing here can be derived again. Titles, favourites and other
-//! decisions are in `heirloom-spaces`; thumbnails and dates are in `heirloom-catalog`.
+//! the stored files behind them, the import sources already read, the homes this one is paired with and the
+//! invitations to it. Every write is fsynced before it returns ([`Durability::Full`]), because nothing here can be
+//! derived again. Titles, favourites and other decisions are in `heirloom-spaces`; thumbnails and dates are in
+//! `heirloom-catalog`.
 //!
 //! Read first: [`assets`], then [`schema`].
 
 pub mod accounts;
 pub mod assets;
+pub mod invitations;
+pub mod peers;
 pub mod schema;
 pub mod sessions;
 pub mod sources;
@@ -71,11 +74,30 @@ impl Ledger {
     }
 }
 
+/// Reads a column of a fixed number of bytes that may be absent.
+fn optional_bytes<const N: usize>(
+    row: &Row<'_>,
+    column: &str,
+) -> heirloom_store::rusqlite::Result<Option<[u8; N]>> {
+    let value: Option<Vec<u8>> = row.get(column)?;
+    value.map(|_| bytes(row, column)).transpose()
+}
+
 /// Reads a fixed-size byte column; a wrong size means a damaged file and is an error, never a panic.
 fn bytes<const N: usize>(row: &Row<'_>, column: &str) -> heirloom_store::rusqlite::Result<[u8; N]> {
     let index = row.as_ref().column_index(column)?;
     let value = row.get_ref(index)?.as_blob().ok().and_then(|blob| blob.try_into().ok());
     value.ok_or_else(|| FromSqlError::InvalidType.into_error(index, column))
+}
+
+/// A column whose bytes mean nothing: a damaged file is an error, never a panic.
+fn damaged(
+    column: &str,
+    reason: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> heirloom_store::rusqlite::Error {
+    use heirloom_store::rusqlite::{Error, types::Type};
+    let reason = format!("column {column}: {}", reason.into());
+    Error::FromSqlConversionFailure(0, Type::Blob, reason.into())
 }
 
 trait IntoColumnError {

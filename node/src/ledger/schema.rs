@@ -3,8 +3,10 @@
 use heirloom_store::Migration;
 
 /// Append-only; a released step is never edited.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, name: "the first ledger", sql: include_str!("migrations/001_first.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "the first ledger", sql: include_str!("migrations/001_first.sql") },
+    Migration { number: 2, name: "peers and invitations", sql: include_str!("migrations/002_peers.sql") },
+];
 
 /// Every column with its meaning; a test compares the list with what the migrations make.
 pub const COLUMNS: &[(&str, &str)] = &[
@@ -29,10 +31,28 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("files.mime TEXT", "sniffed from the content"),
     ("files.path TEXT", "below library/, with / between folders"),
     ("files.path_folded TEXT", "path in lower case: two names never differ by case alone"),
+    ("invitations.id BLOB", "made from the secret; what a guest names"),
+    ("invitations.secret BLOB", "proven by both sides, never sent"),
+    ("invitations.link TEXT", "as the person passed it on"),
+    ("invitations.auto_confirm INTEGER", "1: whoever proves the secret is taken in without a person's word"),
+    ("invitations.made_ms INTEGER", "UTC"),
+    ("invitations.expires_ms INTEGER", "UTC; not accepted from then on"),
+    ("invitations.guest BLOB", "the node that proved the secret first; no other may use it afterwards"),
+    ("invitations.state TEXT", "open, done, denied, cancelled"),
     ("keys.key_hash BLOB", "SHA-256 of an access key"),
     ("keys.account BLOB", "whom it stands for"),
     ("keys.name TEXT", "what the person called it"),
     ("keys.created_ms INTEGER", "UTC"),
+    ("peers.household BLOB", "32-byte id"),
+    ("peers.certificate BLOB", "the highest of its certificates that was seen"),
+    ("peers.card BLOB", "what it last said about itself"),
+    ("peers.name TEXT", "what people here call it; null: as it calls itself"),
+    ("peers.state TEXT", "paired, blocked, removed"),
+    ("peers.words TEXT", "the six words of the pairing, with spaces between them"),
+    ("peers.address BLOB", "where its node was last found"),
+    ("peers.paired_ms INTEGER", "UTC"),
+    ("peers.last_seen_ms INTEGER", "UTC"),
+    ("peers.refusal TEXT", "why that home turned this one away, if it did"),
     ("sessions.token_hash BLOB", "SHA-256 of the session's token"),
     ("sessions.account BLOB", "who signed in"),
     ("sessions.device TEXT", "what signed in, as it calls itself"),
@@ -59,5 +79,26 @@ mod tests {
         let db = Database::open(&folder.path().join("home.sqlite"), Durability::Full, MIGRATIONS).unwrap();
         let documented: Vec<_> = COLUMNS.iter().map(|(column, _)| (*column).to_owned()).collect();
         assert_eq!(db.read(schema_of).unwrap(), documented);
+    }
+
+    /// A home of the first release, with data in it, is brought forward and loses nothing.
+    #[test]
+    fn the_first_ledger_learns_of_peers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("home.sqlite");
+        let old = Database::open(&path, Durability::Full, &MIGRATIONS[..1]).unwrap();
+        old.write(|conn| -> Result<(), heirloom_store::StoreError> {
+            conn.execute_batch(
+                "INSERT INTO settings VALUES ('household_name', 'The Smiths');
+                 INSERT INTO accounts VALUES (zeroblob(16), 'anna', 'anna@example.org', 'Anna', '', 1, 5);",
+            )?;
+            Ok(())
+        })
+        .unwrap();
+        drop(old);
+        let ledger = crate::ledger::Ledger::open(&path).unwrap();
+        assert_eq!(ledger.setting("household_name").unwrap().as_deref(), Some("The Smiths"));
+        assert_eq!(ledger.accounts().unwrap()[0].name, "Anna");
+        assert_eq!(ledger.peers().unwrap(), []);
     }
 }
