@@ -2,7 +2,7 @@
 //! (`HEIRLOOM_LISTEN` and so on), so a node runs without touching the file.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -17,11 +17,47 @@ pub struct Config {
     pub workers: usize,
     /// The largest upload that is accepted, in bytes.
     pub upload_bytes_max: u64,
+    /// Where other homes reach this one (UDP). With port 0 the node takes a free one and keeps to it.
+    pub p2p_listen: SocketAddr,
+    /// The address under which a router forwards to `p2p_listen`, if it does.
+    pub p2p_external: Option<SocketAddr>,
+    /// Relays that help homes find each other; none is used but these.
+    pub relays: Vec<RelaySetting>,
+    /// Files with certificates (PEM or DER) that the relays are checked against, instead of the public ones.
+    pub relay_roots: Vec<PathBuf>,
+    /// Whether homes on the same network find each other by themselves.
+    pub mdns: bool,
+    /// A file with the passphrase of `keys.toml`, if that is locked.
+    pub key_passphrase_file: Option<PathBuf>,
+}
+
+/// A relay of the person's choice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelaySetting {
+    /// Like `https://relay.example.org`.
+    pub url: String,
+    /// What the relay asks for, if it asks.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// UDP port at which the relay tells a node its own address; the usual one when absent.
+    #[serde(default)]
+    pub quic_port: Option<u16>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 2283)), workers: 0, upload_bytes_max: 4 << 30 }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 2283)),
+            workers: 0,
+            upload_bytes_max: 4 << 30,
+            p2p_listen: SocketAddr::from(([0, 0, 0, 0], 0)),
+            p2p_external: None,
+            relays: Vec::new(),
+            relay_roots: Vec::new(),
+            mdns: true,
+            key_passphrase_file: None,
+        }
     }
 }
 
@@ -38,6 +74,24 @@ impl Config {
 
 # The largest upload that is accepted, in bytes.
 #upload_bytes_max = 4294967296
+
+# Where other homes reach this one (UDP). With port 0 the node takes a free one and keeps to it.
+#p2p_listen = "0.0.0.0:0"
+
+# If your router forwards a port to this machine: the address under which others see it.
+#p2p_external = "203.0.113.7:4433"
+
+# Relays that help homes find each other. None is used but these.
+#relays = [{ url = "https://relay.example.org", token = "secret" }]
+
+# Files with certificates (PEM or DER) that those relays are checked against, instead of the public ones.
+#relay_roots = ["relay.pem"]
+
+# Whether homes on the same network find each other by themselves.
+#mdns = true
+
+# A file with the passphrase of keys.toml, if that was locked with `heirloom init --key-passphrase-file`.
+#key_passphrase_file = "passphrase"
 ";
 
     /// Reads the file, then the environment.
@@ -56,7 +110,23 @@ impl Config {
         if let Ok(workers) = std::env::var("HEIRLOOM_WORKERS") {
             config.workers = workers.parse().context("HEIRLOOM_WORKERS is not a number")?;
         }
+        if let Ok(listen) = std::env::var("HEIRLOOM_P2P_LISTEN") {
+            config.p2p_listen =
+                listen.parse().context("HEIRLOOM_P2P_LISTEN is not an address like 0.0.0.0:4433")?;
+        }
+        if let Some(file) = std::env::var_os("HEIRLOOM_KEY_PASSPHRASE_FILE") {
+            config.key_passphrase_file = Some(PathBuf::from(file));
+        }
+        config.make_paths_absolute(path.parent().unwrap_or(Path::new(".")));
         Ok(config)
+    }
+
+    /// Files that the settings name lie beside them, unless the name is absolute.
+    fn make_paths_absolute(&mut self, folder: &Path) {
+        let files = self.relay_roots.iter_mut().chain(self.key_passphrase_file.as_mut());
+        for file in files {
+            *file = folder.join(&*file);
+        }
     }
 
     /// How many photos are worked on at the same time.
@@ -72,9 +142,30 @@ mod tests {
 
     #[test]
     fn the_example_says_the_defaults() {
-        let uncommented = Config::EXAMPLE.replace("#listen", "listen").replace("#workers", "workers");
-        let uncommented = uncommented.replace("#upload", "upload");
-        assert_eq!(toml::from_str::<Config>(&uncommented).unwrap(), Config::default());
+        // These have no value until a person gives one; the example shows its form.
+        let optional = ["#p2p_external", "#relays", "#relay_roots", "#key_passphrase_file"];
+        let is_setting =
+            |line: &str| line.starts_with('#') && line.contains(" = ") && !line.starts_with("# ");
+        let set: String = Config::EXAMPLE
+            .lines()
+            .filter(|line| is_setting(line) && !optional.iter().any(|name| line.starts_with(name)))
+            .map(|line| format!("{}\n", &line[1..]))
+            .collect();
+        assert_eq!(set.lines().count(), 5);
+        assert_eq!(toml::from_str::<Config>(&set).unwrap(), Config::default());
         assert_eq!(toml::from_str::<Config>(Config::EXAMPLE).unwrap(), Config::default());
+        let every: String =
+            Config::EXAMPLE.lines().filter(|line| is_setting(line)).map(|line| format!("{}\n", &line[1..])).collect();
+        let every = toml::from_str::<Config>(&every).unwrap();
+        assert_eq!(every.relays[0].token.as_deref(), Some("secret"));
+    }
+
+    #[test]
+    fn files_lie_beside_the_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, "relay_roots = [\"relay.pem\", \"/etc/relay.pem\"]\n").unwrap();
+        let config = Config::load(&path).unwrap();
+        assert_eq!(config.relay_roots, [folder.path().join("relay.pem"), PathBuf::from("/relays/relay.pem")]);
     }
 }
