@@ -30,4 +30,4 @@ pub use derive::{Derived, PREVIEW_LONG_SIDE, THUMBNAIL_SHORT_SIDE};
 pub use failure::{Failure, Warning};
 pub use format::{Format, sniff};
 pub use metadata::{Metadata, Position, Taken, metadata};
-pub use request::{Decoder, InProcess, Limits, Request, Response, Source, Wants};
+pub use request::{Decoder, InProcess, Limits, Request, Response, Source, Wants, check};

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::derive::{Derived, derive};
+use crate::decode::decode;
+use crate::derive::{Derived, PREVIEW_LONG_SIDE, derive};
 use crate::failure::plain;
 use crate::header::Header;
 use crate::metadata::{Metadata, describe};
@@ -126,6 +127,26 @@ fn answer(request: Request) -> Result<Response, Failure> {
     Ok(Response { format: header.format, metadata, derived, warnings })
 }
 
+/// Decodes a picture and keeps nothing of it: whether bytes that somebody else made are what they say. Gives the
+/// format, the width and the height.
+///
+/// # Errors
+/// Any [`Failure`]; a panic inside is one too.
+pub fn check(bytes: &[u8], limits: &Limits) -> Result<(Format, u32, u32), Failure> {
+    let work = || {
+        check_file_size(u64::try_from(bytes.len()).unwrap_or(u64::MAX), limits.bytes_max)?;
+        let header = Header::read(bytes)?;
+        // Refused by what the header says, before a pixel is decoded.
+        if header.pixels() > limits.pixels_max {
+            return Err(Failure::TooLarge { pixels: header.pixels(), limit: limits.pixels_max });
+        }
+        decode(bytes, &header, PREVIEW_LONG_SIDE, limits, &mut Vec::new())?;
+        Ok((header.format, header.width, header.height))
+    };
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(Failure::Crashed { reason: panic_message(panic.as_ref()) }))
+}
+
 /// Reads a file whole, unless it is larger than `bytes_max`.
 fn read_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
     let unreadable = |error: std::io::Error| Failure::Unreadable { reason: plain(error) };
@@ -166,6 +187,18 @@ mod tests {
         assert_eq!(ask(Source::Bytes(Vec::new())), Err(Failure::Empty));
         let text = ask(Source::Bytes(b"Dear diary, today".to_vec()));
         assert_eq!(text, Err(Failure::UnknownFormat { looks_like: None }));
+    }
+
+    #[test]
+    fn a_picture_is_checked_by_decoding_it() {
+        let gif = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
+        assert_eq!(check(gif, &Limits::default()), Ok((Format::Gif, 1, 1)));
+        let small = Limits { pixels_max: 0, ..Limits::default() };
+        assert_eq!(check(gif, &small), Err(Failure::TooLarge { pixels: 1, limit: 0 }));
+        let bytes = Limits { bytes_max: 10, ..Limits::default() };
+        assert_eq!(check(gif, &bytes).unwrap_err().kind(), "too_heavy");
+        assert!(check(b"RIFF\x04\0\0\0WEBP", &Limits::default()).is_err());
+        assert!(check(&gif[..20], &Limits::default()).is_err());
     }
 
     #[test]
