@@ -1,12 +1,18 @@
 // Live news from home: one event stream for the page, and whether home can be heard at all.
 
 import { api } from './api/client';
+import type { AlbumPart } from './api/family';
 import type { Jobs } from './api/types';
 
 interface News {
   timeline: { rev: number; months: string[] };
   asset: { id: string; local: number };
   jobs: Jobs;
+  /** Other homes or pairings: ask again. */
+  peers: unknown;
+  /** The list of albums: ask again. */
+  albums: unknown;
+  album: { id: string; changed: AlbumPart[] };
   /** The stream was interrupted and is back: anything may have changed. */
   resumed: undefined;
 }
@@ -62,7 +68,7 @@ class Events {
     this.#source = source;
     source.onopen = () => this.#opened();
     source.onerror = () => this.#failed(source);
-    for (const kind of ['timeline', 'asset', 'jobs'] as const) {
+    for (const kind of ['timeline', 'asset', 'jobs', 'peers', 'albums', 'album'] as const) {
       source.addEventListener(kind, (event) => this.#emit(kind, JSON.parse((event as MessageEvent<string>).data)));
     }
   }
