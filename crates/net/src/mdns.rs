@@ -1,0 +1,79 @@
+//! Finding nodes on the local network by multicast DNS, under a service name of our own.
+//!
+//! Whoever shares the local network can announce anything. Only what is announced for nodes that the gate admits is
+//! heeded, and an address is only where to dial: the handshake proves who answers. Others on the network can see that a
+//! Heirloom node is there and its id.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::{Stream, StreamExt};
+use heirloom_identity::NodeId;
+use iroh::EndpointId;
+use iroh::address_lookup::{AddressLookup, EndpointData, Error, Item};
+use iroh_mdns_address_lookup::{DiscoveryEvent, MdnsAddressLookup};
+
+use crate::gate::{Gate, Protocol};
+use crate::monitor::NetEvent;
+use crate::names::node_of;
+use crate::net::Shared;
+
+/// The name under which nodes look for each other: `_heirloom._udp.local`.
+const SERVICE: &str = "heirloom";
+
+/// Looks up admitted nodes only.
+#[derive(Clone)]
+pub(crate) struct Neighbours {
+    mdns: MdnsAddressLookup,
+    gate: Arc<dyn Gate>,
+}
+
+impl fmt::Debug for Neighbours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Neighbours")
+    }
+}
+
+impl Neighbours {
+    /// Starts to announce and to listen; an error where the machine has no network for it.
+    pub(crate) fn start(id: EndpointId, gate: Arc<dyn Gate>) -> Result<Self, String> {
+        let mdns = MdnsAddressLookup::builder().service_name(SERVICE).build(id);
+        Ok(Self { mdns: mdns.map_err(|error| error.to_string())?, gate })
+    }
+
+    fn admits(&self, node: &NodeId) -> bool {
+        self.gate.admit(node, Protocol::Home).is_ok()
+    }
+
+    /// Tells about admitted nodes that show up, until the network is closed.
+    pub(crate) async fn watch(self, shared: Arc<Shared>) {
+        let mut events = self.mdns.subscribe().await;
+        loop {
+            let event = tokio::select! {
+                () = shared.stop.cancelled() => return,
+                event = events.next() => event,
+            };
+            match event {
+                None => return,
+                Some(DiscoveryEvent::Discovered { endpoint_info, .. }) => {
+                    let node = node_of(endpoint_info.endpoint_id);
+                    if self.admits(&node) {
+                        shared.tell(NetEvent::Found(node));
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+impl AddressLookup for Neighbours {
+    fn publish(&self, data: &EndpointData) {
+        self.mdns.publish(data);
+    }
+
+    fn resolve(&self, id: EndpointId) -> Option<Pin<Box<dyn Stream<Item = Result<Item, Error>> + Send>>> {
+        if self.admits(&node_of(id)) { self.mdns.resolve(id) } else { None }
+    }
+}
