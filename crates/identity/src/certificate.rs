@@ -8,10 +8,10 @@ use thiserror::Error;
 
 use crate::{
     hash::ContentHash,
-    ids::{HouseholdId, NodeId, SignerId},
+    ids::{CertificateId, HouseholdId, NodeId, SignerId},
     keys::{AuthorityKey, SIGNATURE_BYTES, verify},
     labels,
-    reader::Reader,
+    wire::Reader,
 };
 
 /// The version that this code writes and reads.
@@ -142,6 +142,11 @@ impl Certificate {
         bytes[..BODY_BYTES].copy_from_slice(&self.body());
         bytes[BODY_BYTES..].copy_from_slice(&self.signature);
         bytes
+    }
+
+    /// The certificate's name where another format mentions it: BLAKE3 of the encoding, as [`Certificate::hash`] is.
+    pub fn id(&self) -> CertificateId {
+        CertificateId::from_bytes(*self.hash().as_bytes())
     }
 
     /// BLAKE3 of the encoding.

@@ -13,7 +13,7 @@ use crate::{
     ids::{SignerId, SpaceId, hex_id},
     keys::{SIGNATURE_BYTES, Signer, verify},
     labels,
-    reader::Reader,
+    wire::Reader,
 };
 
 /// The version that this code writes and reads.

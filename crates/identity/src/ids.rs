@@ -137,6 +137,30 @@ hex_id! {
     /// A space: a set of documents that belong together.
     SpaceId, 32
 }
+hex_id! {
+    /// A space as those who may not know it see it: nobody can tell which space it is without its [`SpaceId`].
+    Pseudonym, 32
+}
+hex_id! {
+    /// A membership operation: BLAKE3 of its bytes.
+    OperationId, 32
+}
+hex_id! {
+    /// A generation of a space's key: a commitment to its [`EpochSecret`](crate::EpochSecret).
+    EpochId, 32
+}
+hex_id! {
+    /// A certificate: BLAKE3 of its bytes.
+    CertificateId, 32
+}
+hex_id! {
+    /// An envelope: BLAKE3 of its bytes.
+    EnvelopeHash, 32
+}
+hex_id! {
+    /// An invitation to pair: made from its secret, which it doesn't give away.
+    InvitationId, 32
+}
 uuid_id! {
     /// An account: someone who signs in at a node.
     AccountId
@@ -145,12 +169,40 @@ uuid_id! {
     /// An asset: one photo or video owned by one account.
     AssetId
 }
+uuid_id! {
+    /// An album, as links and clients name it.
+    AlbumId
+}
 
 impl SpaceId {
     /// The id of a household's library space.
     pub fn library(household: &HouseholdId) -> Self {
         Self(blake3::derive_key(labels::LIBRARY, household.as_bytes()))
     }
+
+    /// The id of the album space that this Create operation begins.
+    pub fn album(create: &OperationId) -> Self {
+        Self(blake3::derive_key(labels::ALBUM_SPACE, create.as_bytes()))
+    }
+
+    /// What envelopes and requests show of the space's id.
+    pub fn pseudonym(&self) -> Pseudonym {
+        Pseudonym(blake3::derive_key(labels::PSEUDONYM, &self.0))
+    }
+}
+
+impl AlbumId {
+    /// The id of the album in this space: a version 8 UUID, the same in every home.
+    pub fn of(space: &SpaceId) -> Self {
+        let [bytes @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
+            blake3::derive_key(labels::ALBUM, space.as_bytes());
+        Self(uuid::Builder::from_custom_bytes(bytes).into_uuid().into_bytes())
+    }
+}
+
+impl EnvelopeHash {
+    /// What the first envelope of a stream names as its predecessor.
+    pub const NONE: Self = Self::from_bytes([0; 32]);
 }
 
 impl AccountId {

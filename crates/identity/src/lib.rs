@@ -18,18 +18,36 @@
 //! purpose can never be shown for another. The formats are drawn byte by byte in `docs/formats/{ids,phrase,certificate,
 //! change-record}.md`, with vectors that must be accepted and vectors that must be refused beside them.
 
+pub mod card;
 pub mod certificate;
 pub mod change_record;
+pub mod envelope;
+pub mod epoch;
 pub mod hash;
 pub mod ids;
 pub mod keys;
 pub mod labels;
+pub mod operation;
+pub mod pairing;
 pub mod phrase;
-mod reader;
+pub mod receive;
+pub mod role;
+mod secretbox;
+pub mod wire;
 
+pub use card::{Card, CardError, Person};
 pub use certificate::{Certificate, CertificateError};
 pub use change_record::{Change, ChangeRecord, ChangeRecordError, DocumentName, StreamId};
+pub use envelope::{Content, Envelope, EnvelopeError, Header, StreamKey};
+pub use epoch::EpochSecret;
 pub use hash::{ContentHash, Hasher, Hashes, Sha1};
-pub use ids::{AccountId, AssetId, HouseholdId, IdError, NodeId, SignerId, SpaceId};
+pub use ids::{
+    AccountId, AlbumId, AssetId, CertificateId, EnvelopeHash, EpochId, HouseholdId, IdError, InvitationId,
+    NodeId, OperationId, Pseudonym, SignerId, SpaceId,
+};
 pub use keys::{AuthorityKey, NodeKeys, Root, Signer, WrappingKey};
+pub use operation::{Action, Cut, CutEntry, Operation, OperationError, Rekey};
+pub use pairing::{Invitation, InvitationError, PairingError, Transcript};
 pub use phrase::{Phrase, PhraseError};
+pub use receive::{ReceiveKey, ReceivePublic, SealError, seal};
+pub use role::{Role, RoleError};
