@@ -33,6 +33,7 @@ mod pairs;
 mod path;
 mod relay;
 mod stream;
+pub mod transfer;
 
 pub use address::{AddressError, NodeAddress};
 pub use codes::{CloseCode, Reason, ResetCode};
