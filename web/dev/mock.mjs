@@ -1,11 +1,16 @@
 // A stand-in for a home, for work on the page alone: the built page, the API of docs/formats/timeline.md and made-up photos.
 //   npm run mock -- [--port 4790] [--photos 800] [--samples FOLDER] [--problems] [--trickle SECONDS] [--slow MS]
-// Sign in with anna@example.org and "heirloom". Nothing is kept.
+//                   [--alone] [--pace MS] [--life SECONDS]
+// Sign in with anna@example.org and "heirloom". Nothing is kept. There are three other homes and five albums, none with
+// --alone. An invited home comes after --pace milliseconds (0: when told to); with --life the other homes do something
+// every so often. `POST /api/mock/WHAT` makes one thing happen: guest, toggle, comment, like, add, caption, progress, end.
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { Albums } from './mock/albums.mjs';
+import { Family } from './mock/family.mjs';
 import { Library } from './mock/library.mjs';
 import { parseMultipart } from './mock/multipart.mjs';
 import { scene } from './mock/scene.mjs';
@@ -14,7 +19,8 @@ import { encodeColumns, encodeSkeleton } from './mock/timeline.mjs';
 const { values: options } = parseArgs({
   options: {
     port: { type: 'string', default: '4790' }, photos: { type: 'string', default: '800' }, samples: { type: 'string' },
-    problems: { type: 'boolean', default: false }, trickle: { type: 'string' }, slow: { type: 'string', default: '0' }
+    problems: { type: 'boolean', default: false }, trickle: { type: 'string' }, slow: { type: 'string', default: '0' },
+    alone: { type: 'boolean', default: false }, pace: { type: 'string', default: '6000' }, life: { type: 'string' }
   }
 });
 const build = fileURLToPath(new URL('../build/', import.meta.url));
@@ -26,6 +32,11 @@ let failed = options.problems ? library.problems() : [];
 
 const news = (event, data) => listeners.forEach((response) => response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`));
 const changed = (months) => news('timeline', { rev: library.rev, months });
+const family = new Family({ account, news, pace: Number(options.pace), alone: options.alone });
+const albums = new Albums({ family, library, account, news, samples: options.samples, empty: options.alone });
+const HAPPENINGS = ['comment', 'progress', 'like', 'add', 'caption', 'progress'];
+let happened = 0;
+if (options.life) setInterval(() => albums.happens(HAPPENINGS[happened++ % HAPPENINGS.length]), Number(options.life) * 1000).unref();
 setInterval(() => listeners.forEach((response) => response.write(': ping\n\n')), 15_000).unref();
 if (options.trickle) setInterval(() => changed([library.addMade(Date.now()).month]), Number(options.trickle) * 1000).unref();
 
@@ -84,7 +95,7 @@ async function upload(request, response) {
 
 function picture(response, photo, size) {
   if (!photo || photo.flags & (32 | 64)) return refuse(response, 404, 'Not made yet.');
-  const { type, bytes } = photo.content ? { type: photo.type, bytes: photo.content } : scene(photo, size === 'preview' ? 900 : 250);
+  const { type, bytes } = photo.content ? { type: photo.type, bytes: photo.content } : scene(photo, { preview: 900, original: 1800 }[size] ?? 250);
   response.writeHead(200, { 'content-type': type, 'cache-control': 'private, max-age=31536000, immutable' });
   response.end(bytes);
 }
@@ -141,10 +152,23 @@ async function apiCall(request, response, url) {
     failed = failed.filter((problem) => String(problem.id) !== retry[1]);
     return response.writeHead(204).end();
   }
+  const told = /^\/mock\/(\w+)$/.exec(path);
+  if (told) {
+    if (told[1] === 'guest') family.guestComes();
+    else if (told[1] === 'toggle') family.toggle();
+    else albums.happens(told[1]);
+    return response.writeHead(204).end();
+  }
+  const call = {
+    at, path, url, body: async () => JSON.parse(await body(request)), json: (status, value) => (status === 204 ? response.writeHead(204).end() : json(response, status, value)), refuse: (...words) => refuse(response, ...words),
+    picture: (photo, size) => picture(response, photo, size)
+  };
+  if (/^\/(households|peers)\//.test(path + '/')) return (await family.answer(call)) === false && refuse(response, 404, 'There is nothing here.');
+  if (/^\/(albums|activities)\//.test(path + '/')) return (await albums.answer(call)) === false && refuse(response, 404, 'There is nothing here.');
   const grid = /^\/timeline\/(all|favourites)\/(skeleton|columns)(?:\/(.+))?$/.exec(path);
   if (grid) return timeline(request, response, url, grid.slice(1));
   const one = /^\/assets\/([\w-]+)(?:\/(thumbnail|original))?$/.exec(path);
-  const photo = one && library.find(one[1]);
+  const photo = one && (library.find(one[1]) ?? albums.picture(one[1])?.photo);
   if (!photo) return refuse(response, 404, 'There is nothing here.');
   if (one[2] === 'thumbnail') return picture(response, photo, url.searchParams.get('size'));
   if (one[2] === 'original') return original(response, photo);

@@ -10,7 +10,7 @@ const NEWEST = Date.UTC(2026, 10, 20, 18, 40);
 const MIME = { jpg: 'image/jpeg', jpeg: 'image/jpeg', png: 'image/png', webp: 'image/webp', gif: 'image/gif' };
 
 /** Width over height of a JPEG or PNG, 4:3 for all else. */
-function ratioOf(bytes) {
+export function ratioOf(bytes) {
   if (bytes.readUInt32BE(0) === 0x89504e47) return bytes.readUInt32BE(16) / bytes.readUInt32BE(20);
   for (let at = 2; bytes[0] === 0xff && bytes[1] === 0xd8 && at + 9 < bytes.length && bytes[at] === 0xff; at += 2 + bytes.readUInt16BE(at + 2)) {
     const kind = bytes[at + 1];

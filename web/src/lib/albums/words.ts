@@ -1,6 +1,6 @@
 // Albums in words: who may do what, how much is here, what happened.
 
-import { timeOf, type Album, type AlbumEvent, type AlbumHome, type GivenRole, type Keep, type Progress, type Role, type Sort } from '$lib/api/family';
+import { timeOf, type Album, type AlbumEvent, type AlbumHome, type Ended, type GivenRole, type Keep, type Progress, type Role, type Sort } from '$lib/api/family';
 import { ago, counted, dateWords, listed } from '$lib/family/words';
 import { formatBytes, formatCount, photos } from '$lib/format';
 
@@ -78,13 +78,12 @@ export function progressPart(progress: Progress, keep: Keep): number {
   return 1;
 }
 
-/** Why an album can only be looked at. */
-export function endedWords(album: Album, now: number): string | undefined {
-  if (!album.ended) return undefined;
-  const at = timeOf(album.ended.at);
+/** Why an album can only be looked at; `by` is the name of the home that ended it. */
+export function endedWords(ended: Ended, by: string, now: number): string {
+  const at = timeOf(ended.at);
   const when = at === undefined ? '' : ` on ${dateWords(at, now)}`;
-  if (album.ended.left) return `You left this album${when}. What you had stays here; nothing new comes in.`;
-  return `${album.ended.by} ended sharing with you${when}. What you had stays here; nothing new comes in.`;
+  if (ended.left) return `You left this album${when}. What you had stays here; nothing new comes in.`;
+  return `${by} ended sharing this album with you${when}. What you had stays here; nothing new comes in.`;
 }
 
 /** One thing that happened, without who did it: `added 12 photos`. */
@@ -125,6 +124,6 @@ export function removalWords(name: string): string {
 export function originalWords(original: 'here' | 'remote' | 'none', home: string, on: boolean): string {
   if (original === 'here') return 'The original is here';
   if (original === 'none') return 'No home that is known here has the original any more';
-  return on ? `The original is at ${home}` : `The original is at ${home}, which is off`;
+  return on ? `The original is with ${home}` : `The original is with ${home}, off just now`;
 }
 

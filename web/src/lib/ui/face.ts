@@ -6,7 +6,7 @@ const TINTS = [70, 120, 160, 210, 255, 300, 345, 30];
 export function groundOf(text: string): number {
   let hash = 7;
   for (let i = 0; i < text.length; i++) hash = (Math.imul(hash, 31) + text.charCodeAt(i)) >>> 0;
-  return TINTS[(hash ^ (hash >>> 13)) % TINTS.length];
+  return TINTS[((hash ^ (hash >>> 13)) >>> 0) % TINTS.length];
 }
 
 /** The first letter, or a dot for nothing. */
