@@ -141,6 +141,8 @@ pub struct AssetDetail {
     pub colour: Option<[u8; 3]>,
     /// What was odd about the file, in words.
     pub warnings: Vec<String>,
+    /// Whether it is another home's, shown from an album: the account sees it and does not own it.
+    pub shared: bool,
 }
 
 impl AssetDetail {
@@ -198,6 +200,7 @@ impl AssetDetail {
                 [red, green, blue]
             }),
             warnings: serde_json::from_str(&warnings).unwrap_or_default(),
+            shared: row.get("shared")?,
         })
     }
 }

@@ -6,6 +6,7 @@ use heirloom_store::rusqlite::{Connection, named_params};
 use crate::detail::State;
 use crate::jobs;
 use crate::rows::{add, load_by_asset, load_by_local, save_derivation, save_shown};
+use crate::shared;
 use crate::shown::{Facts, Shown};
 use crate::{Arrival, Catalog, CatalogError, Derivation, JobKind, Marks};
 
@@ -21,6 +22,7 @@ impl Catalog {
         self.db.write(move |conn| {
             let mut added = 0;
             for arrival in &arrivals {
+                shared::make_way(conn, &arrival.asset)?;
                 if add(conn, arrival, &Facts::arrived(arrival.kind, arrival.modified_ms))? {
                     jobs::enqueue(conn, JobKind::Derive, arrival.local_id, arrival.arrived_ms)?;
                     added += 1;
@@ -46,6 +48,7 @@ impl Catalog {
         self.db.write(move |conn| {
             let mut added = 0;
             for (arrival, derivation) in &batch {
+                shared::make_way(conn, &arrival.asset)?;
                 let facts = Facts::derived(arrival.kind, arrival.modified_ms, derivation);
                 if add(conn, arrival, &facts)? {
                     save_derivation(conn, arrival.local_id, derivation)?;
@@ -123,7 +126,8 @@ pub(crate) fn set_failure(
 
 fn derive(conn: &Connection, local_id: u32, derivation: &Derivation) -> Result<bool, CatalogError> {
     let Some((asset, before)) = load_by_local(conn, local_id)? else { return Ok(false) };
-    let facts = Facts::derived(before.kind, before.modified_ms, derivation);
+    let facts =
+        Facts { shared: before.shared, ..Facts::derived(before.kind, before.modified_ms, derivation) };
     let shown = Shown::of(&facts, &Marks::load(conn, &asset)?);
     save_derivation(conn, local_id, derivation)?;
     save_shown(conn, local_id, &facts, &shown)?;

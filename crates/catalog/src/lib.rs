@@ -5,6 +5,9 @@
 //! work that is still to be done. It decides nothing: delete the file, feed the same ledger, derivations and
 //! marks again, and an equal catalog is there ([`Catalog::digest`]).
 //!
+//! Photos of other homes can stand in a timeline too ([`Catalog::insert_shared`]); they are in no statistics and go
+//! again ([`Catalog::remove_shared`]).
+//!
 //! Leaves to others: the ledger and the marks (the node and `spaces` are their truth), decoding (`media`),
 //! running the jobs, and every clock: the time is an argument.
 //!
@@ -28,6 +31,7 @@ mod lookup;
 mod marks;
 mod rows;
 pub mod schema;
+mod shared;
 mod shown;
 mod stored;
 pub mod synthetic;

@@ -96,7 +96,7 @@ impl Catalog {
     pub fn fed(&self) -> Result<Fed, CatalogError> {
         self.db.read(|conn| {
             let sql = "SELECT (SELECT COALESCE(SUM(images + videos), 0) FROM accounts),
-                              (SELECT COALESCE(MAX(id), 0) FROM assets)";
+                              (SELECT COALESCE(MAX(id), 0) FROM assets WHERE shared = 0)";
             Ok(conn
                 .prepare_cached(sql)?
                 .query_row([], |row| Ok(Fed { assets: unsigned(row.get(0)?), last_local_id: row.get(1)? }))?)

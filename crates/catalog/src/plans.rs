@@ -6,7 +6,7 @@ use crate::schema::MIGRATIONS;
 use crate::timeline::buckets::{BucketFilter, bucket_sql};
 use crate::timeline::columns::part_sql;
 use crate::timeline::memory::load_sql;
-use crate::{View, detail, jobs, lookup};
+use crate::{View, detail, jobs, lookup, shared};
 
 /// Checks a query's plan; `covering` says that the index alone must answer it.
 fn check(sql: &str, index: &str, covering: bool) {
@@ -52,4 +52,5 @@ fn single_photos_and_jobs_are_looked_up() {
     check(detail::BY_LOCAL_SQL, "INTEGER PRIMARY KEY", false);
     check(lookup::BY_SHA1_SQL, "assets_sha1", false);
     check(jobs::NEXT_SQL, "jobs_next", false);
+    check(shared::SHARED_SQL, "assets_shared", false);
 }

@@ -13,7 +13,7 @@ const THUMBHASH_BYTES_MAX: usize = 255;
 /// What [`facts_from_row`] reads, and both names of the photo.
 const FACTS_SQL: &str = "SELECT id, asset_id, kind, modified_ms, state, version, duration_ms, aspect,
     colour565, file_taken_local_ms, file_offset_minutes, file_latitude, file_longitude, file_caption,
-    file_rating FROM assets";
+    file_rating, shared FROM assets";
 
 /// Adds a row unless it is there; what only the derivation knows and nobody looks for is left empty.
 pub(crate) fn add(conn: &Connection, arrival: &Arrival, facts: &Facts) -> Result<bool, CatalogError> {
@@ -24,11 +24,11 @@ pub(crate) fn add(conn: &Connection, arrival: &Arrival, facts: &Facts) -> Result
             "INSERT INTO assets (id, asset_id, owner, content, sha1, kind, file_name, library_path, bytes, mime,
                arrived_ms, added_month, modified_ms, state, version, duration_ms, aspect, colour565,
                taken_local_ms, offset_minutes, dated_by, month, latitude, longitude, caption, rating, favourite,
-               archived, flags)
+               archived, flags, shared)
              VALUES (:id, :asset, :owner, :content, :sha1, :kind, :file_name, :library_path, :bytes, :mime,
                :arrived, :added_month, :modified, :state, :version, :duration, :aspect, :colour565,
                :taken, :offset, :dated_by, :month, :latitude, :longitude, :caption, :rating, :favourite,
-               :archived, :flags)
+               :archived, :flags, :shared)
              ON CONFLICT DO NOTHING",
         )?
         .execute(named_params! {
@@ -61,6 +61,7 @@ pub(crate) fn add(conn: &Connection, arrival: &Arrival, facts: &Facts) -> Result
             ":favourite": shown.favourite,
             ":archived": shown.archived,
             ":flags": shown.flags,
+            ":shared": facts.shared,
         })?;
     if added == 0 {
         check_same(conn, arrival)?;
@@ -185,5 +186,6 @@ fn facts_from_row(row: &Row<'_>) -> rusqlite::Result<Facts> {
         place: latitude.zip(longitude),
         caption: row.get("file_caption")?,
         rating: row.get("file_rating")?,
+        shared: row.get("shared")?,
     })
 }

@@ -6,11 +6,18 @@
 use heirloom_store::Migration;
 
 /// The steps, oldest first.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "assets, months, marks, jobs",
-    sql: include_str!("../migrations/0001-catalog.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "assets, months, marks, jobs",
+        sql: include_str!("../migrations/0001-catalog.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "photos of other homes in the timeline",
+        sql: include_str!("../migrations/0002-shared.sql"),
+    },
+];
 
 /// A table and what it holds.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +39,7 @@ pub const TABLES: &[Table] = &[
             ("id", "INTEGER", "row number; means nothing elsewhere"),
             ("account", "BLOB", "the account's id, 16 bytes"),
             ("rev", "INTEGER", "revision of its timeline; +1 with every change of one of its rows in assets"),
-            ("images", "INTEGER", "stills it owns; by trigger"),
+            ("images", "INTEGER", "stills it owns, without those of other homes; by trigger"),
             ("videos", "INTEGER", "videos it owns; by trigger"),
             ("bytes", "INTEGER", "sizes of its originals together; by trigger"),
         ],
@@ -94,7 +101,7 @@ pub const TABLES: &[Table] = &[
 ];
 
 const ASSETS: &[(&str, &str, &str)] = &[
-    ("id", "INTEGER", "local id: the row number in the ledger"),
+    ("id", "INTEGER", "local id: the row number in the ledger, or that of a shared photo"),
     ("asset_id", "BLOB", "the asset's id, 16 bytes"),
     ("owner", "INTEGER", "row in accounts"),
     // From the ledger.
@@ -145,4 +152,5 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("aspect", "INTEGER", "the skeleton's byte for width over height"),
     ("colour565", "INTEGER", "the skeleton's colour"),
     ("flags", "INTEGER", "the columns' flags"),
+    ("shared", "INTEGER", "1: another home's, shown from an album; in no statistics, without jobs"),
 ];

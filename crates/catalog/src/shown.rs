@@ -30,6 +30,8 @@ pub(crate) struct Facts {
     pub(crate) place: Option<(f64, f64)>,
     pub(crate) caption: Option<String>,
     pub(crate) rating: Option<u8>,
+    /// Whether it is another home's, shown from an album.
+    pub(crate) shared: bool,
 }
 
 impl Facts {
@@ -52,6 +54,7 @@ impl Facts {
             place: derivation.latitude.zip(derivation.longitude),
             caption: derivation.description.clone(),
             rating: derivation.rating,
+            shared: false,
         }
     }
 }
@@ -103,6 +106,7 @@ fn flags_of(facts: &Facts, favourite: bool, caption: bool) -> u32 {
         | bit(caption, flags::CAPTION)
         | bit(facts.state == State::Failed, flags::FAILED)
         | bit(facts.state == State::Pending, flags::PENDING)
+        | bit(facts.shared, flags::SHARED)
 }
 
 /// Whether a place is one; cameras write NaN and 999 degrees.

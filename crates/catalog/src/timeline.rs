@@ -33,6 +33,8 @@ pub mod flags {
     pub const FAILED: u32 = 32;
     /// Its derivation is still to be done: there is no thumbnail yet.
     pub const PENDING: u32 = 64;
+    /// It is another home's, shown from an album.
+    pub const SHARED: u32 = 128;
 }
 
 /// Which photos a timeline shows.

@@ -44,7 +44,7 @@ impl Catalog {
             let sql =
                 "INSERT INTO jobs (kind, local_id, priority, attempts, state, not_before_ms, updated_ms)
                        SELECT :kind, id, :priority, 0, 'waiting', 0, :now FROM assets
-                       WHERE state = :state AND version < :version ORDER BY id
+                       WHERE state = :state AND version < :version AND shared = 0 ORDER BY id
                        ON CONFLICT (kind, local_id) DO NOTHING";
             let mut added = 0;
             for (state, priority) in

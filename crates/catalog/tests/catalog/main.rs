@@ -8,4 +8,5 @@ mod history;
 mod home;
 mod jobs;
 mod schema;
+mod shared;
 mod timeline;
