@@ -230,7 +230,8 @@ pub fn clean_name(name: &str) -> String {
 
 /// Whether a letter shows as itself: control characters could hide a name, and direction marks disguise it as another.
 pub(crate) fn is_plain(letter: char) -> bool {
-    !letter.is_control() && !matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    !letter.is_control()
+        && !matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn check_name(name: &str) -> Result<(), CardError> {
@@ -273,5 +274,96 @@ fn read_people(from: &mut Reader<'_>) -> Result<Vec<Person>, CardError> {
     match is_ascending(people.iter().map(|person| person.account)) {
         true => Ok(people),
         false => Err(CardError::Order),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fixture::Home;
+
+    fn person(seed: u8, name: &str) -> Person {
+        Person { account: AccountId::from_random([seed; 16]), name: name.to_owned() }
+    }
+
+    fn issue(home: &Home, number: u64, name: &str, people: Vec<Person>) -> Result<Card, CardError> {
+        Card::issue(home.signer(), &home.certificate, number, home.receive.public(), name, people, 1_784)
+    }
+
+    #[test]
+    fn only_the_certified_node_issues() {
+        let [home, other] = [1, 2].map(Home::new);
+        let receive = home.receive.public();
+        let error = Card::issue(other.signer(), &home.certificate, 1, receive, "Home", vec![], 0);
+        assert_eq!(error.unwrap_err(), CardError::WrongSigner);
+        let nowhere = ReceivePublic::from_bytes([0; 32]);
+        let error = Card::issue(home.signer(), &home.certificate, 1, nowhere, "Home", vec![], 0);
+        assert_eq!(error.unwrap_err(), CardError::ReceiveKey);
+    }
+
+    #[test]
+    fn limits_hold_when_issuing() {
+        let home = Home::new(1);
+        assert!(issue(&home, 1, &"ö".repeat(100), vec![]).is_ok());
+        assert_eq!(issue(&home, 1, &"ö".repeat(101), vec![]).unwrap_err(), CardError::Name);
+        assert_eq!(issue(&home, 1, "a\u{202e}b", vec![]).unwrap_err(), CardError::Name);
+        let crowd = |count| (0..count).map(|seed| person(seed, &"𐍈".repeat(100))).collect::<Vec<_>>();
+        let largest = issue(&home, 1, &"𐍈".repeat(100), crowd(64)).unwrap();
+        assert_eq!(largest.as_bytes().len(), CARD_BYTES_MAX);
+        assert_eq!(issue(&home, 1, "", crowd(65)).unwrap_err(), CardError::TooManyPeople(65));
+        let twice = vec![person(1, "Anna"), person(1, "Ben")];
+        assert_eq!(issue(&home, 1, "", twice).unwrap_err(), CardError::Order);
+    }
+
+    #[test]
+    fn a_higher_number_replaces_a_lower_of_the_same_household() {
+        let [home, other] = [1, 2].map(Home::new);
+        let [first, second] = [1, 2].map(|number| issue(&home, number, "Home", vec![]).unwrap());
+        assert!(second.replaces(&first) && !first.replaces(&second) && !first.replaces(&first));
+        let elsewhere = issue(&other, 9, "Home", vec![]).unwrap();
+        assert!(!elsewhere.replaces(&first) && !first.replaces(&elsewhere));
+        let renamed = issue(&home, 1, "Elsewhere", vec![]).unwrap();
+        assert_ne!(renamed.replaces(&first), first.replaces(&renamed));
+    }
+
+    #[test]
+    fn a_typed_name_is_made_to_fit() {
+        for (typed, expected) in [
+            ("  Familie Groß\n", "Familie Groß"),
+            ("a\u{202e}gpj\u{7}", "agpj"),
+            (&format!("{} b", "a".repeat(99)), &"a".repeat(99)),
+        ] {
+            assert_eq!(clean_name(typed), expected);
+            assert_eq!(clean_name(expected), expected);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn encoding_comes_back(number: u64, name in ".{0,120}", names in prop::collection::vec(".{0,20}", 0..5)) {
+            let people = (0..).zip(&names).map(|(seed, name)| person(seed, &clean_name(name))).collect();
+            let card = issue(&Home::new(1), number, &clean_name(&name), people).unwrap();
+            prop_assert_eq!(card.name(), clean_name(&name));
+            prop_assert_eq!(Card::decode(card.as_bytes()).unwrap(), card);
+        }
+
+        #[test]
+        fn any_flipped_bit_is_noticed(place in any::<prop::sample::Index>(), bit in 0..8_u8) {
+            let mut bytes = issue(&Home::new(1), 3, "Home", vec![person(1, "Anna")]).unwrap().encode();
+            let place = place.index(bytes.len());
+            bytes[place] ^= 1 << bit;
+            prop_assert!(Card::decode(&bytes).is_err());
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..400), fit: bool) {
+            let mut bytes = bytes;
+            if fit && bytes.len() > 2 { bytes[..2].copy_from_slice(&[VERSION, ED25519]); }
+            prop_assert!(Card::decode(&bytes).is_err());
+        }
     }
 }

@@ -7,6 +7,8 @@
 //! `docs/formats/envelope.md`.
 
 mod content;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, ops::Range};
 
@@ -47,7 +49,9 @@ pub enum EnvelopeError {
     #[error("the envelope is followed by {0} bytes that don't belong to it")]
     Trailing(usize),
     /// Written by a version that this program doesn't know.
-    #[error("the envelope has version {0}, this program reads version 1; a newer program may have written it")]
+    #[error(
+        "the envelope has version {0}, this program reads version 1; a newer program may have written it"
+    )]
     Version(u8),
     /// Signed or encrypted in a way that this program doesn't know.
     #[error(

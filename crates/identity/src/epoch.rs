@@ -48,12 +48,7 @@ impl EpochSecret {
     /// # Errors
     /// [`SealError::Key`] when the household's key isn't [usable](ReceivePublic::is_usable); operations that name such
     /// a key are refused when they are read.
-    pub fn wrap(
-        &self,
-        space: &SpaceId,
-        to: &ReceivePublic,
-        random: [u8; 32],
-    ) -> Result<Vec<u8>, SealError> {
+    pub fn wrap(&self, space: &SpaceId, to: &ReceivePublic, random: [u8; 32]) -> Result<Vec<u8>, SealError> {
         seal(to, labels::EPOCH_WRAP, &wrap_context(space, &self.id()), &self.0, random)
     }
 
@@ -120,11 +115,7 @@ impl fmt::Debug for EpochSecret {
 }
 
 fn check_length(expected: usize, sealed: &[u8]) -> Result<(), SealError> {
-    if sealed.len() == expected {
-        Ok(())
-    } else {
-        Err(SealError::Length { expected, found: sealed.len() })
-    }
+    if sealed.len() == expected { Ok(()) } else { Err(SealError::Length { expected, found: sealed.len() }) }
 }
 
 fn wrap_context(space: &SpaceId, epoch: &EpochId) -> Vec<u8> {
@@ -133,4 +124,77 @@ fn wrap_context(space: &SpaceId, epoch: &EpochId) -> Vec<u8> {
 
 fn history_bound(space: &SpaceId, epoch: &EpochId, previous: &EpochId) -> Vec<u8> {
     [labels::EPOCH_HISTORY, space.as_bytes(), epoch.as_bytes(), previous.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPACE: SpaceId = SpaceId::from_bytes([3; 32]);
+    const OTHER_SPACE: SpaceId = SpaceId::from_bytes([4; 32]);
+
+    #[test]
+    fn a_wrap_opens_for_its_household_space_and_epoch_only() {
+        let (secret, key) = (EpochSecret::from_bytes([1; 32]), ReceiveKey::from_bytes(&[2; 32]));
+        let wrap = secret.wrap(&SPACE, &key.public(), [9; 32]).unwrap();
+        assert_eq!(wrap.len(), WRAP_BYTES);
+        let open = |space: &SpaceId, key: &ReceiveKey, epoch: &EpochId| {
+            EpochSecret::unwrap_with(space, key, epoch, &wrap).map(|secret| secret.0)
+        };
+        assert_eq!(open(&SPACE, &key, &secret.id()), Ok([1; 32]));
+        assert_eq!(open(&OTHER_SPACE, &key, &secret.id()), Err(SealError::Open));
+        assert_eq!(open(&SPACE, &ReceiveKey::from_bytes(&[5; 32]), &secret.id()), Err(SealError::Open));
+        assert_eq!(open(&SPACE, &key, &EpochId::from_bytes([0; 32])), Err(SealError::Open));
+        let short = EpochSecret::unwrap_with(&SPACE, &key, &secret.id(), &wrap[1..]).map(|secret| secret.0);
+        assert_eq!(short, Err(SealError::Length { expected: 80, found: 79 }));
+    }
+
+    #[test]
+    fn another_secret_than_the_one_committed_to_is_noticed() {
+        let (promised, given) = (EpochSecret::from_bytes([1; 32]), EpochSecret::from_bytes([2; 32]));
+        let key = ReceiveKey::from_bytes(&[3; 32]);
+        let context = wrap_context(&SPACE, &promised.id());
+        let wrap = seal(&key.public(), labels::EPOCH_WRAP, &context, &given.0, [9; 32]).unwrap();
+        let error = EpochSecret::unwrap_with(&SPACE, &key, &promised.id(), &wrap).unwrap_err();
+        assert_eq!(error, SealError::Commitment);
+
+        let newer = EpochSecret::from_bytes([4; 32]);
+        let nonce = [5; NONCE_BYTES];
+        let bound = history_bound(&SPACE, &newer.id(), &promised.id());
+        let key = newer.derive(labels::EPOCH_HISTORY_KEY, SPACE.as_bytes());
+        let enclosed = [&nonce[..], &secretbox::encrypt(&key, &nonce, &bound, &given.0)].concat();
+        let error = newer.disclose(&SPACE, &promised.id(), &enclosed).unwrap_err();
+        assert_eq!(error, SealError::Commitment);
+    }
+
+    #[test]
+    fn a_newer_epoch_discloses_the_older_in_its_space_only() {
+        let [older, newer] = [1, 2].map(|seed| EpochSecret::from_bytes([seed; 32]));
+        let enclosed = newer.enclose(&SPACE, &older, [9; 24]);
+        assert_eq!(enclosed.len(), ENCLOSED_BYTES);
+        let open = |secret: &EpochSecret, space: &SpaceId, id: &EpochId| {
+            secret.disclose(space, id, &enclosed).map(|secret| secret.0)
+        };
+        assert_eq!(open(&newer, &SPACE, &older.id()), Ok([1; 32]));
+        assert_eq!(open(&older, &SPACE, &older.id()), Err(SealError::Open));
+        assert_eq!(open(&newer, &OTHER_SPACE, &older.id()), Err(SealError::Open));
+        assert_eq!(open(&newer, &SPACE, &newer.id()), Err(SealError::Open));
+        for place in 0..enclosed.len() {
+            let mut flipped = enclosed.clone();
+            flipped[place] ^= 0x10;
+            assert!(newer.disclose(&SPACE, &older.id(), &flipped).is_err(), "byte {place}");
+        }
+        assert!(newer.disclose(&SPACE, &older.id(), &[]).is_err());
+    }
+
+    #[test]
+    fn no_key_is_used_twice_and_none_shows() {
+        let secret = EpochSecret::from_bytes([0x5a; 32]);
+        let history = secret.derive(labels::EPOCH_HISTORY_KEY, SPACE.as_bytes());
+        assert_ne!(*secret.content_key(&SPACE), *history);
+        assert_ne!(*secret.content_key(&SPACE), *secret.content_key(&OTHER_SPACE));
+        assert_ne!(*secret.content_key(&SPACE), *secret.id().as_bytes());
+        let shown = format!("{secret:?}");
+        assert!(!shown.contains("5a5a5a") && !shown.contains("90, 90"), "{shown}");
+    }
 }

@@ -9,6 +9,10 @@
 //!   keys speak for the household.
 //! * A [`ChangeRecord`] is one signed batch of changes to a document. Records of one stream form a chain, so a lost,
 //!   swapped or damaged one is noticed.
+//! * An [`Operation`] is one signed step in who belongs to an album; an [`Envelope`] is one signed and encrypted change to
+//!   it, readable with the [`EpochSecret`] that was sealed to each member's [`ReceiveKey`].
+//! * A [`Card`] is what a home says about itself, an [`Invitation`] and a [`Transcript`] are how two homes come to know
+//!   each other.
 //! * [`ContentHash`] names bytes, [`AssetId`] names somebody's photo, [`Hasher`] makes both hashes of a file in one pass.
 //!
 //! Read first: [`ids`], [`keys`], [`change_record`]. The life of a household: words → root → authority key → certificate
@@ -16,13 +20,15 @@
 //!
 //! Every signed or derived byte string starts with a label of its own ([`labels`]), so that a signature made for one
 //! purpose can never be shown for another. The formats are drawn byte by byte in `docs/formats/{ids,phrase,certificate,
-//! change-record}.md`, with vectors that must be accepted and vectors that must be refused beside them.
+//! change-record,operation,epoch,envelope,card,pairing,sealed-file}.md`, with vectors that must be accepted and vectors that must be refused beside them.
 
 pub mod card;
 pub mod certificate;
 pub mod change_record;
 pub mod envelope;
 pub mod epoch;
+#[cfg(test)]
+mod fixture;
 pub mod hash;
 pub mod ids;
 pub mod keys;
@@ -32,6 +38,7 @@ pub mod pairing;
 pub mod phrase;
 pub mod receive;
 pub mod role;
+pub mod sealed_file;
 mod secretbox;
 pub mod wire;
 

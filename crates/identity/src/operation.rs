@@ -6,6 +6,8 @@
 //! `spaces` evaluates the set of all operations of an album. The bytes are drawn in `docs/formats/operation.md`.
 
 mod action;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
@@ -56,7 +58,9 @@ pub enum OperationError {
     )]
     Algorithm(u8),
     /// An action that this program doesn't know.
-    #[error("the membership operation does {0}, which this program doesn't know; a newer program may know it")]
+    #[error(
+        "the membership operation does {0}, which this program doesn't know; a newer program may know it"
+    )]
     Kind(u8),
     /// The certificate inside is none.
     #[error("the membership operation's certificate is not good: {0}")]

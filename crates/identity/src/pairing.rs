@@ -16,6 +16,8 @@
 //! that people see. Drawn in `docs/formats/pairing.md`.
 
 mod invitation;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
@@ -100,10 +102,7 @@ impl Transcript {
     pub fn new(invitation: &InvitationId, inviter: &Side, guest: &Side) -> Result<Self, PairingError> {
         for side in [inviter, guest] {
             if *side.certificate.node() != side.node {
-                return Err(PairingError::Node {
-                    certified: *side.certificate.node(),
-                    connected: side.node,
-                });
+                return Err(PairingError::Node { certified: *side.certificate.node(), connected: side.node });
             }
         }
         if inviter.certificate.household() == guest.certificate.household() {
@@ -131,11 +130,7 @@ impl Transcript {
     ///
     /// # Errors
     /// [`PairingError::Proof`].
-    pub fn verify_inviter(
-        &self,
-        secret: &[u8; SECRET_BYTES],
-        proof: &[u8; 32],
-    ) -> Result<(), PairingError> {
+    pub fn verify_inviter(&self, secret: &[u8; SECRET_BYTES], proof: &[u8; 32]) -> Result<(), PairingError> {
         if same(&self.proof_of_inviter(secret), proof) { Ok(()) } else { Err(PairingError::Proof) }
     }
 

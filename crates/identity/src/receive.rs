@@ -83,12 +83,7 @@ impl ReceiveKey {
     ///
     /// # Errors
     /// [`SealError::Length`] when it is too short, [`SealError::Open`] for everything else.
-    pub fn open(
-        &self,
-        label: &[u8],
-        context: &[u8],
-        sealed: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    pub fn open(&self, label: &[u8], context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         if sealed.len() < SEALED_EXTRA_BYTES {
             return Err(SealError::Length { expected: SEALED_EXTRA_BYTES, found: sealed.len() });
         }
@@ -174,3 +169,99 @@ impl rand_core::TryRng for Given {
 }
 
 impl rand_core::TryCryptoRng for Given {}
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::HEXLOWER;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn hex<const N: usize>(text: &str) -> [u8; N] {
+        HEXLOWER.decode(text.as_bytes()).unwrap().try_into().unwrap()
+    }
+
+    #[test]
+    fn the_rfc_s_own_example_comes_out() {
+        // RFC 9180, A.2.1, the first encryption.
+        let key =
+            ReceiveKey::from_bytes(&hex("8057991eef8f1f1af18f4a9491d16a1ce333f695d4db8e38da75975c4478e0fb"));
+        assert_eq!(
+            key.public().to_string(),
+            "4310ee97d88cc1f088a5576c77ab0cf5c3ac797f3d95139c6c84b5429c59662a"
+        );
+        let random = hex("909a9b35d3dc4713a5e72a4da274b55d3d3821a37e5d099e74a647db583a904b");
+        let (label, plaintext) = (b"Ode on a Grecian Urn", b"Beauty is truth, truth beauty");
+        let sealed = seal(&key.public(), label, b"Count-0", plaintext, random).unwrap();
+        let expected = "1afa08d3dec047a643885163f1180476fa7ddb54c6a8029ea33f95796bf2ac4a\
+                        1c5250d8034ec2b784ba2cfd69dbdb8af406cfe3ff938e131f0def8c8b60b4db\
+                        21993c62ce81883d2dd1b51a28";
+        assert_eq!(HEXLOWER.encode(&sealed), expected);
+        assert_eq!(**key.open(label, b"Count-0", &sealed).unwrap(), plaintext[..]);
+    }
+
+    #[test]
+    fn nothing_is_sealed_to_a_key_of_small_order() {
+        let order_8 = "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800";
+        for bytes in [[0; 32], hex(&format!("01{}", "0".repeat(62))), hex(order_8)] {
+            let key = ReceivePublic::from_bytes(bytes);
+            assert!(!key.is_usable(), "{key}");
+            assert_eq!(seal(&key, b"label", b"", b"secret", [1; 32]), Err(SealError::Key));
+        }
+        assert!(ReceiveKey::from_bytes(&[0; 32]).public().is_usable());
+    }
+
+    #[test]
+    fn a_label_and_a_context_keep_purposes_apart() {
+        let key = ReceiveKey::from_bytes(&[7; 32]);
+        let sealed = seal(&key.public(), b"label", b"context", b"secret", [1; 32]).unwrap();
+        assert_eq!(**key.open(b"label", b"context", &sealed).unwrap(), b"secret"[..]);
+        assert_eq!(key.open(b"labe", b"context", &sealed).unwrap_err(), SealError::Open);
+        assert_eq!(key.open(b"label", b"contex", &sealed).unwrap_err(), SealError::Open);
+        assert_eq!(key.open(b"context", b"label", &sealed).unwrap_err(), SealError::Open);
+        let other = ReceiveKey::from_bytes(&[8; 32]);
+        assert_eq!(other.open(b"label", b"context", &sealed).unwrap_err(), SealError::Open);
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let shown = format!("{:?}", ReceiveKey::from_bytes(&[0x5a; 32]));
+        assert!(!shown.contains("5a5a5a") && !shown.contains("90, 90"), "{shown}");
+        assert_eq!(*ReceiveKey::from_bytes(&[0x5a; 32]).to_bytes(), [0x5a; 32]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_sealed_comes_back(
+            secret: [u8; 32],
+            random: [u8; 32],
+            plaintext in prop::collection::vec(any::<u8>(), 0..100),
+        ) {
+            let key = ReceiveKey::from_bytes(&secret);
+            let sealed = seal(&key.public(), b"label", b"context", &plaintext, random).unwrap();
+            prop_assert_eq!(sealed.len(), plaintext.len() + SEALED_EXTRA_BYTES);
+            prop_assert_eq!(&**key.open(b"label", b"context", &sealed).unwrap(), &plaintext[..]);
+        }
+
+        #[test]
+        fn any_flipped_bit_is_noticed(place in any::<prop::sample::Index>(), bit in 0..8_u8) {
+            let key = ReceiveKey::from_bytes(&[7; 32]);
+            let mut sealed = seal(&key.public(), b"label", b"", b"secret", [1; 32]).unwrap();
+            let place = place.index(sealed.len());
+            sealed[place] ^= 1 << bit;
+            prop_assert!(key.open(b"label", b"", &sealed).is_err());
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(ReceiveKey::from_bytes(&[7; 32]).open(b"label", b"", &bytes).is_err());
+            if let Ok(public) = <[u8; 32]>::try_from(&bytes[..bytes.len().min(32)]) {
+                let public = ReceivePublic::from_bytes(public);
+                let sealed = seal(&public, b"label", b"", b"secret", [1; 32]);
+                prop_assert_eq!(sealed.is_ok(), public.is_usable());
+            }
+        }
+    }
+}

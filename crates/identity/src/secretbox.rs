@@ -12,12 +12,7 @@ pub(crate) const NONCE_BYTES: usize = 24;
 pub(crate) const TAG_BYTES: usize = 16;
 
 /// Encrypts; the result is bound to `bound`, which isn't part of it.
-pub(crate) fn encrypt(
-    key: &[u8; 32],
-    nonce: &[u8; NONCE_BYTES],
-    bound: &[u8],
-    plaintext: &[u8],
-) -> Vec<u8> {
+pub(crate) fn encrypt(key: &[u8; 32], nonce: &[u8; NONCE_BYTES], bound: &[u8], plaintext: &[u8]) -> Vec<u8> {
     XChaCha20Poly1305::new(key.into())
         .encrypt(&XNonce::from(*nonce), Payload { msg: plaintext, aad: bound })
         .expect("no plaintext of ours comes near the cipher's limit of 256 GiB")

@@ -111,3 +111,30 @@ impl Writer {
 pub(crate) fn is_ascending<T: PartialOrd>(values: impl IntoIterator<Item = T>) -> bool {
     values.into_iter().is_sorted_by(|before, after| before < after)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut writer = Writer::new();
+        writer.u8(1).u16(0x0302).u32(0x0706_0504).u64(8).i64(-1).bytes(b"end");
+        let bytes = writer.into_bytes();
+        assert_eq!(bytes[..8], [1, 2, 3, 4, 5, 6, 7, 8]);
+        let mut reader = Reader(&bytes);
+        assert_eq!((reader.u8(), reader.u16(), reader.u32()), (Some(1), Some(0x0302), Some(0x0706_0504)));
+        assert_eq!((reader.u64(), reader.i64()), (Some(8), Some(-1)));
+        assert_eq!((reader.take(4), reader.u32()), (None, None));
+        assert_eq!((reader.take(3), reader.is_empty()), (Some(&b"end"[..]), true));
+    }
+
+    #[test]
+    fn ascending_means_sorted_and_without_doubles() {
+        for (values, expected) in
+            [(&[][..], true), (&[1], true), (&[1, 2], true), (&[1, 1], false), (&[2, 1], false)]
+        {
+            assert_eq!(is_ascending(values), expected, "{values:?}");
+        }
+    }
+}

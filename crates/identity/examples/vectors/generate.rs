@@ -8,6 +8,9 @@ use heirloom_identity::{
 };
 use serde_json::{Value, json};
 
+#[path = "sharing.rs"]
+pub(crate) mod sharing;
+
 /// Every format's name and its vectors as JSON text.
 pub(crate) fn all() -> Vec<(&'static str, String)> {
     let formats = [
@@ -15,6 +18,12 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
         ("phrase", phrase()),
         ("certificate", certificate()),
         ("change-record", change_record()),
+        ("operation", sharing::operation()),
+        ("epoch", sharing::epoch()),
+        ("envelope", sharing::envelope()),
+        ("card", sharing::card()),
+        ("pairing", sharing::pairing()),
+        ("sealed-file", sharing::sealed_file()),
     ];
     formats.map(|(name, vectors)| (name, format!("{vectors:#}\n"))).to_vec()
 }
@@ -56,6 +65,7 @@ fn ids() -> Value {
             "account": { "random": hex(&counting::<16>(0)), "account": account },
             "library_space": { "household": household, "space": SpaceId::library(&household) },
             "assets": assets,
+            "album": sharing::album_ids(),
         },
         "reject": [
             { "name": "upper-case uuid", "kind": "asset", "text": account.to_string().to_uppercase() },

@@ -49,7 +49,9 @@ pub enum InvitationError {
     #[error("this is no invitation; one begins with heirloom://pair#")]
     NotALink,
     /// Part of it is missing or changed.
-    #[error("the invitation is incomplete or was changed on its way; copy the whole link, or ask for a new one")]
+    #[error(
+        "the invitation is incomplete or was changed on its way; copy the whole link, or ask for a new one"
+    )]
     Damaged,
     /// Written by a version that this program doesn't know.
     #[error("the invitation has version {0}, this program reads version 1; update Heirloom and try again")]

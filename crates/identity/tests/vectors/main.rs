@@ -11,8 +11,10 @@ use heirloom_identity::{
 };
 use serde_json::{Value, json};
 
-#[path = "../examples/vectors/generate.rs"]
+#[path = "../../examples/vectors/generate.rs"]
 mod generate;
+mod mutated;
+mod sharing;
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/formats/vectors")
