@@ -17,21 +17,34 @@
 //!
 //! Formats: `docs/formats/library-documents.md` and `docs/formats/change-record.md`. Tables: [`schema`].
 
+pub mod albums;
 mod batch;
 mod document;
+mod documents;
 mod error;
 mod library;
 mod load;
 pub mod marks;
+pub mod membership;
 mod month;
+mod projection;
+mod replica;
 pub mod schema;
 mod state;
 mod streams;
+pub mod sync;
 mod verify;
 
+pub use albums::{
+    Activity, Album, AlbumEdit, AlbumError, AlbumKeys, Albums, Changed, Comment, CommentId, Ended, Entry, Happening,
+    Holder, News, Part, Randomness, Reaction,
+};
+pub use documents::entry::{Blob, EntryError, EntryFacts};
+pub use documents::{Sort, SortError, entry, order};
 pub use error::LibraryError;
 pub use library::{Library, LibraryKeys};
 pub use marks::{Edit, MarkChange, MarkError, Marks, PlaceMark, TakenMark};
 pub use month::{Month, MonthError};
 pub use schema::MIGRATIONS;
+pub use sync::{Reason, SyncError, SyncMessage, SyncSession};
 pub use verify::{Damage, DamageKind, Verification};

@@ -1,0 +1,199 @@
+//! Envelopes of others: into their chains, or into the pending area, or refused.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use heirloom_identity::{Envelope, EnvelopeHash, HouseholdId};
+use heirloom_store::rusqlite::{Connection, OptionalExtension, named_params};
+
+use crate::albums::AlbumError;
+use crate::replica::{Replica, Work, rows, rows::count_to_sql, settle::Fresh};
+use crate::sync::Reason;
+
+/// How many streams an album may have: one for each node and each time it was put back from a copy.
+pub(crate) const STREAMS_MAX: u64 = 8192;
+/// How many branches of one stream are kept.
+pub(crate) const BRANCHES_MAX: u64 = 8;
+/// How much is kept of what doesn't count or can't be opened yet; past it only headers.
+pub(crate) const IDLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// How many envelopes wait for the one before them.
+pub(crate) const PENDING_ENVELOPES_MAX: u64 = 4096;
+/// How much they may weigh together.
+pub(crate) const PENDING_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// How long they wait, in milliseconds: a day.
+pub(crate) const PENDING_MS_MAX: i64 = 24 * 3_600_000;
+
+/// What became of envelopes that came.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    /// How many are new here.
+    pub(crate) stored: usize,
+    /// How many wait for the one before them.
+    pub(crate) pending: usize,
+    /// Why others were refused, each reason once.
+    pub(crate) refused: BTreeSet<Reason>,
+}
+
+impl Replica {
+    /// Takes in envelopes whose signatures were verified, with the households whose certificates they are for.
+    pub(crate) fn take_envelopes(
+        &mut self,
+        work: &mut Work<'_>,
+        envelopes: Vec<(Envelope, HouseholdId)>,
+    ) -> Result<Received, AlbumError> {
+        let mut received = Received::default();
+        let mut idle = rows::idle_bytes(work.conn, self.row)?;
+        let mut forked = false;
+        let mut fresh: Vec<Fresh> = Vec::new();
+        let mut queue: VecDeque<(Envelope, HouseholdId)> = envelopes.into();
+        while let Some((envelope, household)) = queue.pop_front() {
+            let (number, keep) = match self.place(work, &envelope, &household, idle, &mut received)? {
+                Some(placed) => placed,
+                None => continue,
+            };
+            received.stored += 1;
+            if !keep {
+                continue;
+            }
+            let Some((stored, _)) = rows::envelope(work.conn, number)? else { continue };
+            forked |= rows::is_forked(work.conn, self.row, stored.stream)?;
+            match self.open(work.conn, stored, &envelope)? {
+                Some(opened) => fresh.push(opened),
+                None => idle = idle.saturating_add(count(envelope.as_bytes().len())),
+            }
+            queue.extend(take_pending(work.conn, self.row, &envelope.hash())?);
+        }
+        self.admit(work, fresh)?;
+        if forked {
+            self.recount(work)?;
+        }
+        Ok(received)
+    }
+
+    /// Stores an envelope. Gives its number and whether its bytes were kept.
+    fn place(
+        &mut self,
+        work: &mut Work<'_>,
+        envelope: &Envelope,
+        household: &HouseholdId,
+        idle: u64,
+        received: &mut Received,
+    ) -> Result<Option<(i64, bool)>, AlbumError> {
+        if rows::find(work.conn, self.row, &envelope.hash())?.is_some() {
+            return Ok(None);
+        }
+        if !self.was_ever(household) {
+            received.refused.insert(Reason::NotMember);
+            return Ok(None);
+        }
+        if envelope.seq() > 1 {
+            match rows::find(work.conn, self.row, &envelope.prev())? {
+                Some((stream, seq, _)) if stream == envelope.stream() && seq + 1 == envelope.seq() => {}
+                Some(_) => {
+                    received.refused.insert(Reason::Malformed);
+                    return Ok(None);
+                }
+                None => {
+                    received.pending += 1;
+                    if !put_pending(work, self.row, envelope, household)? {
+                        received.refused.insert(Reason::Flood);
+                    }
+                    return Ok(None);
+                }
+            }
+        }
+        if rows::count_streams(work.conn, self.row)? >= STREAMS_MAX {
+            received.refused.insert(Reason::Flood);
+            return Ok(None);
+        }
+        let stream = rows::stream(work.conn, self.row, &envelope.stream(), household)?;
+        if rows::branches(work.conn, self.row, stream)? >= BRANCHES_MAX {
+            received.refused.insert(Reason::Flood);
+            return Ok(None);
+        }
+        let keep = idle < IDLE_BYTES_MAX;
+        if !keep && self.membership.members.contains_key(household) {
+            // A member's are fetched again when there is room.
+            received.refused.insert(Reason::Flood);
+            return Ok(None);
+        }
+        if envelope.stream().certificate == work.keys.certificate.id() {
+            // We wrote this and lack it: the disk is older than we are. What we write next is a new incarnation's.
+            self.begin_incarnation_later(work.conn)?;
+        }
+        rows::insert_envelope(work.conn, self.row, stream, envelope, work.now_ms, keep)
+            .map(|number| Some((number, keep)))
+    }
+
+    /// Goes on as a new incarnation at the next write.
+    pub(crate) fn begin_incarnation_later(&mut self, conn: &Connection) -> Result<(), AlbumError> {
+        self.incarnation = None;
+        conn.prepare_cached("UPDATE albums SET incarnation = NULL WHERE number = :album")?
+            .execute(named_params! { ":album": self.row })?;
+        Ok(())
+    }
+}
+
+/// Lets an envelope wait for the one before it. False when there is no room.
+fn put_pending(
+    work: &Work<'_>,
+    album: i64,
+    envelope: &Envelope,
+    household: &HouseholdId,
+) -> Result<bool, AlbumError> {
+    work.conn
+        .prepare_cached("DELETE FROM album_pending WHERE album = :album AND received_ms < :oldest")?
+        .execute(named_params! { ":album": album, ":oldest": work.now_ms.saturating_sub(PENDING_MS_MAX) })?;
+    let (waiting, bytes): (i64, i64) = work
+        .conn
+        .prepare_cached(
+            "SELECT count(*), coalesce(sum(length(envelope)), 0) FROM album_pending WHERE album = :album",
+        )?
+        .query_row(named_params! { ":album": album }, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let bytes = rows::from_sql(bytes) + count(envelope.as_bytes().len());
+    if rows::from_sql(waiting) >= PENDING_ENVELOPES_MAX || bytes > PENDING_BYTES_MAX {
+        return Ok(false);
+    }
+    work.conn
+        .prepare_cached(
+            "INSERT OR IGNORE INTO album_pending (album, hash, prev, household, received_ms, envelope)
+             VALUES (:album, :hash, :prev, :household, :received, :envelope)",
+        )?
+        .execute(named_params! {
+            ":album": album,
+            ":hash": envelope.hash().as_bytes(),
+            ":prev": envelope.prev().as_bytes(),
+            ":household": household.as_bytes(),
+            ":received": work.now_ms,
+            ":envelope": envelope.as_bytes(),
+        })?;
+    Ok(true)
+}
+
+/// Takes out the envelopes that waited for this one.
+fn take_pending(
+    conn: &Connection,
+    album: i64,
+    after: &EnvelopeHash,
+) -> Result<Vec<(Envelope, HouseholdId)>, AlbumError> {
+    let mut taken = Vec::new();
+    let mut find = conn.prepare_cached(
+        "SELECT number, envelope, household FROM album_pending WHERE album = :album AND prev = :prev LIMIT 1",
+    )?;
+    loop {
+        let found: Option<(i64, Vec<u8>, [u8; 32])> = find
+            .query_row(named_params! { ":album": album, ":prev": after.as_bytes() }, |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()?;
+        let Some((number, bytes, household)) = found else { return Ok(taken) };
+        conn.prepare_cached("DELETE FROM album_pending WHERE number = :number")?
+            .execute(named_params! { ":number": number })?;
+        if let Ok(envelope) = Envelope::decode(&bytes) {
+            taken.push((envelope, HouseholdId::from_bytes(household)));
+        }
+    }
+}
+
+fn count(bytes: usize) -> u64 {
+    rows::from_sql(count_to_sql(bytes))
+}
