@@ -96,11 +96,11 @@ impl<P: Provider> Lane<P> {
             if fault.is_lie() || fault == Fault::Stalled || breaks >= BREAKS_MAX {
                 tracing::info!(node = %report.node, %fault, "a node is not asked any more for this fetch");
                 report.fault = Some(fault);
+                self.shared.lose(self.number);
                 break;
             }
             tokio::time::sleep(BREAK_WAIT * 2_u32.pow(breaks - 1)).await;
         }
-        self.shared.lose(self.number);
         report
     }
 
@@ -271,11 +271,17 @@ impl Director<'_> {
             // Before looking for work, so that work added meanwhile wakes us.
             let changed = self.shared.changed();
             self.ask(clock.rate).await;
-            let (flying, _) = self.shared.work().flying(self.lane);
+            let (flying, settled) = {
+                let work = self.shared.work();
+                (work.flying(self.lane).0, work.is_settled())
+            };
+            if settled {
+                // What is still on its way has come from somebody else.
+                return Ok(());
+            }
             if flying > 0 {
                 idle_since = None;
-            } else if self.shared.work().is_settled()
-                || self.asked >= ITEMS_PER_STREAM_MAX
+            } else if self.asked >= ITEMS_PER_STREAM_MAX
                 || idle_since.get_or_insert_with(Instant::now).elapsed() > IDLE_MAX
             {
                 return Ok(());

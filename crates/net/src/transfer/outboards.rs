@@ -41,15 +41,17 @@ pub struct Outboards {
     folder: PathBuf,
     /// One lock a root: a sidecar is made once, however many ask for it at the same time.
     making: Mutex<HashMap<ContentHash, Arc<Mutex<()>>>>,
-    drafts: AtomicU64,
 }
+
+/// Makes the names of drafts differ.
+static DRAFTS: AtomicU64 = AtomicU64::new(0);
 
 impl Outboards {
     /// Uses a folder, which is made with the first sidecar; drafts that a killed process left are removed.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         let folder = folder.into();
         remove_drafts(&folder);
-        Self { folder, making: Mutex::default(), drafts: AtomicU64::new(0) }
+        Self { folder, making: Mutex::default() }
     }
 
     /// Where the sidecar of a file lies, if it has one.
@@ -119,7 +121,7 @@ impl Outboards {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let number = self.drafts.fetch_add(1, Ordering::Relaxed);
+        let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
         let draft = path.with_extension(format!("{number}.{DRAFT}"));
         let made = self.write(&draft, root, bytes, file).and_then(|sidecar| {
             fs::rename(&draft, &path)?;

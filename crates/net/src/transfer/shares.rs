@@ -45,7 +45,10 @@ pub(crate) struct Shares {
     level: i128,
     filled_at: Duration,
     peers: HashMap<NodeId, Peer>,
+    /// Peers with waiting turns; the first one is being visited.
     circle: VecDeque<NodeId>,
+    /// The first one has not got its credit for this visit yet.
+    arrived: bool,
     next: u64,
 }
 
@@ -59,6 +62,7 @@ impl Shares {
             filled_at: Duration::ZERO,
             peers: HashMap::new(),
             circle: VecDeque::new(),
+            arrived: true,
             next: 0,
         };
         shares.set_rate(rate, Duration::ZERO);
@@ -105,6 +109,7 @@ impl Shares {
         let found = entry.waiting.len() < before;
         if found && entry.waiting.is_empty() {
             entry.credit = 0;
+            self.arrived |= self.circle.front() == Some(peer);
             self.circle.retain(|other| other != peer);
         }
         self.tidy(peer);
@@ -123,33 +128,38 @@ impl Shares {
             }
             let Some(peer) = self.circle.front().copied() else { break };
             let entry = self.peers.entry(peer).or_default();
-            let Some(&(ticket, bytes)) = entry.waiting.front() else {
-                entry.credit = 0;
-                self.circle.pop_front();
+            if entry.held >= TURNS_PER_PEER_MAX {
+                full += 1;
+                self.next_peer();
+                continue;
+            }
+            if self.arrived {
+                self.arrived = false;
+                entry.credit += QUANTUM_BYTES;
+            }
+            let Some((ticket, bytes)) = entry.waiting.pop_front_if(|(_, bytes)| *bytes <= entry.credit)
+            else {
+                self.next_peer();
                 continue;
             };
-            if entry.held >= TURNS_PER_PEER_MAX {
-                self.circle.rotate_left(1);
-                full += 1;
-                continue;
-            }
             full = 0;
-            if entry.credit < bytes {
-                entry.credit += QUANTUM_BYTES;
-                self.circle.rotate_left(1);
-                continue;
-            }
             entry.credit -= bytes;
             entry.held += 1;
-            entry.waiting.pop_front();
             if entry.waiting.is_empty() {
                 entry.credit = 0;
                 self.circle.pop_front();
+                self.arrived = true;
             }
             self.level -= i128::from(bytes) * NANO;
             granted.tickets.push(ticket);
         }
         granted
+    }
+
+    /// Goes on to the next peer of the circle.
+    fn next_peer(&mut self) {
+        self.circle.rotate_left(1);
+        self.arrived = true;
     }
 
     fn tidy(&mut self, peer: &NodeId) {
@@ -209,7 +219,8 @@ mod tests {
             }
             match granted.again_at {
                 Some(at) => now = at,
-                None => now += Duration::from_millis(1),
+                None if granted.tickets.is_empty() => now += Duration::from_millis(1),
+                None => {}
             }
         }
         sent

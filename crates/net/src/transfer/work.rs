@@ -79,6 +79,7 @@ pub(crate) struct Work {
     items: Vec<Item>,
     lanes: Vec<Lane>,
     waiting: BTreeMap<u64, Piece>,
+    waiting_bytes: u64,
     next: u64,
     unsettled: usize,
 }
@@ -87,7 +88,7 @@ impl Work {
     pub(crate) fn new(items: usize, lanes: usize) -> Self {
         let items = std::iter::repeat_with(Item::default).take(items).collect::<Vec<_>>();
         let lanes = std::iter::repeat_with(Lane::default).take(lanes).collect();
-        Self { unsettled: items.len(), items, lanes, waiting: BTreeMap::new(), next: 0 }
+        Self { unsettled: items.len(), items, lanes, waiting: BTreeMap::new(), waiting_bytes: 0, next: 0 }
     }
 
     /// Everything has an outcome.
@@ -107,8 +108,11 @@ impl Work {
         self.check(item)
     }
 
-    /// Pieces for a lane: up to so many bytes and pieces, one at least if any is there.
+    /// Pieces for a lane: up to so many bytes and pieces, and not more than its share of what waits; one at least if
+    /// any is there.
     pub(crate) fn take(&mut self, lane: usize, bytes_max: u64, count_max: usize) -> Vec<Piece> {
+        let lanes = self.lanes.iter().filter(|lane| !lane.lost).count().max(1) as u64;
+        let bytes_max = bytes_max.min(self.waiting_bytes.div_ceil(lanes));
         let (mut taken, mut bytes, mut skipped) = (Vec::new(), 0, Vec::new());
         for (&id, piece) in self.waiting.range(self.lanes[lane].seen..) {
             if taken.len() >= count_max || (bytes >= bytes_max && !taken.is_empty()) {
@@ -124,7 +128,8 @@ impl Work {
             }
         }
         for id in skipped.iter().chain(taken.iter().map(|piece| &piece.id)) {
-            self.waiting.remove(id);
+            let piece = self.waiting.remove(id);
+            self.waiting_bytes -= piece.map_or(0, |piece| piece.bytes());
         }
         for piece in &taken {
             self.fly(lane, piece.clone());
@@ -270,6 +275,7 @@ impl Work {
     fn queue(&mut self, part: &Arc<Part>, groups: Groups) {
         let piece = Piece { id: self.next, part: Arc::clone(part), groups };
         self.next += 1;
+        self.waiting_bytes += piece.bytes();
         self.waiting.insert(piece.id, piece);
     }
 
@@ -368,11 +374,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut work = work(&[3 * PIECE_BYTES + 1, 100, 0, 300_000], 2, folder.path());
         assert_eq!(work.pieces(), HashMap::from([(0, 4), (1, 1), (2, 1), (3, 1)]));
-        assert_eq!(work.take(0, 2 * PIECE_BYTES, 100).len(), 2);
-        assert_eq!(work.take(1, u64::MAX, 3).len(), 3);
-        assert_eq!(work.take(0, 1, 100).len(), 2, "no bytes, and one that goes beyond");
+        assert_eq!(work.take(0, u64::MAX, 100).len(), 2, "its share");
+        assert_eq!(work.take(1, u64::MAX, 1).len(), 1);
+        assert_eq!(work.take(1, u64::MAX, 100).len(), 4, "no bytes, and one that goes beyond");
         assert_eq!(work.take(0, u64::MAX, 100).len(), 0);
-        assert_eq!(work.flying(1), (3, PIECE_BYTES + 1 + 100));
+        assert_eq!(work.waiting_bytes, 0);
     }
 
     #[test]
@@ -408,7 +414,7 @@ mod tests {
     fn a_quick_lane_takes_over_from_a_slow_one() {
         let folder = tempfile::tempdir().unwrap();
         let mut work = work(&[4 * PIECE_BYTES], 2, folder.path());
-        let slow = work.take(0, u64::MAX, 9);
+        let slow = [work.take(0, u64::MAX, 9), work.take(0, u64::MAX, 9), work.take(0, u64::MAX, 9)].concat();
         assert!(work.steal(1).is_none(), "nobody knows yet how slow it is");
         (0..MEASURED_MIN).for_each(|_| work.set_rate(0, 1e5));
         (0..MEASURED_MIN).for_each(|_| work.set_rate(1, 1e8));
