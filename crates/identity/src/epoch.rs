@@ -11,6 +11,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{
     ids::{EpochId, SpaceId},
+    keys::derive,
     labels,
     receive::{ReceiveKey, ReceivePublic, SEALED_EXTRA_BYTES, SealError, seal},
     secretbox::{self, NONCE_BYTES, TAG_BYTES},
@@ -93,17 +94,11 @@ impl EpochSecret {
     }
 
     fn derive(&self, context: &str, message: &[u8]) -> Zeroizing<[u8; 32]> {
-        let mut hasher = blake3::Hasher::new_derive_key(context);
-        hasher.update(&self.0).update(message);
-        let mut key = Zeroizing::new([0; 32]);
-        hasher.finalize_xof().fill(&mut *key);
-        hasher.zeroize();
-        key
+        derive(context, &[&self.0, message])
     }
 
     fn checked(secret: &[u8], epoch: &EpochId) -> Result<Self, SealError> {
-        let bytes: [u8; SECRET_BYTES] = secret.try_into().map_err(|_| SealError::Open)?;
-        let secret = Self(bytes);
+        let secret = Self(*secret.first_chunk().ok_or(SealError::Open)?);
         if secret.id() == *epoch { Ok(secret) } else { Err(SealError::Commitment) }
     }
 }

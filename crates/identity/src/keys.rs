@@ -49,12 +49,7 @@ impl Root {
     }
 
     fn derive(&self, context: &str) -> Zeroizing<[u8; 32]> {
-        let mut hasher = blake3::Hasher::new_derive_key(context);
-        hasher.update(&self.0);
-        let mut key = Zeroizing::new([0; 32]);
-        hasher.finalize_xof().fill(&mut *key);
-        hasher.zeroize();
-        key
+        derive(context, &[&self.0])
     }
 }
 
@@ -199,6 +194,20 @@ pub(crate) fn verify(
     let Ok(key) = VerifyingKey::from_bytes(public) else { return false };
     key.to_bytes() == *public
         && key.verify_strict(&labelled(label, body), &Signature::from_bytes(signature)).is_ok()
+}
+
+/// Derives a secret from others with BLAKE3, and leaves none of them behind in memory.
+pub(crate) fn derive(context: &str, parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+    let mut hasher = blake3::Hasher::new_derive_key(context);
+    for part in parts {
+        hasher.update(part);
+    }
+    let mut output = hasher.finalize_xof();
+    let mut key = Zeroizing::new([0; 32]);
+    output.fill(&mut *key);
+    output.zeroize();
+    hasher.zeroize();
+    key
 }
 
 fn labelled(label: &[u8], body: &[u8]) -> Vec<u8> {

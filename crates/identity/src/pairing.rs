@@ -23,12 +23,12 @@ use std::fmt;
 
 use bip39::Language;
 use thiserror::Error;
-use zeroize::{Zeroize, Zeroizing};
 
 pub use self::invitation::{ADDRESSES_MAX, Invitation, InvitationError, LINK_BYTES_MAX, RELAY_BYTES_MAX};
 use crate::{
     certificate::Certificate,
     ids::{InvitationId, NodeId},
+    keys::derive,
     labels,
 };
 
@@ -156,11 +156,7 @@ impl Transcript {
     }
 
     fn proof(&self, context: &str, secret: &[u8; SECRET_BYTES]) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_derive_key(context);
-        hasher.update(secret);
-        let mut key = Zeroizing::new([0; 32]);
-        hasher.finalize_xof().fill(&mut *key);
-        hasher.zeroize();
+        let key = derive(context, &[secret]);
         *blake3::keyed_hash(&key, &self.0).as_bytes()
     }
 }

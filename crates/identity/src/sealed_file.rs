@@ -5,9 +5,10 @@
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use thiserror::Error;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::{
+    keys::derive,
     labels,
     secretbox::{self, NONCE_BYTES, TAG_BYTES},
     wire::{Reader, Writer},
@@ -182,12 +183,7 @@ impl Cost {
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
             .hash_password_into(passphrase.as_bytes(), salt, &mut *stretched)
             .map_err(|_| refused)?;
-        let mut hasher = blake3::Hasher::new_derive_key(labels::SEALED_FILE_KEY);
-        hasher.update(&*stretched);
-        let mut key = Zeroizing::new([0; 32]);
-        hasher.finalize_xof().fill(&mut *key);
-        hasher.zeroize();
-        Ok(key)
+        Ok(derive(labels::SEALED_FILE_KEY, &[&*stretched]))
     }
 }
 

@@ -8,8 +8,10 @@ use heirloom_identity::{
 };
 use serde_json::{Value, json};
 
-#[path = "sharing.rs"]
-pub(crate) mod sharing;
+#[path = "albums.rs"]
+pub(crate) mod albums;
+#[path = "homes.rs"]
+mod homes;
 
 /// Every format's name and its vectors as JSON text.
 pub(crate) fn all() -> Vec<(&'static str, String)> {
@@ -18,12 +20,12 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
         ("phrase", phrase()),
         ("certificate", certificate()),
         ("change-record", change_record()),
-        ("operation", sharing::operation()),
-        ("epoch", sharing::epoch()),
-        ("envelope", sharing::envelope()),
-        ("card", sharing::card()),
-        ("pairing", sharing::pairing()),
-        ("sealed-file", sharing::sealed_file()),
+        ("operation", albums::operation()),
+        ("epoch", albums::epoch()),
+        ("envelope", albums::envelope()),
+        ("card", homes::card()),
+        ("pairing", homes::pairing()),
+        ("sealed-file", homes::sealed_file()),
     ];
     formats.map(|(name, vectors)| (name, format!("{vectors:#}\n"))).to_vec()
 }
@@ -65,7 +67,7 @@ fn ids() -> Value {
             "account": { "random": hex(&counting::<16>(0)), "account": account },
             "library_space": { "household": household, "space": SpaceId::library(&household) },
             "assets": assets,
-            "album": sharing::album_ids(),
+            "album": albums::album_ids(),
         },
         "reject": [
             { "name": "upper-case uuid", "kind": "asset", "text": account.to_string().to_uppercase() },

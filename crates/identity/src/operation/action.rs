@@ -1,5 +1,7 @@
 //! What an operation does, and its bytes: a number for the kind, then the kind's fields.
 
+use std::fmt;
+
 use crate::{
     change_record::StreamId,
     envelope::StreamKey,
@@ -93,7 +95,7 @@ pub struct CutEntry {
 }
 
 /// A new epoch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Rekey {
     /// Its id, which commits to its secret.
     pub epoch: EpochId,
@@ -224,6 +226,14 @@ impl Cut {
             entries.push(CutEntry { stream, seq, hash: EnvelopeHash::from_bytes(array(from)?) });
         }
         Ok(Self(entries))
+    }
+}
+
+impl fmt::Debug for Rekey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { epoch, parents, wraps, previous } = self;
+        let wrapped: Vec<_> = wraps.iter().map(|(household, _)| household).collect();
+        write!(f, "Rekey({epoch} after {parents:?} for {wrapped:?}, {} enclosed)", previous.len())
     }
 }
 

@@ -6,7 +6,7 @@ use heirloom_identity::{
 };
 use serde_json::{Value, json};
 
-use super::{bytes, committed, each, generate::sharing, text};
+use super::{bytes, committed, each, generate::albums, text};
 
 fn array<const N: usize>(value: &Value) -> [u8; N] {
     bytes(value).try_into().unwrap()
@@ -54,7 +54,7 @@ fn operations() {
                 vector["at_ms"]
             ]),
         );
-        assert_eq!(sharing::action_json(read.action()), vector["action"], "{}", vector["name"]);
+        assert_eq!(albums::action_json(read.action()), vector["action"], "{}", vector["name"]);
     }
     for vector in each(&vectors["reject"]) {
         check_error(vector, &Operation::decode(&bytes(&vector["bytes"])).unwrap_err());
@@ -105,7 +105,7 @@ fn envelopes() {
     let secret = EpochSecret::from_bytes(array(&vectors["secret"]));
     let certificate = Certificate::decode(&bytes(&vectors["certificate"])).unwrap();
     for vector in each(&vectors["accept"]) {
-        let (read, content) = sharing::open(&bytes(&vector["bytes"]), &certificate, &space, &secret).unwrap();
+        let (read, content) = albums::open(&bytes(&vector["bytes"]), &certificate, &space, &secret).unwrap();
         assert_eq!(
             json!([read.hash(), read.pseudonym(), read.stream().incarnation, read.seq(), read.prev()]),
             json!([
@@ -125,7 +125,7 @@ fn envelopes() {
     }
     for vector in each(&vectors["reject"]) {
         let (step, error) =
-            sharing::open(&bytes(&vector["bytes"]), &certificate, &space, &secret).unwrap_err();
+            albums::open(&bytes(&vector["bytes"]), &certificate, &space, &secret).unwrap_err();
         assert_eq!(step, text(&vector["step"]), "{}", vector["name"]);
         check_error(vector, &error);
     }
