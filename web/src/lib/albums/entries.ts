@@ -11,8 +11,7 @@ const UNKNOWN_RATIO = 4 / 3;
 
 /** Puts a page into the list, which is made as long as the album says it is. */
 export function placed(slots: Slots, total: number, from: number, page: Entry[]): Slots {
-  const next: (Entry | undefined)[] = slots.slice(0, total);
-  next.length = total;
+  const next = Array.from({ length: total }, (_, i): Entry | undefined => slots[i]); // no holes: loops would leap over them
   const fresh = new Set(page.map((entry) => entry.content));
   // Others may have moved meanwhile: nothing may stand in the list twice.
   for (let i = 0; i < total; i++) {
