@@ -181,6 +181,22 @@ impl Albums {
         self.read(space, |conn, album| read::reactions(conn, album.number, entry))
     }
 
+    /// What was said about the album and any of its entries, the oldest first.
+    ///
+    /// # Errors
+    /// [`AlbumError::Unknown`], [`AlbumError::Store`].
+    pub fn all_comments(&self, space: &SpaceId) -> Result<Vec<Comment>, AlbumError> {
+        self.read(space, |conn, album| read::all_comments(conn, album.number))
+    }
+
+    /// Who reacted how to the album and any of its entries.
+    ///
+    /// # Errors
+    /// [`AlbumError::Unknown`], [`AlbumError::Store`].
+    pub fn all_reactions(&self, space: &SpaceId) -> Result<Vec<Reaction>, AlbumError> {
+        self.read(space, |conn, album| read::all_reactions(conn, album.number))
+    }
+
     /// How many comments and which reactions entries have; those without any are left out.
     ///
     /// # Errors

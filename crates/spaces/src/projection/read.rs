@@ -197,17 +197,31 @@ pub(crate) fn comments(
          WHERE album = :album AND content = :content ORDER BY at_ms, id LIMIT :limit",
     )?;
     let bound = named_params! { ":album": album, ":content": target_of(target), ":limit": TALK_READ_MAX };
-    let rows = statement.query_map(bound, |row| {
-        Ok(Comment {
-            id: CommentId::from_bytes(row.get(0)?),
-            entry: content_of(row, 1)?,
-            by: HouseholdId::from_bytes(row.get(2)?),
-            account: AccountId::from_bytes(row.get(3)?),
-            text: row.get(4)?,
-            at_ms: row.get(5)?,
-        })
-    })?;
+    let rows = statement.query_map(bound, comment)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What was said about the album and any of its entries: the newest of it, the oldest first.
+pub(crate) fn all_comments(conn: &Connection, album: i64) -> Result<Vec<Comment>, AlbumError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT id, content, household, account, text, at_ms FROM album_comments
+         WHERE album = :album ORDER BY at_ms DESC, id DESC LIMIT :limit",
+    )?;
+    let rows = statement.query_map(named_params! { ":album": album, ":limit": TALK_READ_MAX }, comment)?;
+    let mut comments: Vec<Comment> = rows.collect::<Result<_, _>>()?;
+    comments.reverse();
+    Ok(comments)
+}
+
+fn comment(row: &rusqlite::Row<'_>) -> rusqlite::Result<Comment> {
+    Ok(Comment {
+        id: CommentId::from_bytes(row.get(0)?),
+        entry: content_of(row, 1)?,
+        by: HouseholdId::from_bytes(row.get(2)?),
+        account: AccountId::from_bytes(row.get(3)?),
+        text: row.get(4)?,
+        at_ms: row.get(5)?,
+    })
 }
 
 pub(crate) fn reactions(
@@ -220,15 +234,27 @@ pub(crate) fn reactions(
          WHERE album = :album AND content = :content ORDER BY household, account LIMIT :limit",
     )?;
     let bound = named_params! { ":album": album, ":content": target_of(target), ":limit": TALK_READ_MAX };
-    let rows = statement.query_map(bound, |row| {
-        Ok(Reaction {
-            entry: content_of(row, 0)?,
-            by: HouseholdId::from_bytes(row.get(1)?),
-            account: AccountId::from_bytes(row.get(2)?),
-            emoji: row.get(3)?,
-        })
-    })?;
+    let rows = statement.query_map(bound, reaction)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Who reacted how to the album and any of its entries.
+pub(crate) fn all_reactions(conn: &Connection, album: i64) -> Result<Vec<Reaction>, AlbumError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT content, household, account, emoji FROM album_reactions
+         WHERE album = :album ORDER BY content, household, account LIMIT :limit",
+    )?;
+    let rows = statement.query_map(named_params! { ":album": album, ":limit": TALK_READ_MAX }, reaction)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn reaction(row: &rusqlite::Row<'_>) -> rusqlite::Result<Reaction> {
+    Ok(Reaction {
+        entry: content_of(row, 0)?,
+        by: HouseholdId::from_bytes(row.get(1)?),
+        account: AccountId::from_bytes(row.get(2)?),
+        emoji: row.get(3)?,
+    })
 }
 
 /// How many comments and which reactions each of these entries has.
