@@ -62,9 +62,7 @@ pub fn decide(
 ) -> Result<(), DecideError> {
     let mut edits = Vec::with_capacity(assets.len() * changes.len());
     for asset in assets {
-        let entry = home.ledger.entry(asset)?.filter(|entry| entry.account == account);
-        let entry = entry.ok_or(DecideError::NoSuchAsset(*asset))?;
-        let added = added_month(&entry);
+        let added = month_of_marks(home, account, asset)?.ok_or(DecideError::NoSuchAsset(*asset))?;
         edits.extend(changes.iter().map(|change| Edit { asset: *asset, added, change: change.clone() }));
     }
     let guard = home.changes.read().unwrap_or_else(PoisonError::into_inner);
@@ -96,13 +94,35 @@ pub fn timeline_changed_from(home: &Home, account: AccountId, assets: &[AssetId]
     tell_timeline(home, account, months);
 }
 
+/// The month document that holds an account's marks of a photo: that of its arrival, or for a photo of an album that
+/// when it got its number here.
+fn month_of_marks(
+    home: &Home,
+    account: AccountId,
+    asset: &AssetId,
+) -> Result<Option<Month>, heirloom_store::StoreError> {
+    if let Some(entry) = home.ledger.entry(asset)? {
+        return Ok(Some(entry).filter(|entry| entry.account == account).map(|entry| added_month(&entry)));
+    }
+    let photo = home.ledger.shared_photo(asset)?.filter(|photo| photo.account == account);
+    Ok(photo.map(|photo| month_at(photo.since_ms)))
+}
+
+/// The months in which these photos stand, by their local ids.
+pub fn months_of_numbers(home: &Home, local_ids: &[u32]) -> BTreeSet<i32> {
+    let catalog = home.catalog();
+    let detail = |local_id: &u32| catalog.asset(&AssetRef::Local(*local_id)).ok().flatten();
+    local_ids.iter().filter_map(detail).map(|detail| detail.month).collect()
+}
+
 fn months_of(home: &Home, assets: &[AssetId]) -> BTreeSet<i32> {
     let catalog = home.catalog();
     let detail = |asset: &AssetId| catalog.asset(&AssetRef::Uuid(*asset)).ok().flatten();
     assets.iter().filter_map(detail).map(|detail| detail.month).collect()
 }
 
-fn tell_timeline(home: &Home, account: AccountId, months: BTreeSet<i32>) {
+/// Tells an account's pages which months changed.
+pub fn tell_timeline(home: &Home, account: AccountId, months: BTreeSet<i32>) {
     // Without a revision there is nothing a page could compare; it looks again when it reconnects.
     if let Ok(rev) = home.catalog().revision(&account) {
         home.events.tell(Event::Timeline { account, rev, months: months.into_iter().collect() });
@@ -111,8 +131,11 @@ fn tell_timeline(home: &Home, account: AccountId, months: BTreeSet<i32>) {
 
 /// The month document that holds an asset's marks: that of its arrival, which never changes.
 pub fn added_month(entry: &Entry) -> Month {
-    Month::from_number(clock::month_of(entry.arrived_ms))
-        .unwrap_or_else(|_| Month::new(1970, 1).expect("the epoch is a month"))
+    month_at(entry.arrived_ms)
+}
+
+fn month_at(ms: i64) -> Month {
+    Month::from_number(clock::month_of(ms)).unwrap_or_else(|_| Month::new(1970, 1).expect("the epoch is a month"))
 }
 
 /// A ledger row as the catalog takes it.

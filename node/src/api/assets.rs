@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::ApiState;
-use super::access::{own_detail, own_entry};
+use super::access::{markable, own_detail};
 use super::asset_json::AssetJson;
 use super::changes::Changes;
 use super::error::{ApiError, ErrorBody};
@@ -55,7 +55,7 @@ async fn change_asset(
     Json(changes): Json<Changes>,
 ) -> Result<Json<AssetJson>, ApiError> {
     let account = signed_in.account;
-    let asset = own_entry(&state.home, &account, &id)?.asset;
+    let asset = markable(&state.home, &account, &id)?;
     let decisions = changes.decisions()?;
     blocking(move || {
         decide(&state.home, account, &[asset], &decisions)?;
@@ -100,8 +100,8 @@ async fn change_assets(
     let account = signed_in.account;
     let decisions = bulk.changes.decisions()?;
     blocking(move || {
-        let entry = |id: &String| own_entry(&state.home, &account, id).map(|entry| entry.asset);
-        let mut assets = bulk.ids.iter().map(entry).collect::<Result<Vec<AssetId>, _>>()?;
+        let asset = |id: &String| markable(&state.home, &account, id);
+        let mut assets = bulk.ids.iter().map(asset).collect::<Result<Vec<AssetId>, _>>()?;
         assets.sort_unstable();
         assets.dedup();
         decide(&state.home, account, &assets, &decisions)?;

@@ -12,13 +12,17 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use heirloom_catalog::CatalogError;
 use heirloom_media::Failure;
-use heirloom_spaces::{LibraryError, MarkError};
+use heirloom_spaces::{AlbumError, LibraryError, MarkError};
 use heirloom_store::StoreError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::index::DecideError;
 use crate::ingest::IngestError;
+use crate::sharing::add::AddError;
+use crate::sharing::albums::ShareError;
+use crate::sharing::missing::LookError;
+use crate::sharing::timeline::FollowError;
 
 /// What went wrong, as an answer.
 #[derive(Debug)]
@@ -94,6 +98,12 @@ impl ApiError {
     pub fn too_many(message: impl Into<Cow<'static, str>>, retry_after_secs: u64) -> Self {
         let retry_after_secs = Some(retry_after_secs);
         Self { retry_after_secs, ..Self::new(StatusCode::TOO_MANY_REQUESTS, message) }
+    }
+
+    /// 503: not now; try again after so many seconds.
+    pub fn unavailable(message: impl Into<Cow<'static, str>>, retry_after_secs: u64) -> Self {
+        let retry_after_secs = Some(retry_after_secs);
+        Self { retry_after_secs, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, message) }
     }
 
     /// 500: a fault of this program or its machine; the log says which.
@@ -180,6 +190,62 @@ impl From<DecideError> for ApiError {
             DecideError::Library(error) => error.into(),
             DecideError::Store(error) => error.into(),
             DecideError::Catalog(error) => error.into(),
+        }
+    }
+}
+
+impl From<AlbumError> for ApiError {
+    fn from(error: AlbumError) -> Self {
+        match error {
+            AlbumError::Unknown(_) => Self::not_found(),
+            AlbumError::Ended | AlbumError::Role { .. } | AlbumError::Account | AlbumError::Refused(_) => {
+                Self::forbidden(error.to_string())
+            }
+            AlbumError::Bounds(_) | AlbumError::Entry(_) | AlbumError::Missing(_) | AlbumError::Full(_) => {
+                Self::bad_request(error.to_string())
+            }
+            AlbumError::Store(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<ShareError> for ApiError {
+    fn from(error: ShareError) -> Self {
+        match error {
+            ShareError::NoSuchAlbum => Self::not_found(),
+            ShareError::NotPaired | ShareError::NotMet => Self::bad_request(error.to_string()),
+            ShareError::Album(error) => error.into(),
+            ShareError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<AddError> for ApiError {
+    fn from(error: AddError) -> Self {
+        match error {
+            AddError::Album(error) => error.into(),
+            AddError::Store(error) => error.into(),
+            AddError::Catalog(error) => error.into(),
+        }
+    }
+}
+
+impl From<LookError> for ApiError {
+    fn from(error: LookError) -> Self {
+        match error {
+            LookError::Album(error) => error.into(),
+            LookError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<FollowError> for ApiError {
+    fn from(error: FollowError) -> Self {
+        match error {
+            FollowError::Look(error) => error.into(),
+            FollowError::Store(error) => error.into(),
+            FollowError::Catalog(error) => error.into(),
         }
     }
 }

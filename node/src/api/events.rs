@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, stream};
 use heirloom_catalog::JobCounts;
 use heirloom_catalog::calendar::month_text;
-use heirloom_identity::AccountId;
+use heirloom_identity::{AccountId, SpaceId};
 use serde::Serialize;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::time::Instant;
@@ -30,7 +30,8 @@ use super::extract::blocking;
 use super::limits::{EVENT_PING, EVENT_STREAMS_MAX, EVENT_STREAMS_PER_ACCOUNT_MAX, JOBS_PAUSE};
 use super::session::SignedIn;
 use crate::home::Home;
-use crate::home::events::Event;
+use crate::home::events::{AlbumPart, Event};
+use crate::sharing;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::new().routes(routes!(events))
@@ -38,7 +39,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
 
 /// Streams what changes in the account's timeline, from now on.
 #[utoipa::path(get, path = "/events", tag = "node",
-    responses((status = 200, description = "Events: timeline {rev, months}, asset {id, local}, jobs {waiting, running, failed}", content_type = "text/event-stream", body = String),
+    responses((status = 200, description = "Events: timeline {rev, months}, asset {id, local}, jobs {waiting, running, failed}, peers {}, albums {}, album {id, changed}", content_type = "text/event-stream", body = String),
         (status = 401, body = ErrorBody), (status = 429, body = ErrorBody)))]
 async fn events(State(state): State<Arc<ApiState>>, signed_in: SignedIn) -> Result<Response, ApiError> {
     let account = signed_in.account;
@@ -123,6 +124,17 @@ struct JobsNews {
     failed: u64,
 }
 
+/// Data of an `album` event.
+#[derive(Serialize)]
+struct AlbumNews {
+    id: String,
+    changed: Vec<AlbumPart>,
+}
+
+/// Data of an event that says only that something changed.
+#[derive(Serialize)]
+struct Nothing {}
+
 /// One listening page.
 struct Listener {
     home: Arc<Home>,
@@ -183,8 +195,18 @@ impl Listener {
                 self.ready.push_back(told("asset", &AssetNews { id: asset.to_string(), local: local_id }));
             }
             Event::Jobs => self.jobs_soon(),
+            Event::Peers => self.ready.push_back(told("peers", &Nothing {})),
+            Event::Albums => self.ready.push_back(told("albums", &Nothing {})),
+            Event::Album { space, changed } => self.ready.extend(self.album_news(&space, changed)),
             Event::Timeline { .. } | Event::Asset { .. } => {}
         }
+    }
+
+    /// News of an album, if the account sees it.
+    fn album_news(&self, space: &SpaceId, changed: Vec<AlbumPart>) -> Option<sse::Event> {
+        let album = self.home.albums.album(space).ok().flatten()?;
+        let sees = sharing::sees(&self.home, &self.account, &album).unwrap_or(false);
+        sees.then(|| told("album", &AlbumNews { id: album.id.to_string(), changed }))
     }
 
     fn jobs_soon(&mut self) {

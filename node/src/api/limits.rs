@@ -7,6 +7,15 @@ pub const JSON_BYTES_MAX: usize = 4 << 20;
 /// Photos that one request may change or ask about.
 pub const ASSETS_PER_REQUEST_MAX: usize = 10_000;
 
+/// Photos that one request may put into an album or take out: what Immich's command line sends at most.
+pub const ALBUM_ASSETS_PER_REQUEST_MAX: usize = 65_000;
+/// Photos of an album in one answer.
+pub const ENTRIES_PER_ANSWER_MAX: u64 = 500;
+/// Lines of what happened in an album, unless more are asked for.
+pub const ACTIVITY_DEFAULT: usize = 50;
+/// Lines of what happened in an album in one answer.
+pub const ACTIVITY_MAX: usize = 500;
+
 /// Passwords that are checked at the same time; each takes 64 MiB and an eighth of a second of a core.
 pub const PASSWORD_CHECKS_MAX: usize = 2;
 /// Over which time failed sign-ins count, in milliseconds.

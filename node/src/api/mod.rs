@@ -12,6 +12,12 @@
 //! answers; compression and the safe headers of [`headers`] are added on the way out.
 
 pub mod access;
+pub mod activities;
+pub mod album_entries;
+pub mod album_files;
+pub mod album_homes;
+pub mod album_json;
+pub mod albums;
 pub mod asset_json;
 pub mod assets;
 pub mod auth;
@@ -24,10 +30,12 @@ pub mod events;
 pub mod extract;
 pub mod form;
 pub mod headers;
+pub mod households;
 pub mod limits;
 pub mod login_limit;
 pub mod original;
 pub mod page;
+pub mod peers;
 pub mod policy;
 pub mod problems;
 pub mod range;
@@ -136,7 +144,14 @@ fn resources() -> OpenApiRouter<Arc<ApiState>> {
         .merge(buckets::routes())
         .merge(events::routes())
         .merge(status::routes())
-        .merge(problems::routes());
+        .merge(problems::routes())
+        .merge(households::routes())
+        .merge(peers::routes())
+        .merge(albums::routes())
+        .merge(album_homes::routes())
+        .merge(album_entries::routes())
+        .merge(album_files::routes())
+        .merge(activities::routes());
     let mut resources = OpenApiRouter::with_openapi(described).nest("/api", resources);
     describe_answers(resources.get_openapi_mut());
     resources
@@ -145,7 +160,7 @@ fn resources() -> OpenApiRouter<Arc<ApiState>> {
 /// Gives every answer without words of its own those of its status; the format asks for some.
 fn describe_answers(described: &mut OpenApi) {
     let paths = described.paths.paths.values_mut();
-    let operations = paths.flat_map(|path| [&mut path.get, &mut path.put, &mut path.post]);
+    let operations = paths.flat_map(|path| [&mut path.get, &mut path.put, &mut path.post, &mut path.patch, &mut path.delete]);
     for (status, answer) in operations.flatten().flat_map(|operation| &mut operation.responses.responses) {
         let reason =
             status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok()?.canonical_reason());

@@ -1,6 +1,7 @@
 //! The originals, byte for byte, whole or in part.
 
 use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -8,7 +9,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use heirloom_identity::AccountId;
+use heirloom_identity::{AccountId, ContentHash};
 use heirloom_media::Format;
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
@@ -18,14 +19,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::ApiState;
-use super::access::own_entry;
+use super::access::{own_entry, seen_entry};
+use super::album_files;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Path, Query};
 use super::headers::{NO_CONTENT_POLICY, has_version};
 use super::limits::FILE_PIECE_BYTES;
 use super::range::{Part, asked};
 use super::session::SignedIn;
-use crate::ledger::assets::Entry;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::new().routes(routes!(get_original))
@@ -37,6 +38,14 @@ pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
 pub struct OriginalQuery {
     /// `1`: draw it, if it is a picture, instead of saving it.
     pub inline: Option<String>,
+}
+
+impl OriginalQuery {
+    /// What that means.
+    pub fn delivery(&self) -> Delivery {
+        let inline = self.inline.as_deref().is_some_and(|value| value == "1" || value == "true");
+        if inline { Delivery::Inline } else { Delivery::Attachment }
+    }
 }
 
 /// How the browser is to take it.
@@ -61,54 +70,91 @@ async fn get_original(
     Query(query): Query<OriginalQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let inline = query.inline.is_some_and(|value| value == "1" || value == "true");
-    let delivery = if inline { Delivery::Inline } else { Delivery::Attachment };
-    send(&state, &signed_in.account, &id, delivery, &headers).await
+    send(&state, &signed_in.account, &id, query.delivery(), &headers).await
 }
 
-/// Sends the original of a photo that `account` owns.
+/// A file that is sent.
+pub struct SentFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// BLAKE3 of its bytes.
+    pub content: ContentHash,
+    /// How many it must have.
+    pub bytes: u64,
+    /// Its media type, as it says.
+    pub mime: String,
+    /// The name it came with.
+    pub name: String,
+}
+
+/// Sends the original of a photo that `account` owns, or sees in an album.
 ///
 /// # Errors
-/// 404 when it owns none of that name; 416 for a range that no byte is in; 500 when the file on the disk is
-/// not what was kept.
+/// 404 when there is none of that name; 416 for a range that no byte is in; 500 when the file on the disk is
+/// not what was kept; 503 when it is in another home that is off.
 pub async fn send(
-    state: &ApiState,
+    state: &Arc<ApiState>,
     account: &AccountId,
     id: &str,
     delivery: Delivery,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let entry = own_entry(&state.home, account, id)?;
-    let etag = format!("\"{}\"", entry.file.hashes.content);
+    let entry = match own_entry(&state.home, account, id) {
+        Ok(entry) => entry,
+        Err(error) => {
+            let (album, entry) = seen_entry(&state.home, account, id)?.ok_or(error)?;
+            return album_files::original(state, Arc::new(album), entry, delivery, headers).await;
+        }
+    };
+    let file = SentFile {
+        path: state.home.layout.original(&entry.file.path),
+        content: entry.file.hashes.content,
+        bytes: entry.file.bytes,
+        mime: entry.file.mime,
+        name: entry.given_name,
+    };
+    send_file(file, delivery, headers).await
+}
+
+/// Sends a file, or the part of it that is asked for.
+///
+/// # Errors
+/// 416 for a range that no byte is in; 500 when the file on the disk is not what was kept.
+pub async fn send_file(
+    file: SentFile,
+    delivery: Delivery,
+    headers: &HeaderMap,
+) -> Result<Response, ApiError> {
+    let etag = format!("\"{}\"", file.content);
     let mut response = if has_version(headers, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        match asked(headers, entry.file.bytes, &etag) {
-            Part::Whole => body(state, &entry, 0, entry.file.bytes).await?.into_response(),
+        match asked(headers, file.bytes, &etag) {
+            Part::Whole => body(&file, 0, file.bytes).await?.into_response(),
             Part::Bytes { first, last } => {
-                let body = body(state, &entry, first, last - first + 1).await?;
-                let range = format!("bytes {first}-{last}/{}", entry.file.bytes);
+                let body = body(&file, first, last - first + 1).await?;
+                let range = format!("bytes {first}-{last}/{}", file.bytes);
                 (StatusCode::PARTIAL_CONTENT, [(header::CONTENT_RANGE, range)], body).into_response()
             }
             Part::Nothing => {
-                let range = [(header::CONTENT_RANGE, format!("bytes */{}", entry.file.bytes))];
+                let range = [(header::CONTENT_RANGE, format!("bytes */{}", file.bytes))];
                 let error = ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, "The file ends before that.");
                 return Ok((range, error).into_response());
             }
         }
     };
-    describe(response.headers_mut(), &entry, &etag, delivery)?;
+    describe(response.headers_mut(), &file, &etag, delivery)?;
     Ok(response)
 }
 
 /// The bytes from `first` on, read while they are sent.
-async fn body(state: &ApiState, entry: &Entry, first: u64, bytes: u64) -> Result<Response, ApiError> {
-    let path = state.home.layout.original(&entry.file.path);
-    let opened = tokio::fs::File::open(&path).await;
+async fn body(sent: &SentFile, first: u64, bytes: u64) -> Result<Response, ApiError> {
+    let path = &sent.path;
+    let opened = tokio::fs::File::open(path).await;
     let mut file = opened.with_context(|| format!("cannot open {}", path.display())).map_err(damaged)?;
     let found = file.metadata().await.map_err(damaged)?.len();
-    if found != entry.file.bytes {
-        let said = entry.file.bytes;
+    if found != sent.bytes {
+        let said = sent.bytes;
         return Err(damaged(anyhow!("{} has {found} bytes instead of {said}", path.display())));
     }
     if first > 0 {
@@ -133,13 +179,18 @@ fn damaged(cause: impl Into<anyhow::Error>) -> ApiError {
         .cause(cause)
 }
 
-fn describe(headers: &mut HeaderMap, entry: &Entry, etag: &str, delivery: Delivery) -> Result<(), ApiError> {
-    let known = Format::ALL.iter().any(|format| format.mime() == entry.file.mime);
-    let kind = if known { entry.file.mime.as_str() } else { "application/octet-stream" };
+fn describe(
+    headers: &mut HeaderMap,
+    file: &SentFile,
+    etag: &str,
+    delivery: Delivery,
+) -> Result<(), ApiError> {
+    let known = Format::ALL.iter().any(|format| format.mime() == file.mime);
+    let kind = if known { file.mime.as_str() } else { "application/octet-stream" };
     let inline = known && delivery == Delivery::Inline;
     let fields = [
         (header::CONTENT_TYPE, kind),
-        (header::CONTENT_DISPOSITION, &disposition(inline, &entry.given_name)),
+        (header::CONTENT_DISPOSITION, &disposition(inline, &file.name)),
         (header::ETAG, etag),
         (header::ACCEPT_RANGES, "bytes"),
         (header::CACHE_CONTROL, "private, max-age=86400"),

@@ -48,6 +48,17 @@ impl SignedIn {
     pub fn load(&self, state: &ApiState) -> Result<Account, ApiError> {
         state.home.ledger.account(&self.account)?.ok_or_else(ApiError::signed_out)
     }
+
+    /// Checks that the account may manage the household.
+    ///
+    /// # Errors
+    /// 403 when it may not.
+    pub fn must_be_admin(&self, state: &ApiState) -> Result<(), ApiError> {
+        if self.load(state)?.admin {
+            return Ok(());
+        }
+        Err(ApiError::forbidden("Only an admin of this home may do that.").hint("Ask who set up this home."))
+    }
 }
 
 impl FromRequestParts<Arc<ApiState>> for SignedIn {

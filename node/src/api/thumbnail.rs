@@ -15,7 +15,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::ApiState;
-use super::access::own_detail;
+use super::access::{own_detail, seen_entry};
+use super::album_files;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Path, Query, blocking};
 use super::headers::{NO_CONTENT_POLICY, has_version};
@@ -69,7 +70,15 @@ async fn get_thumbnail(
     Query(query): Query<ThumbnailQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let detail = own_detail(&state.home, &signed_in.account, &id)?;
+    let detail = match own_detail(&state.home, &signed_in.account, &id) {
+        Ok(detail) if !detail.shared => detail,
+        other => {
+            // A photo of an album: in the timeline, or on the album's cover.
+            let found = seen_entry(&state.home, &signed_in.account, &id)?;
+            let (album, entry) = found.ok_or_else(|| other.err().unwrap_or_else(ApiError::not_found))?;
+            return album_files::picture(&state, Arc::new(album), entry, query.size, &headers).await;
+        }
+    };
     if query.size == Size::Fullsize && WEB_SAFE.contains(&detail.mime.as_str()) {
         return original::send(&state, &signed_in.account, &id, Delivery::Inline, &headers).await;
     }

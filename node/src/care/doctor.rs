@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-use heirloom_identity::AssetId;
+use heirloom_identity::{AssetId, ContentHash};
 use serde::{Deserialize, Serialize};
 
 use crate::home::{Home, reconcile};
@@ -23,7 +23,7 @@ const BATCH: u32 = 1_000;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// `missing`, `changed`, `unreadable`, `unknown-file`, `unfinished`, `set-aside`, `database`, `decisions`,
-    /// `disk`, `not-indexed`.
+    /// `disk`, `not-indexed`, `shared-missing`, `shared-changed`, `albums`.
     pub kind: String,
     /// The file, absolute.
     pub path: Option<String>,
@@ -83,6 +83,8 @@ pub fn examine(
             }
         }
     }
+    check_shared(home, verify, &mut findings)?;
+    check_albums(home, &mut findings);
     check_leftovers(home, &mut findings)?;
     Ok(findings)
 }
@@ -150,6 +152,44 @@ fn check_original(home: &Home, entry: &Entry, verify: bool, findings: &mut Findi
             Ok(_) => {}
         },
         Ok(_) => {}
+    }
+}
+
+/// Originals of other homes that are kept here.
+fn check_shared(home: &Home, verify: bool, findings: &mut Findings) -> anyhow::Result<()> {
+    let mut after = ContentHash::from_bytes([0; 32]);
+    loop {
+        let files = home.ledger.shared_files_after(&after, BATCH)?;
+        let Some(last) = files.last() else { return Ok(()) };
+        after = last.content;
+        for file in &files {
+            let path = home.layout.original(&file.path);
+            let whole = std::fs::metadata(&path).is_ok_and(|meta| meta.len() == file.bytes);
+            let same = || hash_file(&path).is_ok_and(|(hashes, _)| hashes.content == file.content);
+            if !whole {
+                let advice = "a photo of another home is gone or changed; move what is there away, and it is \
+                              fetched again while that home is on";
+                findings.add("shared-missing", Some(&path), None, advice);
+            } else if verify && !same() {
+                let advice = "the bytes of a photo of another home are not those that came; move it away, and it \
+                              is fetched again while that home is on";
+                findings.add("shared-changed", Some(&path), None, advice);
+            }
+        }
+    }
+}
+
+/// Albums that cannot be read, and photos that wait for theirs.
+fn check_albums(home: &Home, findings: &mut Findings) {
+    if let Err(error) = home.albums.list() {
+        let advice = format!("albums cannot be read ({error}); restore spaces.sqlite");
+        findings.add("albums", Some(&home.layout.spaces_db()), None, advice);
+    }
+    for pending in home.ledger.pending(None).unwrap_or_default() {
+        if home.ledger.entry(&pending.asset).ok().flatten().is_none() {
+            let advice = "a photo that was to go into an album is not here any more; add it again";
+            findings.add("albums", None, Some(pending.asset), advice);
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 //! Heirloom.
 //!
 //! Layout: `DIR/<account>/<path as in the library>` and the same path with `.xmp` added. Bytes that an account
-//! has in common with another, in whose folder they lie, come as `DIR/<account>/shared/<path>`. Files that are there with the right size are not copied again, so an interrupted
+//! has in common with another, in whose folder they lie, come as `DIR/<account>/shared/<path>`. Albums follow as folders of
+//! their own ([`super::export_albums`]). Files that are there with the right size are not copied again, so an interrupted
 //! export goes on where it was. Every copy is compared with its hash while it is written.
 
 use std::fs::File;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use heirloom_catalog::{AssetRef, DatedBy};
-use heirloom_identity::Hasher;
+use heirloom_identity::{ContentHash, Hasher};
 use serde::{Deserialize, Serialize};
 
 use super::xmp::{Sidecar, sidecar};
@@ -66,33 +67,37 @@ pub fn export(
     let mut after = 0;
     loop {
         let entries = home.ledger.entries_after(after, BATCH)?;
-        let Some(last) = entries.last() else { return Ok(summary) };
+        let Some(last) = entries.last() else { break };
         after = last.seq;
         for entry in &entries {
             let slug = slugs.get(&entry.account).map_or("unknown", String::as_str);
             let path = own_path(slug, &entry.file.path);
             let outcome = export_one(home, entry, to, &path);
-            if !report(&count(&mut summary, entry, path, outcome)) {
+            if !report(&count(&mut summary, entry.file.bytes, path, outcome)) {
                 return Ok(summary);
             }
         }
     }
+    super::export_albums::export_albums(home, to, &mut |path, bytes, outcome| {
+        report(&count(&mut summary, bytes, path, outcome))
+    })?;
+    Ok(summary)
 }
 
 /// The stored path, which begins with the owner's folder; below `shared` where another account's file holds
 /// the bytes, so that no two originals meet under one name.
-fn own_path(slug: &str, stored: &str) -> String {
+pub(super) fn own_path(slug: &str, stored: &str) -> String {
     match stored.split_once('/') {
         Some((folder, _)) if folder == slug => stored.to_owned(),
         _ => format!("{slug}/shared/{stored}"),
     }
 }
 
-fn count(summary: &mut Summary, entry: &Entry, path: String, outcome: anyhow::Result<bool>) -> Exported {
+fn count(summary: &mut Summary, bytes: u64, path: String, outcome: anyhow::Result<bool>) -> Exported {
     let (outcome, reason) = match outcome {
         Ok(true) => {
             summary.copied += 1;
-            summary.bytes += entry.file.bytes;
+            summary.bytes += bytes;
             ("copied", None)
         }
         Ok(false) => {
@@ -114,15 +119,15 @@ fn export_one(home: &Home, entry: &Entry, to: &Path, path: &str) -> anyhow::Resu
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let there = std::fs::metadata(&target).is_ok_and(|meta| meta.len() == entry.file.bytes);
     if !there {
-        copy(home, entry, &target)?;
+        copy(&home.layout.original(&entry.file.path), &entry.file.hashes.content, &target)?;
     }
     write_sidecar(home, entry, &target)?;
     Ok(!there)
 }
 
-fn copy(home: &Home, entry: &Entry, target: &Path) -> anyhow::Result<()> {
-    let original = home.layout.original(&entry.file.path);
-    let mut from = File::open(&original)
+/// Copies a file whose bytes have this hash.
+pub(super) fn copy(original: &Path, content: &ContentHash, target: &Path) -> anyhow::Result<()> {
+    let mut from = File::open(original)
         .with_context(|| format!("cannot read {}; run `heirloom doctor`", original.display()))?;
     let draft = with_ending(target, "part");
     let writing = || format!("cannot write {}", target.display());
@@ -139,12 +144,12 @@ fn copy(home: &Home, entry: &Entry, target: &Path) -> anyhow::Result<()> {
         }
     }
     file.sync_all().with_context(writing)?;
-    if hasher.finish().content != entry.file.hashes.content {
+    if hasher.finish().content != *content {
         std::fs::remove_file(&draft).with_context(writing)?;
         bail!("{} is damaged: its bytes are not those that came; run `heirloom doctor`", original.display());
     }
     std::fs::rename(&draft, target).with_context(writing)?;
-    if let Ok(modified) = std::fs::metadata(&original).and_then(|meta| meta.modified()) {
+    if let Ok(modified) = std::fs::metadata(original).and_then(|meta| meta.modified()) {
         // The date of the copy is a convenience; the dates that matter are in the file and its sidecar.
         file.set_modified(modified).unwrap_or_default();
     }
@@ -171,7 +176,7 @@ fn write_sidecar(home: &Home, entry: &Entry, target: &Path) -> anyhow::Result<()
     }
 }
 
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
+pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".");
     name.push(ending);

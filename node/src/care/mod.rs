@@ -3,5 +3,6 @@
 
 pub mod doctor;
 pub mod export;
+pub mod export_albums;
 pub mod rebuild;
 pub mod xmp;

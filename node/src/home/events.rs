@@ -2,11 +2,28 @@
 //!
 //! Events are hints, never data: a page that missed some (its queue was full) is told to look again.
 
-use heirloom_identity::{AccountId, AssetId};
+use heirloom_identity::{AccountId, AssetId, SpaceId};
+use serde::Serialize;
 use tokio::sync::broadcast;
 
 /// Events that a slow page may fall behind before it is told to look again.
 const EVENTS_QUEUED_MAX: usize = 256;
+
+/// What of an album changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlbumPart {
+    /// Photos came or went, or their order or captions changed.
+    Entries,
+    /// Title, description, cover or order.
+    About,
+    /// Comments and reactions.
+    Talk,
+    /// Who is in it, and as what.
+    Members,
+    /// How much of it is here.
+    Progress,
+}
 
 /// Something that changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +48,17 @@ pub enum Event {
     },
     /// The number of waiting, running or failed jobs changed.
     Jobs,
+    /// Another home came, went, or wants to be paired.
+    Peers,
+    /// An album came or went.
+    Albums,
+    /// An album changed.
+    Album {
+        /// Which album.
+        space: SpaceId,
+        /// What of it.
+        changed: Vec<AlbumPart>,
+    },
 }
 
 /// The channel on which events go out.

@@ -9,11 +9,14 @@
 //! Read first: [`assets`], then [`schema`].
 
 pub mod accounts;
+pub mod albums;
 pub mod assets;
 pub mod invitations;
 pub mod peers;
 pub mod schema;
 pub mod sessions;
+pub mod shared_files;
+pub mod shared_photos;
 pub mod sources;
 
 use std::path::Path;

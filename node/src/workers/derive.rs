@@ -6,11 +6,10 @@ use heirloom_catalog::{AssetRef, CatalogError, Derivation, Job};
 use heirloom_media::{Failure, Limits, Request, Response, Source, Wants};
 
 use super::cache;
-use crate::clock;
 use crate::home::Home;
 use crate::home::events::Event;
-use crate::index;
 use crate::ledger::assets::Entry;
+use crate::{clock, index, sharing};
 
 /// Which generation of derivatives this program makes; a higher one gives every picture a new address.
 pub const DERIVATION_VERSION: u32 = 1;
@@ -49,6 +48,7 @@ fn keep(home: &Home, job: &Job, entry: &Entry, response: Response) {
     note(home, job, derived.map(drop));
     index::timeline_changed_from(home, entry.account, &[entry.asset], before);
     tell_asset(home, entry);
+    sharing::add::made(home, &entry.asset);
 }
 
 fn set_aside(home: &Home, job: &Job, entry: &Entry, failure: &Failure) {
@@ -57,6 +57,7 @@ fn set_aside(home: &Home, job: &Job, entry: &Entry, failure: &Failure) {
     note(home, job, recorded.map(drop));
     index::timeline_changed_from(home, entry.account, &[entry.asset], None);
     tell_asset(home, entry);
+    sharing::add::made(home, &entry.asset);
 }
 
 fn later(home: &Home, job: &Job, reason: &str) {

@@ -1,0 +1,536 @@
+//! An album as Immich's clients read it, and what Immich lacks beside it.
+
+use std::collections::BTreeMap;
+
+use data_encoding::BASE64;
+use heirloom_identity::{AccountId, AlbumId, AssetId, ContentHash, HouseholdId, Role, SpaceId};
+use heirloom_spaces::{Album, Entry, Reaction, Sort};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::dates::iso;
+use super::error::ApiError;
+use crate::clock;
+use crate::home::Home;
+use crate::ledger::accounts::Account;
+use crate::ledger::albums::Keep;
+use crate::ledger::peers::Peer;
+use crate::sharing::originals::{OriginalState, original_state};
+use crate::sharing::{albums, facts, missing, pictures};
+
+/// How an album is arranged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SortJson {
+    /// Oldest first.
+    Date,
+    /// Newest first.
+    DateDesc,
+    /// By hand.
+    Hand,
+}
+
+impl From<Sort> for SortJson {
+    fn from(sort: Sort) -> Self {
+        match sort {
+            Sort::Date => Self::Date,
+            Sort::DateDescending => Self::DateDesc,
+            Sort::Hand => Self::Hand,
+        }
+    }
+}
+
+impl From<SortJson> for Sort {
+    fn from(sort: SortJson) -> Self {
+        match sort {
+            SortJson::Date => Self::Date,
+            SortJson::DateDesc => Self::DateDescending,
+            SortJson::Hand => Self::Hand,
+        }
+    }
+}
+
+/// Somebody in an album, in the shape of Immich's `UserResponseDto`.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UserJson {
+    /// The account.
+    pub id: String,
+    /// Always empty for people of other homes.
+    pub email: String,
+    /// Shown on the page.
+    pub name: String,
+    /// Always `primary`.
+    pub avatar_color: &'static str,
+    /// Always empty.
+    pub profile_image_path: &'static str,
+    /// When the account was made.
+    pub profile_changed_at: String,
+}
+
+/// Somebody in an album and what they may do, in the shape of Immich's `AlbumUserResponseDto`.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AlbumUserJson {
+    /// `owner`, `editor` or `viewer`.
+    role: &'static str,
+    /// Who.
+    user: UserJson,
+}
+
+/// A home in an album.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AlbumHomeJson {
+    /// Its id.
+    household: String,
+    /// Its name as people here see it.
+    name: String,
+    /// `owner`, `admin`, `contributor` or `viewer`.
+    #[schema(value_type = String)]
+    role: Role,
+    /// The accounts that take part; none: everybody there.
+    accounts: Vec<String>,
+}
+
+/// Why an album can only be looked at.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EndedJson {
+    /// The household that ended it.
+    by: String,
+    /// When, by its clock.
+    at: String,
+    /// Whether this home left.
+    left: bool,
+}
+
+/// How much of an album is here.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProgressJson {
+    /// Small pictures: here, and in all.
+    thumbnails: [u64; 2],
+    /// Large pictures.
+    previews: [u64; 2],
+    /// Originals.
+    originals: [u64; 2],
+    /// Bytes that this home wants and lacks.
+    bytes_missing: u64,
+}
+
+/// An album, in the shape of Immich's `AlbumResponseDto`, and what Immich lacks.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AlbumJson {
+    /// The album.
+    #[schema(value_type = String)]
+    id: AlbumId,
+    /// Its title.
+    album_name: String,
+    /// What is written under the title.
+    description: String,
+    /// The photo on its cover, as this account knows it.
+    album_thumbnail_asset_id: Option<String>,
+    /// Who is in it: the owner first.
+    album_users: Vec<AlbumUserJson>,
+    /// The owner.
+    owner_id: String,
+    /// Photos in it.
+    asset_count: u64,
+    /// When it was made.
+    created_at: String,
+    /// When something in it last changed here.
+    updated_at: String,
+    /// The date of the oldest photo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    start_date: Option<String>,
+    /// The date of the newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    end_date: Option<String>,
+    /// When something in it last changed here.
+    last_modified_asset_timestamp: String,
+    /// Always false.
+    has_shared_link: bool,
+    /// Always true.
+    is_activity_enabled: bool,
+    /// `asc` or `desc`.
+    order: &'static str,
+    /// Whether anybody else sees it.
+    shared: bool,
+    /// The album's space, the same in every home.
+    #[schema(value_type = String)]
+    space: SpaceId,
+    /// This home's role; null when it can only be looked at.
+    #[schema(value_type = Option<String>)]
+    role: Option<Role>,
+    /// Why it can only be looked at.
+    ended: Option<EndedJson>,
+    /// The homes in it.
+    homes: Vec<AlbumHomeJson>,
+    /// What the originals weigh together.
+    bytes: u64,
+    /// What this home keeps of other homes' photos.
+    keep: Keep,
+    /// Whether its photos stand in this account's timeline.
+    in_timeline: bool,
+    /// How it is arranged, for everybody.
+    sort: SortJson,
+    /// How much of it is here.
+    progress: ProgressJson,
+}
+
+impl AlbumJson {
+    /// Whether anybody but the account that asks sees it.
+    pub fn is_shared(&self) -> bool {
+        self.shared
+    }
+}
+
+/// Whose home, whose account.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AuthorJson {
+    /// The household.
+    pub household: String,
+    /// The account there, if it is about one.
+    pub account: Option<String>,
+    /// What people see: the person's name, or the home's.
+    pub name: String,
+}
+
+/// A photo in an album.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "a page shows each of them")]
+pub struct EntryJson {
+    /// The photo, as this account knows it.
+    id: String,
+    /// BLAKE3 of the original.
+    content: String,
+    /// Who added it.
+    by: AuthorJson,
+    /// Whether somebody of this home added it.
+    mine: bool,
+    /// The name it came with.
+    file_name: String,
+    /// What is written under it in this album.
+    caption: Option<String>,
+    /// When it was taken, by a clock on the wall there, written as if it were UTC.
+    taken_at: Option<String>,
+    /// When it was added.
+    added_at: String,
+    /// Pixels across, upright; 0 when unknown.
+    width: u32,
+    /// Pixels down, upright; 0 when unknown.
+    height: u32,
+    /// Width over height.
+    ratio: f64,
+    /// How long it plays; null for a still.
+    duration_ms: Option<u32>,
+    /// The thumbhash, base64.
+    thumbhash: Option<String>,
+    /// The dominant colour, `#rrggbb`.
+    colour: Option<String>,
+    /// Whether this account marked it as a favourite.
+    favourite: bool,
+    /// Where the original is.
+    original: OriginalState,
+    /// Whether its small picture is here.
+    thumb: bool,
+    /// How many comments there are.
+    comments: u64,
+    /// How often each emoji was given.
+    reactions: BTreeMap<String, u64>,
+    /// Whether this account's heart is among them.
+    liked: bool,
+}
+
+/// The emoji that Immich's `like` is.
+pub const HEART: &str = "❤️";
+
+/// What names are made of, looked up once for each answer.
+pub struct Names {
+    us: HouseholdId,
+    our_name: String,
+    accounts: Vec<Account>,
+    peers: Vec<Peer>,
+}
+
+impl Names {
+    /// Looks everything up.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn load(home: &Home) -> Result<Self, ApiError> {
+        Ok(Self {
+            us: *home.keys.certificate.household(),
+            our_name: home.name()?,
+            accounts: home.ledger.accounts()?,
+            peers: home.ledger.peers()?,
+        })
+    }
+
+    /// What people here call a home.
+    pub fn home(&self, household: &HouseholdId) -> String {
+        if *household == self.us {
+            return self.our_name.clone();
+        }
+        let known = self.peers.iter().find(|peer| peer.household == *household);
+        known.map_or_else(|| household.to_string()[..8].to_owned(), Peer::name)
+    }
+
+    /// What people here call somebody: as the album says, else as their home says, else by their home.
+    pub fn person(&self, told: &Told, household: &HouseholdId, account: &AccountId) -> String {
+        if let Some(own) = self.accounts.iter().find(|own| own.id == *account && *household == self.us) {
+            return own.name.clone();
+        }
+        let peer = self.peers.iter().find(|peer| peer.household == *household);
+        let people = peer.and_then(|peer| peer.card.as_ref()).map(|card| card.people()).unwrap_or_default();
+        let in_card = || people.iter().find(|person| person.account == *account).map(|person| person.name.clone());
+        told.get(&(*household, *account)).cloned().or_else(in_card).unwrap_or_else(|| self.home(household))
+    }
+
+    /// Somebody as a page names them.
+    pub fn author(&self, told: &Told, household: &HouseholdId, account: Option<&AccountId>) -> AuthorJson {
+        AuthorJson {
+            household: household.to_string(),
+            account: account.map(AccountId::to_string),
+            name: account
+                .map_or_else(|| self.home(household), |account| self.person(told, household, account)),
+        }
+    }
+
+    /// Somebody as Immich's clients name them.
+    pub fn user(&self, told: &Told, household: &HouseholdId, account: &AccountId) -> UserJson {
+        let own = self.accounts.iter().find(|own| own.id == *account && *household == self.us);
+        UserJson {
+            id: account.to_string(),
+            email: own.map(|own| own.email.clone()).unwrap_or_default(),
+            name: self.person(told, household, account),
+            avatar_color: "primary",
+            profile_image_path: "",
+            profile_changed_at: iso(own.map_or(0, |own| own.created_ms)),
+        }
+    }
+}
+
+/// What an album calls its people.
+pub type Told = BTreeMap<(HouseholdId, AccountId), String>;
+
+/// Describes an album to one account.
+///
+/// # Errors
+/// When something cannot be read.
+pub fn album_json(
+    home: &Home,
+    names: &Names,
+    account: &AccountId,
+    album: &Album,
+) -> Result<AlbumJson, ApiError> {
+    let told = home.albums.names(&album.space)?;
+    let opened = home.ledger.album_opened_to(&album.space)?;
+    let others_here = opened.iter().any(|opened| opened != account);
+    let users = album_users(names, &told, account, album);
+    let updated_at = iso(album.updated_at_ms);
+    Ok(AlbumJson {
+        id: album.id,
+        album_name: album.title.clone(),
+        description: album.description.clone(),
+        album_thumbnail_asset_id: cover(home, account, album)?.map(|asset| asset.to_string()),
+        owner_id: users.first().map(|user| user.user.id.clone()).unwrap_or_default(),
+        album_users: users,
+        asset_count: album.entries,
+        created_at: iso(album.created_at_ms),
+        last_modified_asset_timestamp: updated_at.clone(),
+        updated_at,
+        start_date: album.from_ms.map(iso),
+        end_date: album.to_ms.map(iso),
+        has_shared_link: false,
+        is_activity_enabled: true,
+        order: if album.sort == Sort::DateDescending { "desc" } else { "asc" },
+        shared: album.membership.members.len() > 1 || others_here,
+        space: album.space,
+        role: album.our_role,
+        ended: album.ended.as_ref().map(|ended| EndedJson {
+            by: ended.by.to_string(),
+            at: iso(ended.at_ms),
+            left: ended.left,
+        }),
+        homes: homes(names, album, &opened),
+        bytes: album.bytes,
+        keep: home.ledger.keep(&album.space)?,
+        in_timeline: home.ledger.album_account(&album.space, account)?.in_timeline,
+        sort: album.sort.into(),
+        progress: progress_json(home, album)?,
+    })
+}
+
+fn progress_json(home: &Home, album: &Album) -> Result<ProgressJson, ApiError> {
+    let progress = missing::progress(home, album)?;
+    let pair = |tally: missing::Tally| [tally.have, tally.of];
+    Ok(ProgressJson {
+        thumbnails: pair(progress.thumbnails),
+        previews: pair(progress.previews),
+        originals: pair(progress.originals),
+        bytes_missing: progress.bytes_missing,
+    })
+}
+
+fn homes(names: &Names, album: &Album, opened: &[AccountId]) -> Vec<AlbumHomeJson> {
+    let members = album.membership.members.iter();
+    let mut homes: Vec<AlbumHomeJson> = members
+        .map(|(household, member)| {
+            let accounts =
+                if *household == names.us && !opened.is_empty() { opened } else { &member.accounts };
+            AlbumHomeJson {
+                household: household.to_string(),
+                name: names.home(household),
+                role: member.role,
+                accounts: accounts.iter().map(AccountId::to_string).collect(),
+            }
+        })
+        .collect();
+    homes.sort_by(|a, b| b.role.cmp(&a.role).then_with(|| a.household.cmp(&b.household)));
+    homes
+}
+
+/// The owner first, as Immich's clients need it; then who asks, and the people of other homes.
+fn album_users(names: &Names, told: &Told, account: &AccountId, album: &Album) -> Vec<AlbumUserJson> {
+    let word = |role: Role| match role {
+        Role::Owner => "owner",
+        Role::Admin | Role::Contributor => "editor",
+        Role::Viewer => "viewer",
+    };
+    let mut users = Vec::new();
+    for (household, member) in &album.membership.members {
+        let is_us = *household == names.us;
+        let people = told.keys().filter(|(of, _)| of == household).map(|(_, person)| *person);
+        let mut accounts: Vec<AccountId> = people.filter(|person| is_us.then_some(*account) != Some(*person)).collect();
+        if is_us {
+            accounts.insert(0, *account);
+        }
+        if accounts.is_empty() {
+            // A home whose people are not known yet still has somebody.
+            let stand_in = member.accounts.first().copied();
+            accounts.push(stand_in.unwrap_or_else(|| stand_in_for(household)));
+        }
+        for (place, person) in accounts.iter().enumerate() {
+            let role = if place > 0 && member.role == Role::Owner { "editor" } else { word(member.role) };
+            users.push(AlbumUserJson { role, user: names.user(told, household, person) });
+        }
+    }
+    users.sort_by_key(|user| user.role != "owner");
+    users
+}
+
+/// An account id for a home of which no account is known.
+fn stand_in_for(household: &HouseholdId) -> AccountId {
+    let mut random = [0; 16];
+    random.copy_from_slice(&household.as_bytes()[..16]);
+    AccountId::from_random(random)
+}
+
+/// The asset id of the cover for this account: the one that was chosen, else the first photo.
+fn cover(home: &Home, account: &AccountId, album: &Album) -> Result<Option<AssetId>, ApiError> {
+    let chosen = match album.cover {
+        Some(content) => home.albums.entry(&album.space, &content)?,
+        None => None,
+    };
+    let first = || home.albums.entries(&album.space, 0..1).map(|entries| entries.into_iter().next());
+    let entry = match chosen {
+        Some(entry) => Some(entry),
+        None => first()?,
+    };
+    let Some(entry) = entry else { return Ok(None) };
+    let content = entry.facts.content;
+    if home.ledger.by_content(account, &content)?.is_some() {
+        return Ok(Some(AssetId::derive(account, &content)));
+    }
+    // So that the picture can be asked for by this id alone.
+    let numbered = home.ledger.shared_photos(*account, vec![content], clock::now_ms())?;
+    Ok(numbered.first().map(|photo| photo.asset))
+}
+
+/// Describes entries of an album to one account.
+///
+/// # Errors
+/// When something cannot be read.
+pub fn entries_json(
+    home: &Home,
+    names: &Names,
+    account: &AccountId,
+    album: &Album,
+    entries: &[Entry],
+) -> Result<Vec<EntryJson>, ApiError> {
+    let told = home.albums.names(&album.space)?;
+    let assets: Vec<AssetId> =
+        entries.iter().map(|entry| AssetId::derive(account, &entry.facts.content)).collect();
+    let favourites = home.catalog().favourites(&assets)?;
+    let contents: Vec<ContentHash> = entries.iter().map(|entry| entry.facts.content).collect();
+    let mut talk = home.albums.talk_counts(&album.space, &contents)?;
+    let described = entries.iter().zip(&assets).map(|(entry, asset)| {
+        let facts = &entry.facts;
+        let (comments, reactions) = talk.remove(&facts.content).unwrap_or_default();
+        let liked = reactions.contains_key(HEART) && likes(home, names, account, album, &facts.content)?;
+        let known = facts.width > 0 && facts.height > 0;
+        Ok(EntryJson {
+            id: asset.to_string(),
+            content: facts.content.to_string(),
+            by: names.author(&told, &entry.by, Some(&facts.owner)),
+            mine: entry.by == names.us,
+            file_name: facts.file_name.clone(),
+            caption: entry.caption.clone(),
+            taken_at: facts.taken_local_ms.map(iso),
+            added_at: iso(facts.added_at_ms),
+            width: facts.width,
+            height: facts.height,
+            ratio: if known { f64::from(facts.width) / f64::from(facts.height) } else { 1.5 },
+            duration_ms: facts.duration_ms,
+            thumbhash: Some(BASE64.encode(&facts.thumbhash)).filter(|hash| !hash.is_empty()),
+            colour: facts.colour.map(|[red, green, blue]| format!("#{red:02x}{green:02x}{blue:02x}")),
+            favourite: favourites.contains(asset),
+            original: original_state(home, album, entry)?,
+            thumb: has_thumbnail(home, names, entry),
+            comments,
+            reactions,
+            liked,
+        })
+    });
+    described.collect()
+}
+
+fn has_thumbnail(home: &Home, names: &Names, entry: &Entry) -> bool {
+    let Some(blob) = entry.facts.thumbnail else { return false };
+    if pictures::place(home, &blob.hash).is_file() {
+        return true;
+    }
+    let own = || home.derivatives(&entry.facts.content).thumbnail.is_file();
+    entry.by == names.us && (own() || facts::own_picture(home, &entry.facts.content, &blob.hash).is_some())
+}
+
+/// Whether the account gave the entry a heart.
+fn likes(
+    home: &Home,
+    names: &Names,
+    account: &AccountId,
+    album: &Album,
+    content: &ContentHash,
+) -> Result<bool, ApiError> {
+    let given = home.albums.reactions(&album.space, Some(content))?;
+    let own = |given: &Reaction| given.by == names.us && given.account == *account && given.emoji == HEART;
+    Ok(given.iter().any(own))
+}
+
+/// The albums that an account sees, the one that changed last first.
+///
+/// # Errors
+/// When something cannot be read.
+pub fn seen_albums(home: &Home, account: &AccountId) -> Result<Vec<Album>, ApiError> {
+    let mut seen = Vec::new();
+    for album in home.albums.list()? {
+        if albums::sees(home, account, &album)? {
+            seen.push(album);
+        }
+    }
+    seen.sort_by_key(|album| std::cmp::Reverse(album.updated_at_ms));
+    Ok(seen)
+}
