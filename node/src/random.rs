@@ -14,6 +14,15 @@ pub fn bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
     Ok(bytes)
 }
 
+/// Fills bytes with randomness.
+///
+/// # Panics
+/// When the system has none to give, which it says at the very start if ever: a key made of anything else would be
+/// worse than none.
+pub fn fill(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the system gave randomness when the home was opened");
+}
+
 /// A fresh secret of 256 bits, as text that fits in a header or a cookie.
 ///
 /// # Errors

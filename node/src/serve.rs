@@ -1,7 +1,7 @@
 //! `heirloom serve`: everything that runs while a node is up, and the order in which it stops.
 //!
-//! Stopping: accept nothing new, let requests finish for [`GRACE`], end the event streams, end the command
-//! socket, end the workers after the photo in hand, close the home. A second signal ends the program at once,
+//! Stopping: accept nothing new, let requests finish for [`GRACE`], end the event streams, close the connections with
+//! other homes, end the command socket, end the workers after the photo in hand, close the home. A second signal ends the program at once,
 //! which is safe at any moment.
 
 use std::future::Future;
@@ -18,10 +18,21 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{ApiState, router};
 use crate::control;
 use crate::home::{Home, reconcile};
+use crate::protocols::Network;
+use crate::sharing::Downloads;
 use crate::workers::Workers;
 
 /// How long requests may take to finish once the node was asked to stop.
 pub const GRACE: Duration = Duration::from_secs(10);
+
+/// Where a node listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Listen {
+    /// For the page and the phones.
+    pub http: SocketAddr,
+    /// For other homes, if not as the settings say.
+    pub p2p: Option<SocketAddr>,
+}
 
 /// Serves a home until `stop` resolves. `ready` is called with the address once the node answers.
 ///
@@ -29,15 +40,17 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// When the address is taken or the home cannot be served; says what to do.
 pub async fn serve(
     home: Arc<Home>,
-    listen: SocketAddr,
+    listen: Listen,
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(listen).await.with_context(|| {
-        format!("cannot listen on {listen}; is another program (or another node) using it? Try --listen with another port")
+    let listener = TcpListener::bind(listen.http).await.with_context(|| {
+        format!("cannot listen on {}; is another program (or another node) using it? Try --listen with another port", listen.http)
     })?;
     let address = listener.local_addr()?;
     let workers = Workers::start(&home).context("cannot start the workers")?;
+    let network = open_network(&home, listen.p2p).await;
+    let downloads = Downloads::start(&home);
     let commands = Commands::start(&home)?;
     let adopting = adopt_in_background(&home);
     let stopping = CancellationToken::new();
@@ -57,6 +70,10 @@ pub async fn serve(
         tracing::warn!("some requests did not finish in time and were cut off");
         server.abort();
     }
+    downloads.stop().await;
+    if let Some(network) = network {
+        network.stop().await;
+    }
     let ended = tokio::task::spawn_blocking(move || {
         // Whoever waits for the workers stops waiting, so that no command holds up the end.
         home.work.close();
@@ -69,6 +86,20 @@ pub async fn serve(
         home.close();
     });
     ended.await.context("could not stop in order")
+}
+
+/// Opens the way to other homes. Without one the node still serves its own people; `heirloom status` says so.
+async fn open_network(home: &Arc<Home>, listen: Option<SocketAddr>) -> Option<Arc<Network>> {
+    match Network::start(home, listen).await {
+        Ok(network) => Some(network),
+        Err(error) => {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "other homes cannot be reached; mend this and start again"
+            );
+            None
+        }
+    }
 }
 
 /// Looks for files that a killed run placed without recording; takes as long as listing the library takes.

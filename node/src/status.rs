@@ -1,10 +1,13 @@
 //! What a node says about itself: the same to `heirloom status`, to the page and to scripts.
 
 use heirloom_identity::{HouseholdId, NodeId};
+use heirloom_net::Path;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::control::peers::path_word;
 use crate::home::Home;
+use crate::ledger::peers::PeerState;
 
 /// A node in numbers.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -27,6 +30,10 @@ pub struct Status {
     pub accounts: u64,
     /// Work in the background.
     pub jobs: Jobs,
+    /// Whether this home can be reached by others now.
+    pub connected: bool,
+    /// Whether another node has taken this one's place, so that nothing may be changed here.
+    pub outranked: bool,
     /// Homes this one is paired with.
     pub peers: Vec<Peer>,
     /// Copies in other homes.
@@ -51,7 +58,7 @@ pub struct Peer {
     pub household: String,
     /// Its name.
     pub name: String,
-    /// `direct`, `relay` or `off`.
+    /// `direct`, `relay`, `off` or `blocked`.
     pub path: String,
     /// When it was last seen, milliseconds since the Unix epoch, UTC.
     pub last_seen: Option<i64>,
@@ -81,7 +88,25 @@ pub fn status(home: &Home) -> anyhow::Result<Status> {
         bytes,
         accounts: u64::try_from(accounts).unwrap_or(u64::MAX),
         jobs: Jobs { waiting: counts.waiting, running: counts.running, failed: counts.failed },
-        peers: Vec::new(),
+        connected: home.network().is_some(),
+        outranked: home.is_outranked(),
+        peers: peers(home)?,
         vault: Vault { complete_homes: 0 },
     })
+}
+
+/// The homes that are paired or kept out, oldest first.
+fn peers(home: &Home) -> anyhow::Result<Vec<Peer>> {
+    let network = home.network();
+    let peers = home.ledger.peers()?.into_iter().filter(|peer| peer.state != PeerState::Removed);
+    let describe = |peer: crate::ledger::peers::Peer| {
+        let path = network.as_ref().map_or(Path::OFF, |network| network.path(&peer.household));
+        Peer {
+            household: peer.household.to_string(),
+            name: peer.name(),
+            path: path_word(peer.state, path).to_owned(),
+            last_seen: peer.last_seen_ms,
+        }
+    };
+    Ok(peers.map(describe).collect())
 }

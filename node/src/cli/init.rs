@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::{Common, output};
 use crate::clock;
 use crate::home::create::{self, Founding, write_private};
+use crate::home::keys;
 
 /// Arguments of `heirloom init`.
 #[derive(Debug, clap::Args)]
@@ -27,15 +28,21 @@ pub(super) struct Arguments {
     /// Write the recovery phrase to this new file (readable by you only) instead of showing it.
     #[arg(long, value_name = "FILE")]
     phrase_file: Option<PathBuf>,
+    /// Lock the node's keys with the passphrase in this file. The node needs it at every start: name the file as
+    /// `key_passphrase_file` in config.toml or in HEIRLOOM_KEY_PASSPHRASE_FILE.
+    #[arg(long, value_name = "FILE", env = "HEIRLOOM_KEY_PASSPHRASE_FILE")]
+    key_passphrase_file: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let root = arguments.common.home();
     let password = output::read_secret(&arguments.password_file)?;
+    let passphrase = arguments.key_passphrase_file.as_deref().map(keys::read_passphrase).transpose()?;
     let founding = Founding {
         name: arguments.name.trim(),
         email: &arguments.account,
         password: &password,
+        passphrase: passphrase.as_ref().map(|text| text.as_str()),
         now_ms: clock::now_ms(),
     };
     // The place for the phrase is opened before the home is made: a phrase that nobody saw is worth nothing.

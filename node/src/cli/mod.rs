@@ -4,11 +4,13 @@
 //! why, and what to do.
 
 mod account;
+mod album;
 mod care;
 mod import;
 mod init;
 mod openapi;
 mod output;
+mod peer;
 mod serve;
 mod status;
 
@@ -56,6 +58,10 @@ enum Verb {
     Import(import::Arguments),
     /// The people who sign in here.
     Account(account::Arguments),
+    /// Other homes: invite, accept, list, remove, block.
+    Peer(peer::Arguments),
+    /// Albums, and with whom they are shared.
+    Album(album::Arguments),
     /// The node in numbers.
     Status(status::Arguments),
     /// Check that every photo is there and whole.
@@ -90,6 +96,8 @@ impl Verb {
             Self::Serve(arguments) => serve::run(&arguments),
             Self::Import(arguments) => import::run(&arguments),
             Self::Account(arguments) => account::run(&arguments),
+            Self::Peer(arguments) => peer::run(&arguments),
+            Self::Album(arguments) => album::run(&arguments),
             Self::Status(arguments) => status::run(&arguments),
             Self::Doctor(arguments) => care::doctor(&arguments),
             Self::Rebuild(arguments) => care::rebuild(&arguments),
@@ -104,6 +112,8 @@ impl Verb {
             Self::Serve(arguments) => arguments.common.json,
             Self::Import(arguments) => arguments.common.json,
             Self::Account(arguments) => arguments.wants_json(),
+            Self::Peer(arguments) => arguments.wants_json(),
+            Self::Album(arguments) => arguments.wants_json(),
             Self::Status(arguments) => arguments.common.json,
             Self::Doctor(arguments) => arguments.common.json,
             Self::Rebuild(arguments) => arguments.common.json,

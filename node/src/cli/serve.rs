@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Common, output};
 use crate::home::Home;
-use crate::serve::serve;
+use crate::serve::{Listen, serve};
 
 /// Arguments of `heirloom serve`.
 #[derive(Debug, clap::Args)]
@@ -18,12 +18,16 @@ pub(super) struct Arguments {
     /// Where to listen; port 0 takes any free one. The settings' address when absent.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
+    /// Where other homes reach this one (UDP); port 0 takes the port of the last run or any free one. The settings'
+    /// address when absent.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    p2p_listen: Option<SocketAddr>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let home = Home::open(&arguments.common.home())?;
     let listen = arguments.listen.unwrap_or(home.config.listen);
-    let json = arguments.common.json;
+    let (p2p, json) = (arguments.p2p_listen, arguments.common.json);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -46,6 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 std::process::exit(130);
             });
         };
-        serve(home, listen, ready, stop).await
+        let at = Listen { http: listen, p2p };
+        serve(home, at, ready, stop).await
     })
 }

@@ -7,7 +7,7 @@ use heirloom_catalog::JobCounts;
 use heirloom_identity::AccountId;
 use serde_json::{Value, json};
 
-use super::{Command, Say, path_of};
+use super::{Command, Say, albums, path_of, peers};
 use crate::care::{doctor, export, rebuild};
 use crate::home::{Home, create};
 use crate::ingest::import;
@@ -38,6 +38,16 @@ pub fn execute(home: &Arc<Home>, command: &Command, say: &mut Say<'_>) -> anyhow
         Command::Doctor { verify } => do_doctor(home, *verify, say),
         Command::Rebuild => do_rebuild(home, say),
         Command::Export { to } => do_export(home, to, say),
+        Command::Peer(command) => peers::execute(home, command, say),
+        Command::Album(command) => albums::execute(home, command, say),
+    }
+}
+
+/// The account with this email, or the first one.
+pub(super) fn chosen_account(home: &Home, email: Option<&str>) -> anyhow::Result<AccountId> {
+    match email {
+        Some(email) => Ok(find_account(home, email)?.id),
+        None => first_account(home),
     }
 }
 
@@ -48,10 +58,8 @@ fn do_import(
     wait: bool,
     say: &mut Say<'_>,
 ) -> anyhow::Result<()> {
-    let account = match email {
-        Some(email) => find_account(home, email)?.id,
-        None => first_account(home)?,
-    };
+    home.must_be_current()?;
+    let account = chosen_account(home, email)?;
     let paths: Vec<_> = paths.iter().map(|path| path_of(path)).collect();
     let summary =
         import::import(home, account, &paths, &mut |file| serde_json::to_value(file).is_ok_and(&mut *say));
@@ -104,6 +112,9 @@ fn add_account(
         admin,
         created_ms: clock::now_ms(),
     })?;
+    if let Some(network) = home.network() {
+        network.names_changed();
+    }
     say(describe(&account));
     Ok(())
 }

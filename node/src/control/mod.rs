@@ -10,7 +10,9 @@
 //! ```
 //! The client closing its end stops the command at the next line.
 
+pub mod albums;
 mod execute;
+pub mod peers;
 mod socket;
 
 use std::path::{Path, PathBuf};
@@ -21,7 +23,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+pub use albums::AlbumCommand;
 pub use execute::execute;
+pub use peers::PeerCommand;
 pub use socket::{ask, bind, connect as knock, serve};
 
 use crate::home::Home;
@@ -84,6 +88,10 @@ pub enum Command {
         /// Absolute path of the target folder, as the system's bytes.
         to: Vec<u8>,
     },
+    /// About other homes.
+    Peer(PeerCommand),
+    /// About albums.
+    Album(AlbumCommand),
 }
 
 /// Where the lines of an answer go; `false` means that nobody listens any more.
@@ -112,12 +120,16 @@ fn alone(home: &Arc<Home>, command: &Command, say: &mut Say<'_>) -> anyhow::Resu
         reconcile::adopt_orphans(home)?;
     }
     let workers = match command {
-        Command::Import { .. } | Command::Rebuild => {
+        Command::Import { .. } | Command::Rebuild | Command::Album(AlbumCommand::Add { .. }) => {
             Some(Workers::start(home).context("cannot start workers")?)
         }
         _ => None,
     };
     let outcome = execute(home, command, say);
+    if matches!(command, Command::Album(AlbumCommand::Add { .. })) && outcome.is_ok() {
+        // A photo goes into its album when its pictures are made.
+        crate::workers::wait_until_idle(home, &mut |_| true)?;
+    }
     drop(workers);
     home.close();
     outcome

@@ -63,11 +63,10 @@ impl Default for Config {
 
 impl Config {
     /// The file that `heirloom init` writes: every setting with its default, commented out.
-    pub const EXAMPLE: &'static str = "\
-# Settings of this Heirloom node. A line that starts with # is a default; remove the # to change it.
+    pub const EXAMPLE: &'static str = r##"# Settings of this Heirloom node. A line that starts with # is a default; remove the # to change it.
 
-# Where the page listens. \"0.0.0.0:2283\" lets other machines of your network reach it.
-#listen = \"127.0.0.1:2283\"
+# Where the page listens. "0.0.0.0:2283" lets other machines of your network reach it.
+#listen = "127.0.0.1:2283"
 
 # Photos worked on at the same time; 0 means one per core.
 #workers = 0
@@ -92,7 +91,7 @@ impl Config {
 
 # A file with the passphrase of keys.toml, if that was locked with `heirloom init --key-passphrase-file`.
 #key_passphrase_file = "passphrase"
-";
+"##;
 
     /// Reads the file, then the environment.
     ///
@@ -154,8 +153,11 @@ mod tests {
         assert_eq!(set.lines().count(), 5);
         assert_eq!(toml::from_str::<Config>(&set).unwrap(), Config::default());
         assert_eq!(toml::from_str::<Config>(Config::EXAMPLE).unwrap(), Config::default());
-        let every: String =
-            Config::EXAMPLE.lines().filter(|line| is_setting(line)).map(|line| format!("{}\n", &line[1..])).collect();
+        let every: String = Config::EXAMPLE
+            .lines()
+            .filter(|line| is_setting(line))
+            .map(|line| format!("{}\n", &line[1..]))
+            .collect();
         let every = toml::from_str::<Config>(&every).unwrap();
         assert_eq!(every.relays[0].token.as_deref(), Some("secret"));
     }

@@ -24,6 +24,8 @@ pub struct Founding<'a> {
     pub email: &'a str,
     /// The first account's password.
     pub password: &'a str,
+    /// Locks the node's key file; none leaves it readable to whoever can read the folder.
+    pub passphrase: Option<&'a str>,
     /// Milliseconds since the Unix epoch, UTC.
     pub now_ms: i64,
 }
@@ -59,7 +61,7 @@ pub fn create(root: &Path, founding: &Founding<'_>) -> anyhow::Result<Founded> {
     let root_secret = Zeroizing::new(random::bytes::<32>()?);
     let phrase = Phrase::of(&Root::from_bytes(*root_secret));
     let keys = KeyFile::make(&phrase.root().authority(), founding.now_ms)?;
-    keys.save(&layout.keys())?;
+    keys.save(&layout.keys(), founding.passphrase)?;
     let account = AccountId::from_random(random::bytes()?);
     let ledger = Ledger::open(&layout.home_db())?;
     ledger.set_setting(SETTING_NAME, founding.name)?;

@@ -18,15 +18,17 @@ pub mod reconcile;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::Context;
+use data_encoding::HEXLOWER;
 use heirloom_catalog::{Catalog, CatalogError};
 use heirloom_identity::ContentHash;
 use heirloom_media::{Decoder, InProcess};
-use heirloom_spaces::{Library, LibraryKeys};
+use heirloom_spaces::{AlbumKeys, Albums, Library, LibraryKeys, News};
 use heirloom_store::rusqlite::ErrorCode;
 use heirloom_store::{Database, Disk, Durability, RealDisk, StoreError, SyncedFolders};
+use tokio::sync::broadcast;
 
 use crate::home::config::Config;
 use crate::home::events::Events;
@@ -36,10 +38,18 @@ use crate::home::lock::Lock;
 use crate::ingest::claims::Claims;
 use crate::ledger::Ledger;
 use crate::ledger::assets::StoredFile;
+use crate::protocols::network::SETTING_OUTRANKED;
+use crate::protocols::sync::NEWS_QUEUED_MAX;
+use crate::protocols::{Network, hello};
+use crate::sharing::{self, Sharing};
 use crate::workers::Work;
 
 /// The setting that holds the household's name.
 pub const SETTING_NAME: &str = "household_name";
+
+/// What a person is told who wants to change something at a node that was replaced.
+pub const OUTRANKED: &str =
+    "another computer has taken the place of this one in your household; make changes there";
 
 /// An opened home: everything that works on a household's photos takes one of these.
 pub struct Home {
@@ -53,6 +63,10 @@ pub struct Home {
     pub ledger: Ledger,
     /// What people decided.
     pub library: Library,
+    /// What is shared with other homes.
+    pub albums: Albums,
+    /// Which bytes of albums are here, wanted, or on their way.
+    pub sharing: Sharing,
     /// Where files are written.
     pub disk: Arc<dyn Disk>,
     /// What turns bytes into pictures.
@@ -72,6 +86,12 @@ pub struct Home {
     catalog: RwLock<Catalog>,
     /// Whether the library holds nothing that a crash left unrecorded.
     adopted: AtomicBool,
+    /// Another node of the household has taken this one's place.
+    outranked: AtomicBool,
+    /// What changes in albums, for those who push it to other homes.
+    news: broadcast::Sender<Arc<News>>,
+    /// While the node is up.
+    network: Mutex<Option<Arc<Network>>>,
     lock: Lock,
 }
 
@@ -97,9 +117,11 @@ impl Home {
         layout.must_exist()?;
         let lock = Lock::take(&layout)?;
         let config = Config::load(&layout.config())?;
-        let keys = KeyFile::load(&layout.keys())?;
+        let passphrase = config.key_passphrase_file.as_deref().map(keys::read_passphrase).transpose()?;
+        let keys = KeyFile::load(&layout.keys(), passphrase.as_ref().map(|text| text.as_str()))?;
         let ledger = Ledger::open(&layout.home_db())?;
-        let library = open_library(&layout, &keys)?;
+        let outranked = is_outranked(&ledger, &keys)?;
+        let (library, albums) = open_spaces(&layout, &keys)?;
         let catalog = open_catalog(&layout)?;
         let was_unclean = lock.was_unclean();
         let home = Arc::new(Self {
@@ -108,6 +130,8 @@ impl Home {
             keys,
             ledger,
             library,
+            albums,
+            sharing: Sharing::default(),
             disk,
             decoder,
             events: Events::new(),
@@ -118,9 +142,16 @@ impl Home {
             was_unclean,
             catalog: RwLock::new(catalog),
             adopted: AtomicBool::new(!was_unclean),
+            outranked: AtomicBool::new(outranked),
+            news: broadcast::Sender::new(NEWS_QUEUED_MAX),
+            network: Mutex::new(None),
             lock,
         });
         reconcile::at_start(&home).or_else(|error| home.derive_catalog_again(error))?;
+        let news = home.news.clone();
+        // Nobody need listen.
+        home.albums.listen(Box::new(move |what| drop(news.send(Arc::new(what.clone())))));
+        sharing::attach(&home)?;
         Ok(home)
     }
 
@@ -179,6 +210,40 @@ impl Home {
         self.adopted.store(true, Ordering::Relaxed);
     }
 
+    /// Everything between this home and others, while the node is up.
+    pub fn network(&self) -> Option<Arc<Network>> {
+        self.network.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Listens to what changes in albums from now on.
+    pub(crate) fn news(&self) -> broadcast::Receiver<Arc<News>> {
+        self.news.subscribe()
+    }
+
+    /// Says that the network is open, or closed again.
+    pub(crate) fn set_network(&self, network: Option<Arc<Network>>) {
+        *self.network.lock().unwrap_or_else(PoisonError::into_inner) = network;
+    }
+
+    /// Whether another node of the household has taken this one's place, so that nothing may be changed here.
+    pub fn is_outranked(&self) -> bool {
+        self.outranked.load(Ordering::Relaxed)
+    }
+
+    /// Says that another node has taken this one's place.
+    pub(crate) fn set_outranked(&self) {
+        self.outranked.store(true, Ordering::Relaxed);
+    }
+
+    /// Refuses a change when another node has taken this one's place.
+    ///
+    /// # Errors
+    /// Says so, and what to do.
+    pub fn must_be_current(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(!self.is_outranked(), OUTRANKED);
+        Ok(())
+    }
+
     /// Ends the workers and marks this run as ended in order; the lock goes with the handle.
     pub fn close(&self) {
         self.work.close();
@@ -188,12 +253,27 @@ impl Home {
     }
 }
 
-fn open_library(layout: &Layout, keys: &KeyFile) -> anyhow::Result<Library> {
+/// Whether this node has met a certificate that outranks its own.
+fn is_outranked(ledger: &Ledger, keys: &KeyFile) -> anyhow::Result<bool> {
+    let met = ledger.setting(SETTING_OUTRANKED)?;
+    let met = met.and_then(|hex| HEXLOWER.decode(hex.as_bytes()).ok());
+    Ok(met.is_some_and(|bytes| hello::outranking(&keys.certificate, &bytes).is_some()))
+}
+
+fn open_spaces(layout: &Layout, keys: &KeyFile) -> anyhow::Result<(Library, Albums)> {
     let path = layout.spaces_db();
     let db = Database::open(&path, Durability::Full, heirloom_spaces::MIGRATIONS)?;
     let signing = LibraryKeys::new(keys.certificate.clone(), keys.node.signer().clone())?;
-    Library::open(db, signing, crate::random::bytes()?)
-        .with_context(|| format!("cannot open the household's decisions in {}", path.display()))
+    let library = Library::open(db.clone(), signing, crate::random::bytes()?)
+        .with_context(|| format!("cannot open the household's decisions in {}", path.display()))?;
+    let keys = AlbumKeys {
+        certificate: keys.certificate.clone(),
+        signer: keys.node.signer().clone(),
+        receive: keys.receive.clone(),
+    };
+    let albums = Albums::open(db, keys, Arc::new(crate::random::fill))
+        .with_context(|| format!("cannot open the albums in {}", path.display()))?;
+    Ok((library, albums))
 }
 
 /// Whether the file itself is at fault, and not the disk or another program that holds it.

@@ -25,6 +25,8 @@ use crate::ingest::walk::{Found, walk};
 use crate::workers::derive::DERIVATION_VERSION;
 use crate::{clock, index};
 
+/// Where originals of other homes lie below the library. Nobody owns them here, so none of them is ever adopted.
+const SHARED_PREFIX: &str = "shared/";
 /// Ledger rows fed to the catalog in one transaction.
 const BATCH: u32 = 1_000;
 
@@ -152,11 +154,16 @@ pub fn orphans(
         let Found::Folder { folder, files } = found else { return true };
         for (name, _) in files {
             let Some(path) = relative(&library, &folder.join(name)) else { continue };
-            match home.ledger.path_known(&path) {
+            let is_shared = path.starts_with(SHARED_PREFIX);
+            let known = match home.ledger.path_known(&path) {
+                Ok(false) if is_shared => home.ledger.shared_path_known(&path),
+                known => known,
+            };
+            match known {
                 Ok(true) => {}
                 Ok(false) => {
                     let owner = path.split('/').next().and_then(|slug| owners.get(slug)).copied();
-                    unknown.push((path, owner));
+                    unknown.push((path, owner.filter(|_| !is_shared)));
                 }
                 Err(error) => {
                     outcome = Err(error);

@@ -6,6 +6,9 @@ use heirloom_store::rusqlite::{self, OptionalExtension, Row, named_params};
 
 use super::{Ledger, bytes};
 
+/// The folder in `library/` for originals of other homes; no account is called so.
+const RESERVED_SLUG: &str = "shared";
+
 /// Someone who signs in at this node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -157,7 +160,7 @@ fn free_slug(conn: &rusqlite::Connection, email: &str) -> Result<String, StoreEr
     let mut statement = conn.prepare_cached("SELECT 1 FROM accounts WHERE slug = ?1")?;
     let candidates = std::iter::once(base.clone()).chain((1..).map(|n: u32| format!("{base}_{n}")));
     for candidate in candidates {
-        if !statement.exists([&candidate])? {
+        if candidate != RESERVED_SLUG && !statement.exists([&candidate])? {
             return Ok(candidate);
         }
     }
@@ -202,5 +205,6 @@ mod tests {
         let taken = ledger.add_account(new(3, "ANNA@a.example")).unwrap_err();
         assert!(matches!(taken, AddAccountError::EmailTaken(_)));
         assert_eq!(ledger.accounts().unwrap().len(), 2);
+        assert_eq!(ledger.add_account(new(4, "shared@a.example")).unwrap().slug, "shared_1");
     }
 }

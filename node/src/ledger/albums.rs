@@ -53,7 +53,8 @@ impl Ledger {
     pub fn keep(&self, space: &SpaceId) -> Result<Keep, StoreError> {
         self.db.read(|conn| {
             let mut select = conn.prepare_cached("SELECT keep FROM album_settings WHERE space = ?1")?;
-            let text = select.query_row([space.as_bytes()], |row| row.get::<_, Option<String>>(0)).optional()?;
+            let text =
+                select.query_row([space.as_bytes()], |row| row.get::<_, Option<String>>(0)).optional()?;
             Ok(text.flatten().and_then(|text| Keep::from_text(&text)).unwrap_or_default())
         })
     }
@@ -163,12 +164,8 @@ impl Ledger {
         stands: AlbumAccount,
     ) -> Result<(), StoreError> {
         self.db.write(move |conn| {
-            conn.prepare_cached("INSERT OR REPLACE INTO album_accounts VALUES (?1, ?2, ?3, ?4)")?.execute((
-                space.as_bytes(),
-                account.as_bytes(),
-                stands.opened,
-                stands.in_timeline,
-            ))?;
+            conn.prepare_cached("INSERT OR REPLACE INTO album_accounts VALUES (?1, ?2, ?3, ?4)")?
+                .execute((space.as_bytes(), account.as_bytes(), stands.opened, stands.in_timeline))?;
             Ok(())
         })
     }

@@ -135,7 +135,8 @@ impl Ledger {
         self.db.write(move |conn| {
             conn.prepare_cached("UPDATE invitations SET guest = coalesce(guest, ?2) WHERE id = ?1")?
                 .execute((id, guest.as_bytes()))?;
-            let mut statement = conn.prepare_cached("SELECT 1 FROM invitations WHERE id = ?1 AND guest = ?2")?;
+            let mut statement =
+                conn.prepare_cached("SELECT 1 FROM invitations WHERE id = ?1 AND guest = ?2")?;
             Ok(statement.exists((id, guest.as_bytes()))?)
         })
     }

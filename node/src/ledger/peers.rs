@@ -3,7 +3,7 @@
 //! A removed home stays in the list: an album may still name it, and a certificate of it that was replaced must
 //! not be accepted when it is paired again.
 
-use heirloom_identity::{Certificate, HouseholdId};
+use heirloom_identity::{Card, Certificate, HouseholdId};
 use heirloom_store::StoreError;
 use heirloom_store::rusqlite::{Connection, OptionalExtension, Row, named_params};
 
@@ -45,8 +45,8 @@ pub struct Peer {
     pub household: HouseholdId,
     /// The highest of its certificates that was seen.
     pub certificate: Certificate,
-    /// What it last said about itself, encoded.
-    pub card: Option<Vec<u8>>,
+    /// What it last said about itself.
+    pub card: Option<Card>,
     /// What people here call it; `None`: as it calls itself.
     pub given_name: Option<String>,
     /// How this home stands to it.
@@ -63,6 +63,15 @@ pub struct Peer {
     pub refusal: Option<String>,
 }
 
+impl Peer {
+    /// What people here see: the name they gave it, else its own, else the beginning of its id.
+    pub fn name(&self) -> String {
+        let own = || self.card.as_ref().map(|card| card.name().to_owned()).filter(|name| !name.is_empty());
+        let id = || self.household.to_string()[..8].to_owned();
+        self.given_name.clone().or_else(own).unwrap_or_else(id)
+    }
+}
+
 impl Ledger {
     /// Every home that was ever paired, oldest first.
     ///
@@ -71,7 +80,7 @@ impl Ledger {
     pub fn peers(&self) -> Result<Vec<Peer>, StoreError> {
         self.db.read(|conn| {
             let mut statement = conn.prepare_cached("SELECT * FROM peers ORDER BY paired_ms, household")?;
-            Ok(statement.query_map([], peer)?.collect::<Result<_, _>>()?)
+            Ok(statement.query_map([], read_peer)?.collect::<Result<_, _>>()?)
         })
     }
 
@@ -99,7 +108,7 @@ impl Ledger {
             )?
             .execute(named_params! {
                 ":household": new.household.as_bytes(), ":certificate": new.certificate.encode(),
-                ":card": new.card, ":name": new.given_name, ":state": new.state.text(),
+                ":card": new.card.as_ref().map(Card::encode), ":name": new.given_name, ":state": new.state.text(),
                 ":words": new.words.join(" "), ":address": new.address, ":paired_ms": new.paired_ms,
                 ":last_seen_ms": new.last_seen_ms,
             })?;
@@ -141,9 +150,10 @@ impl Ledger {
         &self,
         household: &HouseholdId,
         certificate: &Certificate,
-        card: Option<Vec<u8>>,
+        card: Option<&Card>,
     ) -> Result<(), StoreError> {
         let (household, certificate) = (*household.as_bytes(), certificate.encode());
+        let card = card.map(Card::encode);
         self.db.write(move |conn| {
             conn.prepare_cached(
                 "UPDATE peers SET certificate = ?2, card = coalesce(?3, card) WHERE household = ?1",
@@ -190,17 +200,21 @@ impl Ledger {
 
 fn find(conn: &Connection, household: &HouseholdId) -> Result<Option<Peer>, StoreError> {
     let mut statement = conn.prepare_cached("SELECT * FROM peers WHERE household = ?1")?;
-    Ok(statement.query_row([household.as_bytes()], peer).optional()?)
+    Ok(statement.query_row([household.as_bytes()], read_peer).optional()?)
 }
 
-fn peer(row: &Row<'_>) -> heirloom_store::rusqlite::Result<Peer> {
+fn read_peer(row: &Row<'_>) -> heirloom_store::rusqlite::Result<Peer> {
     let certificate: Vec<u8> = row.get("certificate")?;
     let words: String = row.get("words")?;
     let state: String = row.get("state")?;
+    // A card is said again at the next connection, so one that cannot be read is no loss.
+    let card: Option<Vec<u8>> = row.get("card")?;
+    let card = card.and_then(|card| Card::decode(&card).ok());
     Ok(Peer {
         household: HouseholdId::from_bytes(bytes(row, "household")?),
-        certificate: Certificate::decode(&certificate).map_err(|error| super::damaged("certificate", error))?,
-        card: row.get("card")?,
+        certificate: Certificate::decode(&certificate)
+            .map_err(|error| super::damaged("certificate", error))?,
+        card,
         given_name: row.get("name")?,
         state: PeerState::of(&state),
         words: words.split_whitespace().map(str::to_owned).collect(),
@@ -212,11 +226,12 @@ fn peer(row: &Row<'_>) -> heirloom_store::rusqlite::Result<Peer> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use heirloom_identity::{NodeKeys, Root};
 
-    fn row(generation: u32) -> Peer {
+    /// A paired home with a certificate of this generation.
+    pub(crate) fn peer(generation: u32) -> Peer {
         let authority = Root::from_bytes([1; 32]).authority();
         let mut secrets = [2; 64];
         secrets[0] = 9;
@@ -226,7 +241,7 @@ mod tests {
         Peer {
             household: authority.household(),
             certificate,
-            card: Some(vec![1]),
+            card: None,
             given_name: Some("Nonna".to_owned()),
             state: PeerState::Paired,
             words: vec!["apple".to_owned(), "pear".to_owned()],
@@ -241,14 +256,14 @@ mod tests {
     fn a_removed_home_is_remembered_and_may_return() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(&folder.path().join("home.sqlite")).unwrap();
-        let first = row(1);
+        let first = peer(1);
         ledger.pair(first.clone()).unwrap();
         assert_eq!(ledger.peers().unwrap(), [first.clone()]);
         ledger.peer_refused(&first.household, "no longer paired".to_owned()).unwrap();
         ledger.set_peer_state(&first.household, PeerState::Removed).unwrap();
         let removed = ledger.peer(&first.household).unwrap().unwrap();
         assert_eq!((removed.state, removed.refusal), (PeerState::Removed, None));
-        ledger.pair(Peer { given_name: None, paired_ms: 20, address: None, ..row(2) }).unwrap();
+        ledger.pair(Peer { given_name: None, paired_ms: 20, address: None, ..peer(2) }).unwrap();
         let again = ledger.peer(&first.household).unwrap().unwrap();
         assert_eq!(again.given_name.as_deref(), Some("Nonna"));
         assert_eq!(again.address, Some(vec![7]));
@@ -259,7 +274,7 @@ mod tests {
     fn a_clock_that_went_back_does_not_undo_a_meeting() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(&folder.path().join("home.sqlite")).unwrap();
-        let first = row(1);
+        let first = peer(1);
         ledger.pair(first.clone()).unwrap();
         ledger.peer_seen(&first.household, None, 500).unwrap();
         ledger.peer_seen(&first.household, Some(vec![8]), 100).unwrap();

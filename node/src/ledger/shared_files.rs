@@ -68,11 +68,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn shared_files_after(
-        &self,
-        after: &ContentHash,
-        count: u32,
-    ) -> Result<Vec<SharedFile>, StoreError> {
+    pub fn shared_files_after(&self, after: &ContentHash, count: u32) -> Result<Vec<SharedFile>, StoreError> {
         self.db.read(|conn| {
             let sql = "SELECT * FROM shared_files WHERE content > ?1 ORDER BY content LIMIT ?2";
             let mut select = conn.prepare_cached(sql)?;
@@ -140,7 +136,8 @@ impl Ledger {
     /// When it could not be saved.
     pub fn received(&self, files: Vec<(SpaceId, ContentHash, FileKind)>) -> Result<(), StoreError> {
         self.db.write(move |conn| {
-            let mut insert = conn.prepare_cached("INSERT OR IGNORE INTO shared_received VALUES (?1, ?2, ?3)")?;
+            let mut insert =
+                conn.prepare_cached("INSERT OR IGNORE INTO shared_received VALUES (?1, ?2, ?3)")?;
             for (space, hash, kind) in &files {
                 insert.execute((space.as_bytes(), hash.as_bytes(), kind.number()))?;
             }

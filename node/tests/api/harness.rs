@@ -48,8 +48,13 @@ impl Site {
     pub(crate) fn with(settings: &str, disk: Arc<dyn Disk>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("home");
-        let founding =
-            Founding { name: "Smith", email: EMAIL, password: PASSWORD, now_ms: 1_700_000_000_000 };
+        let founding = Founding {
+            name: "Smith",
+            email: EMAIL,
+            password: PASSWORD,
+            passphrase: None,
+            now_ms: 1_700_000_000_000,
+        };
         let anna_id = create(&root, &founding).unwrap().account;
         let config = root.join("config.toml");
         let text = std::fs::read_to_string(&config).unwrap();

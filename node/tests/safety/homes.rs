@@ -78,8 +78,13 @@ fn quick_folder() -> TempDir {
 fn found() -> Files {
     let folder = quick_folder();
     let root = folder.path().join("home");
-    let founding =
-        Founding { name: "The Smiths", email: "anna@example.org", password: "correct horse", now_ms: 1 };
+    let founding = Founding {
+        name: "The Smiths",
+        email: "anna@example.org",
+        password: "correct horse",
+        passphrase: None,
+        now_ms: 1,
+    };
     create::create(&root, &founding).unwrap();
     fs::write(root.join("config.toml"), "workers = 1\n").unwrap();
     Home::open(&root).unwrap().close();

@@ -81,7 +81,13 @@ fn founding_again_never_harms_a_home_without_settings() {
     drop(home);
     let config = scratch.root().join("config.toml");
     std::fs::remove_file(&config).unwrap();
-    let founding = create::Founding { name: "x", email: "x@x.example", password: "long enough", now_ms: 0 };
+    let founding = create::Founding {
+        name: "x",
+        email: "x@x.example",
+        password: "long enough",
+        passphrase: None,
+        now_ms: 0,
+    };
     let refused = create::create(&scratch.root(), &founding).err().unwrap().to_string();
     assert!(refused.contains("has lost its config.toml"), "{refused}");
     std::fs::write(&config, "").unwrap();

@@ -1,0 +1,245 @@
+//! Hello: the first stream of every connection between two homes, before anything else is said.
+//!
+//! The side that dialled says who it is: its certificate, its card, where it can be found, and the highest
+//! certificate of the other home that it knows. The other side looks whether that home is paired and the certificate
+//! current, and answers in kind or says why not. So a home whose machine was replaced is known by its new one, and a
+//! machine that was replaced learns of it from whomever it meets first.
+//!
+//! Later each side may open a further stream of this kind to say that its card or its address changed. Drawn in
+//! `docs/formats/hello.md`. Read first: [`Introduction`], [`judge`].
+
+use std::time::Duration;
+
+use heirloom_identity::{Card, Certificate, HouseholdId, NodeId};
+use heirloom_net::{Connection, FramedStream, NodeAddress, Priority, StreamKind};
+use serde::{Deserialize, Serialize};
+
+use super::book::{Book, TurnedAway};
+use crate::ledger::peers::{Peer, PeerState};
+
+/// Versions of what is spoken on a connection between homes, lowest and highest.
+pub const VERSIONS: (u16, u16) = (1, 1);
+/// Bytes of one message.
+pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
+/// How long a home that is paired may take to say hello.
+pub const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a stranger may take to show a certificate that makes it none.
+pub const STRANGER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Characters of a refusal's reason that are kept.
+const REASON_CHARS_MAX: usize = 200;
+
+/// What is said on a stream of this kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HelloMessage {
+    /// From the side that dialled.
+    Hello(Introduction),
+    /// From the other side, when it takes the connection.
+    Welcome(Introduction),
+    /// From the other side, when it does not.
+    Refused {
+        /// See [`TurnedAway`].
+        code: u16,
+        /// The same in words.
+        reason: String,
+        /// A certificate that outranks that of the side which is turned away.
+        certificate: Option<Vec<u8>>,
+    },
+    /// What the sender says about itself has changed.
+    Card(Vec<u8>),
+    /// The sender can be found elsewhere now.
+    Address(Vec<u8>),
+}
+
+/// Who speaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Introduction {
+    /// Lowest and highest version that it speaks; in a welcome both are the one that is spoken.
+    pub versions: (u16, u16),
+    /// Its certificate.
+    pub certificate: Vec<u8>,
+    /// What it says about itself.
+    pub card: Vec<u8>,
+    /// Where it can be found.
+    pub address: Vec<u8>,
+    /// The highest certificate of the other home that it knows.
+    pub yours: Option<Vec<u8>>,
+}
+
+/// An introduction that was read and found to be that of a home which is paired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Introduced {
+    /// The home as it is known from now on.
+    pub peer: Peer,
+    /// Whether its certificate or its card is newer than what was known.
+    pub is_news: bool,
+    /// Where it can be found.
+    pub address: Option<NodeAddress>,
+    /// A certificate that outranks ours: another node has taken our place.
+    pub outranks_us: Option<Certificate>,
+    /// The version that is spoken.
+    pub version: u16,
+}
+
+/// Why an introduction was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// The reason.
+    pub why: TurnedAway,
+    /// The certificate that outranks the one shown.
+    pub certificate: Option<Certificate>,
+    /// A certificate that outranks ours, if one was shown.
+    pub outranks_us: Option<Certificate>,
+}
+
+impl Rejected {
+    fn because(why: TurnedAway) -> Self {
+        Self { why, certificate: None, outranks_us: None }
+    }
+
+    /// The message that says so.
+    pub fn message(&self) -> HelloMessage {
+        HelloMessage::Refused {
+            code: self.why as u16,
+            reason: self.why.words().to_owned(),
+            certificate: self.certificate.as_ref().map(|certificate| certificate.encode().to_vec()),
+        }
+    }
+}
+
+impl HelloMessage {
+    /// The bytes, as postcard writes them.
+    pub fn encode(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).expect("a message can be written to memory")
+    }
+
+    /// Reads a message; `None` when it is none.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() > MESSAGE_BYTES_MAX {
+            return None;
+        }
+        let (message, rest) = postcard::take_from_bytes(bytes).ok()?;
+        rest.is_empty().then_some(message)
+    }
+}
+
+/// Judges an introduction: is it that of a paired home, from the node that its newest certificate names?
+///
+/// `own` is our certificate, `node` the one that the connection proved.
+///
+/// # Errors
+/// [`Rejected`], with what the other side must be told.
+pub fn judge(
+    book: &Book,
+    own: &Certificate,
+    node: &NodeId,
+    said: &Introduction,
+) -> Result<Introduced, Rejected> {
+    let outranks_us = said.yours.as_deref().and_then(|bytes| outranking(own, bytes));
+    let reject = |why| Rejected { outranks_us: outranks_us.clone(), ..Rejected::because(why) };
+    let certificate =
+        Certificate::decode(&said.certificate).map_err(|_| Rejected::because(TurnedAway::Malformed))?;
+    if certificate.node() != node {
+        return Err(Rejected::because(TurnedAway::Malformed));
+    }
+    let known = book.peer(certificate.household()).filter(|peer| peer.state == PeerState::Paired);
+    // What a stranger says about us counts for nothing.
+    let known = known.ok_or_else(|| Rejected::because(TurnedAway::NotPaired))?;
+    if known.certificate.outranks(&certificate) {
+        return Err(Rejected { certificate: Some(known.certificate), ..reject(TurnedAway::Outranked) });
+    }
+    let version = VERSIONS.1.min(said.versions.1);
+    if version < VERSIONS.0.max(said.versions.0) {
+        return Err(reject(TurnedAway::Version));
+    }
+    let card = Card::decode(&said.card).ok().filter(|card| *card.certificate() == certificate);
+    let card = card.ok_or_else(|| reject(TurnedAway::Malformed))?;
+    let (peer, is_news) = renewed(&known, certificate, card);
+    let address = NodeAddress::decode(&said.address).ok().filter(|address| address.node == *node);
+    Ok(Introduced { peer, is_news, address, outranks_us, version })
+}
+
+/// A home with a certificate and a card that are at least as new as what was known; says whether either is newer.
+fn renewed(known: &Peer, certificate: Certificate, card: Card) -> (Peer, bool) {
+    let is_new_node = certificate.outranks(&known.certificate);
+    let is_new_card = is_new_node || known.card.as_ref().is_none_or(|known| card.replaces(known));
+    let card = if is_new_card { Some(card) } else { known.card.clone() };
+    (Peer { certificate, card, ..known.clone() }, is_new_node || is_new_card)
+}
+
+/// A card that came later on a connection, if it is newer than what is known.
+pub fn newer_card(known: &Peer, bytes: &[u8]) -> Option<Card> {
+    let card = Card::decode(bytes).ok()?;
+    let is_newer = known.card.as_ref().is_none_or(|known| card.replaces(known));
+    (*card.certificate() == known.certificate && is_newer).then_some(card)
+}
+
+/// A certificate of our own household that outranks ours, if these bytes are one.
+pub fn outranking(own: &Certificate, bytes: &[u8]) -> Option<Certificate> {
+    let certificate = Certificate::decode_for(own.household(), bytes).ok()?;
+    certificate.outranks(own).then_some(certificate)
+}
+
+/// What became of saying hello.
+#[derive(Debug)]
+pub enum Greeted {
+    /// The other home takes the connection.
+    Welcome(Box<Introduced>),
+    /// It does not; its words, and a certificate that outranks ours if it showed one.
+    TurnedAway {
+        /// See [`TurnedAway`].
+        code: u16,
+        /// What it said.
+        reason: String,
+        /// A certificate that outranks ours.
+        outranks_us: Option<Certificate>,
+    },
+}
+
+/// Says hello on a connection that this side dialled, to reach `household`.
+///
+/// # Errors
+/// What went wrong, in words; the caller closes the connection.
+pub async fn say(
+    connection: &Connection,
+    book: &Book,
+    own: &Certificate,
+    household: &HouseholdId,
+    introduction: Introduction,
+) -> anyhow::Result<Greeted> {
+    let mut stream = connection.open(StreamKind::Hello, Priority::CONTROL).await?;
+    stream.send(&HelloMessage::Hello(introduction).encode()).await?;
+    let answer = receive(&mut stream, HELLO_TIMEOUT).await?;
+    let node = connection.node();
+    match answer {
+        HelloMessage::Welcome(said) => match judge(book, own, &node, &said) {
+            Ok(introduced) if introduced.peer.household == *household => {
+                Ok(Greeted::Welcome(Box::new(introduced)))
+            }
+            Ok(_) => anyhow::bail!("another home answered than the one that was called"),
+            Err(rejected) => anyhow::bail!("it answers, but: {}", rejected.why.words()),
+        },
+        HelloMessage::Refused { code, reason, certificate } => Ok(Greeted::TurnedAway {
+            code,
+            reason: tame(&reason),
+            outranks_us: certificate.as_deref().and_then(|bytes| outranking(own, bytes)),
+        }),
+        HelloMessage::Hello(_) | HelloMessage::Card(_) | HelloMessage::Address(_) => {
+            anyhow::bail!("it answers in a way that makes no sense")
+        }
+    }
+}
+
+/// Reads one message.
+///
+/// # Errors
+/// When the stream ends, stalls, or says something else.
+pub async fn receive(stream: &mut FramedStream, limit: Duration) -> anyhow::Result<HelloMessage> {
+    let frame = stream.recv_within(MESSAGE_BYTES_MAX, limit).await?;
+    let frame = frame.ok_or_else(|| anyhow::anyhow!("it went away without a word"))?;
+    HelloMessage::decode(&frame).ok_or_else(|| anyhow::anyhow!("it says something that makes no sense"))
+}
+
+/// A text of the other side as it may be shown.
+pub fn tame(text: &str) -> String {
+    text.chars().filter(|char| !char.is_control()).take(REASON_CHARS_MAX).collect()
+}

@@ -1,0 +1,8 @@
+//! What the node promises about other homes, tried with real nodes in one process: each has a home of its own and a
+//! network endpoint on loopback.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+mod family;
+mod pairing;
+mod peers;
+mod sharing;
