@@ -2,14 +2,20 @@
 
 #![no_main]
 
-use heirloom_identity::{ChangeRecord, NodeKeys, Root, SpaceId};
+use std::sync::LazyLock;
+
+use heirloom_identity::{ChangeRecord, NodeKeys, Root, SignerId, SpaceId};
+
+static EXPECTED: LazyLock<(SignerId, SpaceId)> = LazyLock::new(|| {
+    let counting = |first: u8, index: usize| first.wrapping_add(index.to_le_bytes()[0]);
+    let node = NodeKeys::from_bytes(&std::array::from_fn(|index| counting(0x40, index)));
+    let root = Root::from_bytes(std::array::from_fn(|index| counting(0, index)));
+    (node.signer().id(), SpaceId::library(&root.authority().household()))
+});
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let counting = |first: u8, index: usize| first.wrapping_add(index.to_le_bytes()[0]);
-    let signer = NodeKeys::from_bytes(&std::array::from_fn(|index| counting(0x40, index))).signer().id();
-    let household = Root::from_bytes(std::array::from_fn(|index| counting(0, index))).authority().household();
-    let space = SpaceId::library(&household);
-    if let Ok(record) = ChangeRecord::decode_verified(&signer, &space, bytes.to_vec()) {
+    let (signer, space) = &*EXPECTED;
+    if let Ok(record) = ChangeRecord::decode_verified(signer, space, bytes.to_vec()) {
         assert_eq!(record.as_bytes(), bytes);
     }
 });
