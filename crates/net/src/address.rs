@@ -97,6 +97,27 @@ mod tests {
         assert_eq!(NodeAddress::decode(&address(16).encode()), Ok(address(16)));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_break_the_limits(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+            if let Ok(address) = NodeAddress::decode(&bytes) {
+                assert!(address.direct.len() <= ADDRESSES_MAX);
+                assert!(address.relay.as_ref().is_none_or(|url| url.len() <= RELAY_URL_BYTES_MAX));
+                assert_eq!(NodeAddress::decode(&address.encode()), Ok(address));
+            }
+        }
+
+        #[test]
+        fn no_damage_breaks_the_limits(place: usize, value: u8) {
+            let mut bytes = address(16).encode();
+            let place = place % bytes.len();
+            bytes[place] = value;
+            if let Ok(address) = NodeAddress::decode(&bytes) {
+                assert!(address.direct.len() <= ADDRESSES_MAX);
+            }
+        }
+    }
+
     #[test]
     fn too_much_of_anything_is_refused() {
         let refused = |address: NodeAddress| NodeAddress::decode(&address.encode()).is_err();

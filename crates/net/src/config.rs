@@ -70,6 +70,12 @@ pub enum NetError {
 }
 
 impl RelayConfig {
+    /// Whether this is the same relay, however its URL is spelt.
+    pub(crate) fn same_url(&self, url: &str) -> bool {
+        let parse = |url: &str| url.parse::<iroh::RelayUrl>().ok();
+        parse(&self.url).is_some_and(|ours| parse(url) == Some(ours))
+    }
+
     /// The relay in iroh's words.
     pub(crate) fn to_iroh(&self) -> Result<IrohRelay, NetError> {
         let bad = |reason: String| NetError::RelayUrl { url: self.url.clone(), reason };

@@ -15,7 +15,7 @@ use crate::codes::{CloseCode, Reason, ResetCode, shortened};
 use crate::gate::Protocol;
 use crate::greeting::Stamp;
 use crate::limits::{
-    HEADER_TIMEOUT, HEADERS_MAX, OPEN_TIMEOUT, PAIR_STREAMS_MAX, PAIR_WINDOW_BYTES, STREAMS_WAITING_MAX,
+    CONNECTION_WINDOW_BYTES, HEADER_TIMEOUT, HEADERS_MAX, OPEN_TIMEOUT, STREAMS_MAX, STREAMS_WAITING_MAX,
 };
 use crate::path::Path;
 use crate::stream::{FramedStream, HEADER_BYTES, Priority, STREAM_VERSION, StreamError, StreamKind};
@@ -56,9 +56,10 @@ impl Drop for Inner {
 impl Connection {
     /// Takes over a greeted connection; `stamp` is what the other side said in its greeting.
     pub(crate) fn new(quic: Quic, node: NodeId, protocol: Protocol, dialled: bool, stamp: Stamp) -> Self {
-        if protocol == Protocol::Pair {
-            quic.set_max_concurrent_bi_streams(VarInt::from_u32(PAIR_STREAMS_MAX));
-            quic.set_receive_window(VarInt::from_u32(PAIR_WINDOW_BYTES));
+        // Every connection begins with a stranger's rights; homes get more.
+        if protocol == Protocol::Home {
+            quic.set_max_concurrent_bi_streams(VarInt::from_u32(STREAMS_MAX));
+            quic.set_receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES));
         }
         let (sender, opened) = mpsc::channel(STREAMS_WAITING_MAX);
         let listener = tokio::spawn(listen(quic.clone(), protocol, sender));

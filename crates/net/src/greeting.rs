@@ -48,11 +48,10 @@ pub(crate) async fn send(stream: &mut SendStream, stamp: Stamp) -> bool {
     stream.write_all(&stamp.encode()).await.is_ok() && stream.finish().is_ok()
 }
 
-/// Reads the other side's greeting; `None` when there is none or it makes no sense.
+/// Reads the other side's greeting, which is all there is on the stream; `None` when there is none or it makes no sense.
 pub(crate) async fn receive(stream: &mut RecvStream) -> Option<Stamp> {
-    let mut bytes = [0; GREETING_BYTES];
-    stream.read_exact(&mut bytes).await.ok()?;
-    let stamp = Stamp::decode(&bytes);
+    let bytes = stream.read_to_end(GREETING_BYTES).await.ok()?;
+    let stamp = <[u8; GREETING_BYTES]>::try_from(bytes).ok().and_then(|bytes| Stamp::decode(&bytes));
     if stamp.is_none() {
         stream.stop(ResetCode::UNKNOWN_VERSION.into()).ok();
     }

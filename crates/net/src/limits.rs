@@ -22,18 +22,18 @@ pub const BOOK_NODES_MAX: usize = 1024;
 
 /// Streams that the other side may have open at once on a `Home` connection.
 pub const STREAMS_MAX: u32 = 64;
-/// Streams that a node may have open at once on a `Pair` connection.
-pub const PAIR_STREAMS_MAX: u32 = 2;
+/// Streams that anybody may have open at once before admission, the greeting among them, and on a `Pair` connection.
+pub const STRANGER_STREAMS_MAX: u32 = 3;
 /// Streams whose header is being waited for at once, per connection.
 pub const HEADERS_MAX: usize = 16;
 /// Accepted streams that wait for the program, per connection.
 pub const STREAMS_WAITING_MAX: usize = 8;
 /// Bytes in flight to us on one stream. Windows of 4 MiB and more break connections (noq 1.4: "too many gaps").
 pub const STREAM_WINDOW_BYTES: u32 = 1_310_720;
-/// Bytes in flight to us on one connection.
+/// Bytes in flight to us on one `Home` connection.
 pub const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
-/// Bytes in flight to us on a connection of somebody who pairs.
-pub const PAIR_WINDOW_BYTES: u32 = 64 << 10;
+/// Bytes in flight to us on any connection before admission, and on a `Pair` connection.
+pub const STRANGER_WINDOW_BYTES: u32 = 64 << 10;
 /// Bytes that wait for the other side on one connection.
 pub const SEND_WINDOW_BYTES: u64 = 8 << 20;
 
@@ -66,7 +66,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 pub const GREETING_TIMEOUT: Duration = Duration::from_secs(15);
 /// Time that a caller waits while our own dial to it, which goes first, is settled.
 pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Silence after which a connection is dead. A path may be lost for 15 s before another is chosen, so no less than 20 s.
+/// Silence after which a connection is dead, counted from our last sign of life that was not answered: a dead peer is
+/// noticed after 25 to 30 s. A path may be lost for 15 s before another is chosen, so no less than 20 s.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(25);
 /// Time between signs of life.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(5);

@@ -1,8 +1,8 @@
 //! Finding nodes on the local network by multicast DNS, under a service name of our own.
 //!
 //! Whoever shares the local network can announce anything. Only what is announced for nodes that the gate admits is
-//! heeded, and an address is only where to dial: the handshake proves who answers. Others on the network can see that a
-//! Heirloom node is there and its id.
+//! heeded, and only addresses, no relays; an address is only where to dial: the handshake proves who answers. Others on
+//! the network can see that a Heirloom node is there, its id and its addresses.
 
 use std::fmt;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use futures_util::{Stream, StreamExt};
 use heirloom_identity::NodeId;
 use iroh::EndpointId;
-use iroh::address_lookup::{AddressLookup, EndpointData, Error, Item};
+use iroh::address_lookup::{AddrFilter, AddressLookup, EndpointData, EndpointInfo, Error, Item};
 use iroh_mdns_address_lookup::{DiscoveryEvent, MdnsAddressLookup};
 
 use crate::gate::{Gate, Protocol};
@@ -38,7 +38,8 @@ impl fmt::Debug for Neighbours {
 impl Neighbours {
     /// Starts to announce and to listen; an error where the machine has no network for it.
     pub(crate) fn start(id: EndpointId, gate: Arc<dyn Gate>) -> Result<Self, String> {
-        let mdns = MdnsAddressLookup::builder().service_name(SERVICE).build(id);
+        let builder = MdnsAddressLookup::builder().service_name(SERVICE).addr_filter(AddrFilter::ip_only());
+        let mdns = builder.build(id);
         Ok(Self { mdns: mdns.map_err(|error| error.to_string())?, gate })
     }
 
@@ -74,6 +75,13 @@ impl AddressLookup for Neighbours {
     }
 
     fn resolve(&self, id: EndpointId) -> Option<Pin<Box<dyn Stream<Item = Result<Item, Error>> + Send>>> {
-        if self.admits(&node_of(id)) { self.mdns.resolve(id) } else { None }
+        let found = if self.admits(&node_of(id)) { self.mdns.resolve(id) } else { None };
+        Some(found?.map(|item| item.map(|item| without_relays(&item))).boxed())
     }
+}
+
+fn without_relays(item: &Item) -> Item {
+    let info = item.endpoint_info();
+    let data = info.data.apply_filter(&AddrFilter::ip_only()).into_owned();
+    Item::new(EndpointInfo::from_parts(info.endpoint_id, data), item.provenance(), item.last_updated())
 }

@@ -20,13 +20,13 @@ use tracing::{debug, info, warn};
 use crate::address::NodeAddress;
 use crate::arrive::{self, Pairing};
 use crate::codes::CloseCode;
-use crate::config::{NetConfig, NetError, relay_mode};
+use crate::config::{NetConfig, NetError, RelayConfig, relay_mode};
 use crate::connection::Connection;
 use crate::dial::{self, ConnectError};
 use crate::gate::{Gate, Hooks, Protocol};
 use crate::limits::{
-    ACCEPTED_WAITING_MAX, BOOK_NODES_MAX, CLOSE_TIMEOUT, CONNECT_TIMEOUT, CONNECTION_WINDOW_BYTES,
-    EVENTS_WAITING_MAX, IDLE_TIMEOUT, KEEP_ALIVE, SEND_WINDOW_BYTES, STREAM_WINDOW_BYTES, STREAMS_MAX,
+    ACCEPTED_WAITING_MAX, BOOK_NODES_MAX, CLOSE_TIMEOUT, CONNECT_TIMEOUT, EVENTS_WAITING_MAX, IDLE_TIMEOUT,
+    KEEP_ALIVE, SEND_WINDOW_BYTES, STRANGER_STREAMS_MAX, STRANGER_WINDOW_BYTES, STREAM_WINDOW_BYTES,
 };
 use crate::mdns::Neighbours;
 use crate::monitor::NetEvent;
@@ -60,6 +60,8 @@ pub(crate) struct Shared {
     book: MemoryLookup,
     known: Mutex<HashMap<NodeId, NodeAddress>>,
     external: Option<SocketAddr>,
+    /// The relays of the configuration.
+    pub(crate) relays: Vec<RelayConfig>,
 }
 
 impl Shared {
@@ -79,7 +81,8 @@ impl Net {
         let run = SecretKey::generate().to_bytes();
         let run = [run[0], run[1], run[2], run[3], run[4], run[5], run[6], run[7]];
         let (accepted, waiting) = mpsc::channel(ACCEPTED_WAITING_MAX);
-        let state = if config.relays.is_empty() { RelayState::None } else { RelayState::Connecting };
+        let has_relays = !config.relays.is_empty();
+        let state = if has_relays { RelayState::Connecting } else { RelayState::None };
         let shared = Arc::new(Shared {
             me,
             gate,
@@ -95,13 +98,14 @@ impl Net {
             book,
             known: Mutex::default(),
             external: config.external,
+            relays: config.relays,
             endpoint,
         });
         info!(me = %me, listen = ?shared.endpoint.bound_sockets(), "the network is open");
         shared.tasks.spawn(arrive::serve(shared.clone()));
         shared.tasks.spawn(watch_address(shared.clone()));
-        if !config.relays.is_empty() {
-            shared.tasks.spawn(relay::watch(shared.clone(), config.relays));
+        if has_relays {
+            shared.tasks.spawn(relay::watch(shared.clone()));
         }
         if config.mdns {
             find_neighbours(&shared);
@@ -146,8 +150,11 @@ impl Net {
     }
 
     /// Remembers where a node can be reached, instead of what was known before. Past [`BOOK_NODES_MAX`] nodes, nothing
-    /// new is remembered.
+    /// new is remembered. A relay that isn't ours must speak HTTPS, so that nobody makes us knock at plain web servers.
     pub fn learn(&self, address: &NodeAddress) {
+        let ours = |url: &String| self.shared.relays.iter().any(|relay| relay.same_url(url));
+        let relay = address.relay.clone().filter(|url| url.starts_with("https://") || ours(url));
+        let address = &NodeAddress { relay, ..address.clone() };
         let Some(endpoint) = endpoint_addr(address) else { return };
         let mut known = self.shared.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= BOOK_NODES_MAX && !known.contains_key(&address.node) {
@@ -281,13 +288,14 @@ fn listen_on(builder: Builder, listen: &[SocketAddr]) -> Result<Builder, NetErro
     Ok(builder)
 }
 
+/// What a stranger may do; [`Connection`] gives homes more.
 fn transport() -> QuicTransportConfig {
     let idle = IdleTimeout::try_from(IDLE_TIMEOUT).expect("the idle timeout fits");
     QuicTransportConfig::builder()
-        .max_concurrent_bidi_streams(VarInt::from_u32(STREAMS_MAX))
+        .max_concurrent_bidi_streams(VarInt::from_u32(STRANGER_STREAMS_MAX))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
-        .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
+        .receive_window(VarInt::from_u32(STRANGER_WINDOW_BYTES))
         .send_window(SEND_WINDOW_BYTES)
         .datagram_receive_buffer_size(None)
         .max_idle_timeout(Some(idle))

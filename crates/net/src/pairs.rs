@@ -202,6 +202,9 @@ impl Pairs {
             if self.me > node {
                 dial.cancelled.cancel();
                 settle(slot, &dial, Ok(new.clone()));
+            } else {
+                // The dial goes on, but nobody has to wait for it any more.
+                dial.outcome.send_replace(Some(Ok(new.clone())));
             }
         }
         keep(slot, count, new);

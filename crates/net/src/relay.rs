@@ -88,7 +88,7 @@ impl Watchdog {
 }
 
 /// Follows the relays until the network is closed.
-pub(crate) async fn watch(shared: Arc<Shared>, relays: Vec<RelayConfig>) {
+pub(crate) async fn watch(shared: Arc<Shared>) {
     let mut status = shared.endpoint.home_relay_status();
     let mut watchdog = Watchdog::new(Instant::now());
     loop {
@@ -106,10 +106,10 @@ pub(crate) async fn watch(shared: Arc<Shared>, relays: Vec<RelayConfig>) {
         }
         match action {
             Some(Action::Warn) => warn!(
-                relays = %urls(&relays),
+                relays = %urls(&shared.relays),
                 "no relay is reached: wrong address, blocked network, or a certificate that is not trusted"
             ),
-            Some(Action::Renew) => renew(&shared, &relays).await,
+            Some(Action::Renew) => renew(&shared).await,
             None => {}
         }
         tokio::select! {
@@ -145,10 +145,10 @@ fn tell(state: &RelayState) {
 }
 
 /// Takes the relays out and puts them in anew.
-async fn renew(shared: &Shared, relays: &[RelayConfig]) {
-    warn!(relays = %urls(relays), "no relay is reached; putting the relays in anew");
+async fn renew(shared: &Shared) {
+    warn!(relays = %urls(&shared.relays), "no relay is reached; putting the relays in anew");
     // The configuration was checked at the start.
-    for relay in relays.iter().filter_map(|relay| relay.to_iroh().ok()) {
+    for relay in shared.relays.iter().filter_map(|relay| relay.to_iroh().ok()) {
         shared.endpoint.remove_relay(&relay.url).await;
         shared.endpoint.insert_relay(relay.url.clone(), Arc::new(relay)).await;
     }
