@@ -30,7 +30,7 @@ export class Albums {
   #fill() {
     const [rosa, ben, otto] = this.family.peers;
     const self = this.family.self;
-    const lake = this.#make('A week by the lake', { description: 'July at Lago d’Orta: the old boat, the storm on Thursday, and far too much ice cream.', owner: self, homes: [[rosa, 'contributor'], [ben, 'contributor']], sort: 'date' });
+    const lake = this.#make('A week in the hills', { description: 'July above the valley: the high hut, the storm on Thursday, and far too much ice cream.', owner: self, homes: [[rosa, 'contributor'], [ben, 'contributor']], sort: 'date' });
     this.#put(lake, 64, Date.UTC(2026, 6, 12, 9), 7, [self, rosa, self, ben, self, rosa]);
     const birthday = this.#make('Nonna turns eighty', { owner: rosa, homes: [[self, 'admin'], [ben, 'contributor'], [otto, 'viewer']], sort: 'date' });
     this.#put(birthday, 38, Date.UTC(2026, 4, 3, 11), 1, [rosa, self, ben, rosa]);
@@ -83,7 +83,7 @@ export class Albums {
     const entry = {
       id: randomUUID(), content: id64(`entry ${seed}`), by: this.#by(home, mine ? 0 : i), mine, fileName: picture?.name.replace(/^.*_/, '') ?? `DSC_${String(seed).padStart(4, '0')}.JPG`, caption: null,
       takenAt: iso(Math.floor(localMs / 1000) * 1000).slice(0, 19), addedAt: iso(Date.now() - 6 * DAY + i * 60_000), width: Math.round(3000 * Math.sqrt(ratio)), height: Math.round(3000 / Math.sqrt(ratio)), ratio,
-      durationMs: null, thumbhash: null, colour: picture ? null : hex(colourOf(seed)), favourite: false, original: mine ? 'here' : 'remote', thumb: true, comments: 0, reactions: {}, liked: false
+      durationMs: null, thumbhash: null, colour: picture ? null : hex(colourOf(seed)), favourite: false, original: mine ? 'here' : 'remote', thumb: true, comments: 0, reactions: {}
     };
     this.byAsset.set(entry.id, { photo: { seed, ratio, content: picture?.content, type: picture?.type, flags: 0, name: entry.fileName }, entry, album }).set(entry.content, this.byAsset.get(entry.id));
     return entry;
@@ -91,9 +91,9 @@ export class Albums {
 
   #talk(album, ben, self, rosa) {
     const [first, second, third] = [album.entries[7], album.entries[8], album.entries[21]];
-    first.caption = 'The old boat, one last time';
-    this.#say(album, first, this.#by(rosa), 'comment', 'Your grandfather painted it that green in 1974!', 30);
-    this.#say(album, first, this.#by(ben), 'comment', 'It still leaks in the same place.', 26);
+    first.caption = 'The last evening';
+    this.#say(album, first, this.#by(rosa), 'comment', 'Your grandfather and I walked up there in 1974!', 30);
+    this.#say(album, first, this.#by(ben), 'comment', 'And it rained then, too.', 26);
     this.#say(album, first, this.#by(rosa), 'like', null, 25);
     this.#say(album, first, this.#by(ben), 'like', null, 24);
     this.#say(album, second, this.#by(ben, 1), 'like', null, 20);
@@ -115,7 +115,6 @@ export class Albums {
     entry.comments = said.filter((remark) => remark.type === 'comment').length;
     const hearts = said.filter((remark) => remark.type === 'like');
     entry.reactions = hearts.length ? { '♥': hearts.length } : {};
-    entry.liked = hearts.some((remark) => remark.user.id === this.account.id);
   }
 
   changed(album, ...parts) {
@@ -127,7 +126,7 @@ export class Albums {
   happens(what, album = this.list[0]) {
     const [rosa, ben] = this.family.peers;
     const entry = album.entries[7];
-    if (what === 'comment') this.#say(album, entry, this.#by(rosa), 'comment', 'I can hear the water when I look at this.');
+    if (what === 'comment') this.#say(album, entry, this.#by(rosa), 'comment', 'I can smell the grass when I look at this.');
     if (what === 'like') this.#say(album, entry, this.#by(ben, 1), 'like', null);
     if (what === 'add') {
       album.entries.push(this.#entry(album, ben, Date.UTC(2026, 6, 19, 12), album.entries.length));
@@ -179,7 +178,7 @@ export class Albums {
       count++;
       const entry = {
         id: photo.uuid, content: createHash('sha256').update(photo.uuid).digest('hex'), by: this.#by(this.family.self), mine: true, fileName: photo.name, caption: photo.caption || null, takenAt: iso(photo.localMs).slice(0, 19), addedAt: iso(Date.now()),
-        width: Math.round(3000 * photo.ratio), height: 3000, ratio: photo.ratio, durationMs: null, thumbhash: null, colour: photo.content ? null : hex(photo.colour), favourite: (photo.flags & 4) !== 0, original: 'here', thumb: true, comments: 0, reactions: {}, liked: false
+        width: Math.round(3000 * photo.ratio), height: 3000, ratio: photo.ratio, durationMs: null, thumbhash: null, colour: photo.content ? null : hex(photo.colour), favourite: (photo.flags & 4) !== 0, original: 'here', thumb: true, comments: 0, reactions: {}
       };
       this.byAsset.set(entry.id, { photo, entry, album }).set(entry.content, this.byAsset.get(entry.id));
       album.entries.push(entry);

@@ -12,6 +12,8 @@ import { moved, moveOrders, placed, shapeOf, type Slots } from './entries';
 /** Albums up to this length are fetched whole, so that their layout is soon exact. */
 const WHOLE_MAX = 5_000;
 const NEWS_PAUSE_MS = 120;
+/** Pictures come by the hundred; the page looks this often. */
+const PROGRESS_PAUSE_MS = 1_200;
 const ACTIVITY_MAX = 100;
 
 /** The grid's part in a change: remember what the reader looks at, and bring it back to the same place. */
@@ -31,7 +33,9 @@ export class AlbumStore {
   readonly shape = $derived(shapeOf(this.slots, this.album?.sort !== 'hand'));
 
   #news = new Set<AlbumPart>();
+  /** Pages to fetch again now, and pages to fetch again when they come into view. */
   #stale = new Set<number>();
+  #faded = new Set<number>();
   #wanted = { from: 0, to: ENTRIES_PAGE };
   #fetching = false;
   #writing = 0;
@@ -41,6 +45,7 @@ export class AlbumStore {
   /** Loads and follows the news; returns what stops it. */
   start(): () => void {
     const later = soon(() => void this.#catchUp(), NEWS_PAUSE_MS);
+    const progress = soon(() => void this.#catchUp(), PROGRESS_PAUSE_MS);
     const everything = () => {
       for (const part of ['about', 'entries', 'talk'] as const) this.#news.add(part);
       later.ask();
@@ -50,12 +55,13 @@ export class AlbumStore {
       events.on('album', ({ id, changed }) => {
         if (id !== this.id) return;
         for (const part of changed) this.#news.add(part);
-        later.ask();
+        (changed.every((part) => part === 'progress') ? progress : later).ask();
       })
     ];
     void this.load();
     return () => {
       later.stop();
+      progress.stop();
       for (const stop of stops) stop();
     };
   }
@@ -78,9 +84,8 @@ export class AlbumStore {
     if (news.size === 0) return;
     const album = await albumsApi.one(this.id).catch(() => undefined);
     if (album && this.#writing === 0) this.album = album;
-    if (news.has('entries') || news.has('progress') || news.has('talk') || (news.has('about') && album)) {
-      for (let page = 0; page * ENTRIES_PAGE < Math.max(1, this.slots.length); page++) this.#stale.add(page);
-    }
+    const again = news.has('entries') || news.has('about') ? this.#stale : this.#faded;
+    for (let page = 0; page * ENTRIES_PAGE < Math.max(1, this.slots.length); page++) again.add(page);
     if (news.has('talk') && this.remarks) void this.loadRemarks();
     await Promise.all([this.#fetchPages(), this.#loadActivity()]);
   }
@@ -105,7 +110,7 @@ export class AlbumStore {
     const { from, to } = this.#wanted;
     const total = this.slots.length;
     const missing = (page: number) => this.#stale.has(page) || (page * ENTRIES_PAGE < total && this.slots[page * ENTRIES_PAGE] === undefined);
-    for (let page = Math.floor(Math.max(0, from) / ENTRIES_PAGE); page * ENTRIES_PAGE < Math.min(to, total || 1); page++) if (missing(page)) return page;
+    for (let page = Math.floor(Math.max(0, from) / ENTRIES_PAGE); page * ENTRIES_PAGE < Math.min(to, total || 1); page++) if (missing(page) || this.#faded.has(page)) return page;
     const end = total <= WHOLE_MAX ? Math.ceil(total / ENTRIES_PAGE) : 0;
     for (let page = 0; page < end; page++) if (missing(page)) return page;
     return this.#stale.has(0) ? 0 : undefined;
@@ -117,6 +122,7 @@ export class AlbumStore {
     try {
       for (let page = this.#nextPage(); page !== undefined; page = this.#nextPage()) {
         this.#stale.delete(page);
+        this.#faded.delete(page);
         const { total, entries } = await albumsApi.entries(this.id, page * ENTRIES_PAGE, ENTRIES_PAGE);
         if (this.#writing > 0) {
           this.#news.add('entries'); // it may be older than what was written here; asked again afterwards

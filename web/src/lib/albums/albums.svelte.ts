@@ -5,7 +5,7 @@ import { albumsApi, timeOf, type Album } from '$lib/api/family';
 import { events } from '$lib/events.svelte';
 import { soon } from '$lib/ui/soon';
 
-const PAUSE_MS = 400;
+const PAUSE_MS = 1_000;
 
 class Albums {
   list = $state.raw<Album[]>();

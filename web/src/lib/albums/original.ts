@@ -16,14 +16,17 @@ function save(href: string, name: string): void {
 /** Saves an original on this device; what keeps it from coming is said at the foot of the page. True when it came. */
 export async function saveOriginal(album: string, entry: Entry): Promise<boolean> {
   const url = albumsApi.originalUrl(album, entry.content);
-  if (entry.original === 'here') {
-    save(url, entry.fileName);
-    return true;
-  }
-  const toast = toasts.show(`Fetching ${entry.fileName} from ${family.nameOf(entry.by.household, 'the other home')}…`, { ms: 0 });
+  if (entry.original !== 'here') return fetchAndSave(url, entry.fileName, family.nameOf(entry.by.household, 'the other home'));
+  save(url, entry.fileName);
+  return true;
+}
+
+/** Saves an original that may have to come from `home` first. True when it came. */
+export async function fetchAndSave(url: string, name: string, home: string): Promise<boolean> {
+  const toast = toasts.show(`Fetching ${name} from ${home}…`, { ms: 0 });
   try {
     const content = URL.createObjectURL(await (await request(url)).blob());
-    save(content, entry.fileName);
+    save(content, name);
     setTimeout(() => URL.revokeObjectURL(content), 60_000);
     toasts.dismiss(toast);
     return true;

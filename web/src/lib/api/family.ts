@@ -33,6 +33,8 @@ export interface Peer extends Household {
   lastSeen: Moment | null;
   pairedAt: Moment;
   blocked: boolean;
+  /** Why it lets us not in, in its node's words. */
+  refusal?: string | null;
   /** Ids of the albums that both homes share. */
   albums: string[];
 }
@@ -149,8 +151,6 @@ export interface Entry {
   thumb: boolean;
   comments: number;
   reactions: Record<string, number>;
-  /** This account's heart is among them. */
-  liked?: boolean;
 }
 
 export interface Entries {
@@ -228,7 +228,7 @@ export const family = {
   accept: (link: string) => send<Pairing>('POST', '/peers/accept', { link }),
   confirm: (id: string, name: string) => send<void>('POST', `/peers/pairings/${part(id)}/confirm`, { name }),
   deny: (id: string) => send<void>('POST', `/peers/pairings/${part(id)}/deny`, {}),
-  changePeer: (household: string, change: { name?: string; blocked?: boolean }) => send<void>('PATCH', `/peers/${part(household)}`, change),
+  changePeer: (household: string, change: { name?: string | null; blocked?: boolean }) => send<void>('PATCH', `/peers/${part(household)}`, change),
   removePeer: (household: string) => send<void>('DELETE', `/peers/${part(household)}`)
 };
 
@@ -247,7 +247,8 @@ export const albumsApi = {
   entries: (id: string, from: number, count: number) => get<Entries>(`${album(id)}/entries?from=${from}&count=${count}`),
   changeEntry: (id: string, content: string, change: EntryChange) => send<void>('PATCH', entry(id, content), change),
   space: (id: string) => get<Space>(`${album(id)}/space`),
-  setHome: (id: string, household: string, role: GivenRole, accounts: string[]) => send<void>('PUT', `${album(id)}/homes/${part(household)}`, { role, accounts }),
+  /** Without a role: our own home, where only the accounts can be chosen. */
+  setHome: (id: string, household: string, role: GivenRole | undefined, accounts: string[]) => send<void>('PUT', `${album(id)}/homes/${part(household)}`, { role, accounts }),
   removeHome: (id: string, household: string) => send<void>('DELETE', `${album(id)}/homes/${part(household)}`),
   handOver: (id: string, household: string) => send<void>('POST', `${album(id)}/owner`, { household }),
   activity: (id: string, limit: number) => get<AlbumEvent[]>(`${album(id)}/activity?limit=${limit}`),

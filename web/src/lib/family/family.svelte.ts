@@ -3,12 +3,19 @@
 import { ApiError } from '$lib/api/client';
 import { family as api, type Household, type Pairing, type Peer } from '$lib/api/family';
 import { events } from '$lib/events.svelte';
+import { session } from '$lib/session.svelte';
 import { soon } from '$lib/ui/soon';
 import { asking } from './pairing';
 import { nameOf } from './words';
 
 /** Bursts of news lead to one question. */
 const PAUSE_MS = 150;
+
+/** Pairings are shown to whoever manages this home; there are none for the others. */
+function unlessForbidden(error: unknown): Pairing[] {
+  if (error instanceof ApiError && error.status === 403) return [];
+  throw error;
+}
 
 class Family {
   self = $state.raw<Household>();
@@ -18,6 +25,8 @@ class Family {
 
   /** Homes that wait for somebody here to compare words. */
   readonly asking = $derived(asking(this.pairings));
+  /** Only who manages this home connects it with others. */
+  readonly managed = $derived(session.account?.isAdmin ?? false);
 
   /** Follows the news; returns what stops it. */
   start(): () => void {
@@ -32,7 +41,7 @@ class Family {
 
   async load(): Promise<void> {
     try {
-      const [self, peers, pairings] = await Promise.all([api.self(), api.peers(), api.pairings()]);
+      const [self, peers, pairings] = await Promise.all([api.self(), api.peers(), api.pairings().catch(unlessForbidden)]);
       this.self = self;
       this.peers = peers;
       this.pairings = pairings;

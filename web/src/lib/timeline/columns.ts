@@ -5,7 +5,7 @@
 export const PART_PHOTOS = 2000;
 
 /** Bits of a photo's flags. */
-export const Flag = { video: 1, live: 2, favourite: 4, edited: 8, caption: 16, failed: 32, pending: 64 } as const;
+export const Flag = { video: 1, live: 2, favourite: 4, edited: 8, caption: 16, failed: 32, pending: 64, shared: 128 } as const;
 
 /** What the node sends. */
 export interface WireColumns {
