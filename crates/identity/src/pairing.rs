@@ -12,8 +12,9 @@
 //! Both screens then show the same six [words](Transcript::words), and nothing is released before the inviter's people
 //! confirmed them. Whoever doesn't know the secret fails at the proofs. Whoever does (somebody who read the chat) can
 //! stand between the two homes only if both happen to show the same words; and because the guest committed to its nonce
-//! before it saw the inviter's, that can't be searched for: one try in 2^66 succeeds, and each try is a failed pairing
-//! that people see. Drawn in `docs/formats/pairing.md`.
+//! before it saw the inviter's, that can't be searched for: one try in 2^66 succeeds.
+//!
+//! Drawn in `docs/formats/pairing.md`.
 
 mod invitation;
 #[cfg(test)]

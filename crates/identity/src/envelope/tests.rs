@@ -1,3 +1,5 @@
+//! Envelopes sealed, verified and opened, wrong ones refused at the right step.
+
 use proptest::prelude::*;
 
 use super::*;

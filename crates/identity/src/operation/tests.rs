@@ -1,3 +1,5 @@
+//! Operations made and read, wrong ones refused.
+
 use proptest::prelude::*;
 
 use super::*;

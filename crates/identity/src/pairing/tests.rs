@@ -1,3 +1,5 @@
+//! Two homes pairing, strangers failing, and what chats do to links.
+
 use std::net::SocketAddr;
 
 use proptest::prelude::*;
