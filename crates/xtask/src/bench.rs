@@ -9,6 +9,7 @@ mod ingest;
 mod measure;
 mod thumbnails;
 mod timeline;
+mod transfer;
 
 use std::path::Path;
 
@@ -19,13 +20,14 @@ use crate::args::Args;
 use crate::{folders, system, web};
 
 const HELP: &str = "\
-cargo xtask bench [thumbnails] [ingest] [timeline]
+cargo xtask bench [thumbnails] [ingest] [timeline] [transfer]
 
-Builds optimised programs, measures (all three when none is named), prints tables, writes target/bench.json.
+Builds optimised programs, measures (all of them when none is named), prints tables, writes target/bench.json.
 
   thumbnails   a preview and a thumbnail of one photo, against npm's sharp on the same files
   ingest       importing a folder of unique photos, against the bare cost of its decoding and encoding
   timeline     100,000 photos: answers of the server, and the page in a browser
+  transfer     files between two nodes over the loopback, against rsync
 ";
 
 /// What one bench has to tell.
@@ -38,8 +40,12 @@ pub(crate) struct Measured {
 
 type Bench = fn() -> Result<Measured>;
 
-const BENCHES: &[(&str, Bench)] =
-    &[("thumbnails", thumbnails::measure), ("ingest", ingest::measure), ("timeline", timeline::measure)];
+const BENCHES: &[(&str, Bench)] = &[
+    ("thumbnails", thumbnails::measure),
+    ("ingest", ingest::measure),
+    ("timeline", timeline::measure),
+    ("transfer", transfer::measure),
+];
 
 /// Runs the verb.
 pub(crate) fn run(args: &[String]) -> Result<()> {

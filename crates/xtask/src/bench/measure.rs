@@ -1,7 +1,7 @@
 //! Clocks: wall and processor time of a child process, medians, the machine's load.
 
 use std::fs;
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -31,7 +31,7 @@ pub(crate) fn spent(command: &mut Command) -> Result<Spent> {
     let mut child = command.spawn().with_context(|| format!("could not start `{line}`"))?;
     let mut resident_bytes_max = 0;
     let cpu = loop {
-        resident_bytes_max = peak(&child).max(resident_bytes_max);
+        resident_bytes_max = peak_of(child.id()).max(resident_bytes_max);
         let (state, cpu) = stat(child.id())?;
         if state == 'Z' {
             break cpu;
@@ -46,11 +46,17 @@ pub(crate) fn spent(command: &mut Command) -> Result<Spent> {
     Ok(Spent { wall, cpu, resident_bytes_max })
 }
 
-fn peak(child: &Child) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+/// The most memory that a running process held, in bytes; 0 where unknown.
+pub(crate) fn peak_of(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib: Option<u64> = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
     kib.unwrap_or(0) * 1024
+}
+
+/// Processor time so far of a running process and of those of its children that have ended.
+pub(crate) fn cpu_of(pid: u32) -> Result<Duration> {
+    Ok(stat(pid)?.1)
 }
 
 /// State letter and processor time so far of a process.
