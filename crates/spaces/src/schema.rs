@@ -69,6 +69,7 @@ pub const COLUMNS: &[(&str, &str, &str, &str)] = &[
     ("album_envelopes", "needs", "INTEGER", "the role its author needs, as a number; null: it never counts"),
     ("album_envelopes", "counted", "INTEGER", "1 when it counts"),
     ("album_envelopes", "saved", "INTEGER", "1 when the document's snapshot holds it"),
+    ("album_envelopes", "repeated", "INTEGER", "1 when it lost at a fork of ours and was said again"),
     ("album_envelopes", "account", "BLOB", "whose doing"),
     ("album_envelopes", "at_ms", "INTEGER", "when, by the author's clock"),
     ("album_envelopes", "envelope", "BLOB", "the envelope, docs/formats/envelope.md; null when only its header was kept"),

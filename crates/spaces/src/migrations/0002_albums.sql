@@ -72,6 +72,7 @@ CREATE TABLE album_envelopes (
     needs       INTEGER,
     counted     INTEGER NOT NULL,
     saved       INTEGER NOT NULL,
+    repeated    INTEGER NOT NULL,
     account     BLOB,
     at_ms       INTEGER,
     envelope    BLOB,

@@ -38,6 +38,8 @@ pub(crate) struct Index {
     pub(crate) counted: BTreeSet<ChangeHash>,
     /// The last number of each actor that counts.
     last_seq: HashMap<i64, u64>,
+    /// Those that lost at a fork, with all that depends on them, each after what it depends on.
+    pub(crate) lost: Vec<ChangeHash>,
 }
 
 impl Index {
@@ -94,13 +96,20 @@ impl Index {
         order
     }
 
-    fn settle(&self) -> Vec<ChangeHash> {
+    fn settle(&mut self) -> Vec<ChangeHash> {
         let mut losers = BTreeSet::new();
-        loop {
-            let order = self.order(&losers);
-            let Some(loser) = self.fork(&order) else { return self.supported(&order) };
+        let all = self.order(&losers);
+        let mut order = all.clone();
+        while let Some(loser) = self.fork(&order) {
             losers.extend(loser);
+            order = self.order(&losers);
         }
+        self.lost.clear();
+        if !losers.is_empty() {
+            let left: BTreeSet<ChangeHash> = order.iter().copied().collect();
+            self.lost.extend(all.into_iter().filter(|hash| !left.contains(hash)));
+        }
+        self.supported(&order)
     }
 
     /// Every change but these whose dependencies are all there, each after what it depends on, and an actor's changes in

@@ -6,7 +6,11 @@ use heirloom_identity::{Envelope, EnvelopeHash, HouseholdId};
 use heirloom_store::rusqlite::{Connection, OptionalExtension, named_params};
 
 use crate::albums::AlbumError;
-use crate::replica::{Replica, Work, rows, rows::count_to_sql, settle::Fresh};
+use crate::replica::{
+    Replica, Work,
+    rows::{self, Stored, count_to_sql},
+    settle::Fresh,
+};
 use crate::sync::Reason;
 
 /// How many streams an album may have: one for each node and each time it was put back from a copy.
@@ -31,6 +35,14 @@ pub(crate) struct Received {
     pub(crate) pending: usize,
     /// Why others were refused, each reason once.
     pub(crate) refused: BTreeSet<Reason>,
+    room: Option<Room>,
+}
+
+/// How many envelopes wait already, and what they weigh.
+#[derive(Debug)]
+struct Room {
+    waiting: u64,
+    bytes: u64,
 }
 
 impl Replica {
@@ -46,15 +58,13 @@ impl Replica {
         let mut fresh: Vec<Fresh> = Vec::new();
         let mut queue: VecDeque<(Envelope, HouseholdId)> = envelopes.into();
         while let Some((envelope, household)) = queue.pop_front() {
-            let (number, keep) = match self.place(work, &envelope, &household, idle, &mut received)? {
-                Some(placed) => placed,
-                None => continue,
+            let Some((stored, keep)) = self.place(work, &envelope, &household, idle, &mut received)? else {
+                continue;
             };
             received.stored += 1;
             if !keep {
                 continue;
             }
-            let Some((stored, _)) = rows::envelope(work.conn, number)? else { continue };
             forked |= rows::is_forked(work.conn, self.row, stored.stream)?;
             match self.open(work.conn, stored, &envelope)? {
                 Some(opened) => fresh.push(opened),
@@ -65,11 +75,12 @@ impl Replica {
         self.admit(work, fresh)?;
         if forked {
             self.recount(work)?;
+            self.repeat_lost(work)?;
         }
         Ok(received)
     }
 
-    /// Stores an envelope. Gives its number and whether its bytes were kept.
+    /// Stores an envelope. Gives its row and whether its bytes were kept.
     fn place(
         &mut self,
         work: &mut Work<'_>,
@@ -77,7 +88,7 @@ impl Replica {
         household: &HouseholdId,
         idle: u64,
         received: &mut Received,
-    ) -> Result<Option<(i64, bool)>, AlbumError> {
+    ) -> Result<Option<(Stored, bool)>, AlbumError> {
         if rows::find(work.conn, self.row, &envelope.hash())?.is_some() {
             return Ok(None);
         }
@@ -94,7 +105,7 @@ impl Replica {
                 }
                 None => {
                     received.pending += 1;
-                    if !put_pending(work, self.row, envelope, household)? {
+                    if !put_pending(work, self.row, envelope, household, &mut received.room)? {
                         received.refused.insert(Reason::Flood);
                     }
                     return Ok(None);
@@ -120,8 +131,17 @@ impl Replica {
             // We wrote this and lack it: the disk is older than we are. What we write next is a new incarnation's.
             self.begin_incarnation_later(work.conn)?;
         }
-        rows::insert_envelope(work.conn, self.row, stream, envelope, work.now_ms, keep)
-            .map(|number| Some((number, keep)))
+        let number = rows::insert_envelope(work.conn, self.row, stream, envelope, work.now_ms, keep)?;
+        let stored = Stored {
+            number,
+            stream,
+            key: envelope.stream(),
+            household: *household,
+            seq: envelope.seq(),
+            hash: envelope.hash(),
+            heads: envelope.heads().to_vec(),
+        };
+        Ok(Some((stored, keep)))
     }
 
     /// Goes on as a new incarnation at the next write.
@@ -139,20 +159,17 @@ fn put_pending(
     album: i64,
     envelope: &Envelope,
     household: &HouseholdId,
+    room: &mut Option<Room>,
 ) -> Result<bool, AlbumError> {
-    work.conn
-        .prepare_cached("DELETE FROM album_pending WHERE album = :album AND received_ms < :oldest")?
-        .execute(named_params! { ":album": album, ":oldest": work.now_ms.saturating_sub(PENDING_MS_MAX) })?;
-    let (waiting, bytes): (i64, i64) = work
-        .conn
-        .prepare_cached(
-            "SELECT count(*), coalesce(sum(length(envelope)), 0) FROM album_pending WHERE album = :album",
-        )?
-        .query_row(named_params! { ":album": album }, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let bytes = rows::from_sql(bytes) + count(envelope.as_bytes().len());
-    if rows::from_sql(waiting) >= PENDING_ENVELOPES_MAX || bytes > PENDING_BYTES_MAX {
+    let room = match room {
+        Some(room) => room,
+        None => room.insert(room_left(work, album)?),
+    };
+    let bytes = room.bytes + count(envelope.as_bytes().len());
+    if room.waiting >= PENDING_ENVELOPES_MAX || bytes > PENDING_BYTES_MAX {
         return Ok(false);
     }
+    (room.waiting, room.bytes) = (room.waiting + 1, bytes);
     work.conn
         .prepare_cached(
             "INSERT OR IGNORE INTO album_pending (album, hash, prev, household, received_ms, envelope)
@@ -167,6 +184,22 @@ fn put_pending(
             ":envelope": envelope.as_bytes(),
         })?;
     Ok(true)
+}
+
+/// Ends the wait of those that waited for too long, and counts the others.
+fn room_left(work: &Work<'_>, album: i64) -> Result<Room, AlbumError> {
+    work.conn
+        .prepare_cached("DELETE FROM album_pending WHERE album = :album AND received_ms < :oldest")?
+        .execute(named_params! { ":album": album, ":oldest": work.now_ms.saturating_sub(PENDING_MS_MAX) })?;
+    let room = work
+        .conn
+        .prepare_cached(
+            "SELECT count(*), coalesce(sum(length(envelope)), 0) FROM album_pending WHERE album = :album",
+        )?
+        .query_row(named_params! { ":album": album }, |row| {
+            Ok(Room { waiting: rows::from_sql(row.get(0)?), bytes: rows::from_sql(row.get(1)?) })
+        })?;
+    Ok(room)
 }
 
 /// Takes out the envelopes that waited for this one.

@@ -217,8 +217,8 @@ pub(crate) fn insert_envelope(
     .execute(named_params! { ":album": album, ":prev": envelope.prev().as_bytes() })?;
     conn.prepare_cached(
         "INSERT INTO album_envelopes
-             (album, stream, seq, hash, prev, heads, is_head, received_ms, bytes, counted, saved, envelope)
-         VALUES (:album, :stream, :seq, :hash, :prev, :heads, 1, :received, :bytes, 0, 0, :envelope)",
+             (album, stream, seq, hash, prev, heads, is_head, received_ms, bytes, counted, saved, repeated, envelope)
+         VALUES (:album, :stream, :seq, :hash, :prev, :heads, 1, :received, :bytes, 0, 0, 0, :envelope)",
     )?
     .execute(named_params! {
         ":album": album,
@@ -313,19 +313,21 @@ pub(crate) fn sealed(
     Ok(sealed)
 }
 
-/// An envelope and its row, by number.
-pub(crate) fn envelope(conn: &Connection, number: i64) -> Result<Option<(Stored, Envelope)>, AlbumError> {
-    let found = conn
-        .prepare_cached(
-            "SELECT e.number, e.stream, s.certificate, s.incarnation, s.household, e.seq, e.hash, e.heads, e.envelope
-             FROM album_envelopes e JOIN album_streams s ON s.number = e.stream
-             WHERE e.number = :number AND e.envelope IS NOT NULL",
-        )?
-        .query_row(named_params! { ":number": number }, |row| {
-            Ok((stored(row)?, row.get::<_, Vec<u8>>(8)?))
-        })
+/// An envelope, by number.
+pub(crate) fn envelope(conn: &Connection, number: i64) -> Result<Option<Envelope>, AlbumError> {
+    let found: Option<Vec<u8>> = conn
+        .prepare_cached("SELECT envelope FROM album_envelopes WHERE number = :number AND envelope IS NOT NULL")?
+        .query_row(named_params! { ":number": number }, |row| row.get(0))
         .optional()?;
-    found.map(|(stored, bytes)| Ok((stored, Envelope::decode(&bytes)?))).transpose()
+    Ok(found.map(|bytes| Envelope::decode(&bytes)).transpose()?)
+}
+
+/// Whether what an envelope of ours says is to be said again. Only once.
+pub(crate) fn take_repeat(conn: &Connection, number: i64) -> Result<bool, AlbumError> {
+    let changed = conn
+        .prepare_cached("UPDATE album_envelopes SET repeated = 1 WHERE number = :number AND repeated = 0")?
+        .execute(named_params! { ":number": number })?;
+    Ok(changed > 0)
 }
 
 /// The numbers of a document's counted envelopes that its snapshot doesn't hold, in the order of coming.

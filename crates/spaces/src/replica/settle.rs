@@ -187,13 +187,18 @@ impl Replica {
         Ok((index, counted))
     }
 
-    /// The change in a stored envelope that was opened before.
+    /// What is in a stored envelope that was opened before.
+    pub(crate) fn content(&self, conn: &Connection, number: i64) -> Result<Option<Content>, AlbumError> {
+        let Some(envelope) = rows::envelope(conn, number)? else { return Ok(None) };
+        let Some(secret) = self.secrets.get(&envelope.epoch()) else { return Ok(None) };
+        Ok(Some(envelope.open(&self.space, secret)?))
+    }
+
     fn change(&self, conn: &Connection, number: i64) -> Result<Change, AlbumError> {
-        let damaged = AlbumError::Damaged("a change that counted can't be read any more");
-        let Some((_, envelope)) = rows::envelope(conn, number)? else { return Err(damaged) };
-        let Some(secret) = self.secrets.get(&envelope.epoch()) else { return Err(damaged) };
-        let content = envelope.open(&self.space, secret)?;
-        Change::from_bytes(content.change).map_err(|_| damaged)
+        let content = self.content(conn, number)?;
+        content
+            .and_then(|content| Change::from_bytes(content.change).ok())
+            .ok_or(AlbumError::Damaged("a change that counted can't be read any more"))
     }
 
     /// Makes a document show what its index counted: what was added, or, when something was lost, all of it anew.

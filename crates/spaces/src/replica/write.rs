@@ -1,6 +1,6 @@
 //! Our own edits: checked, written into documents, encrypted, signed, stored.
 
-use automerge::ScalarValue;
+use automerge::{Change, ScalarValue, legacy::OpType};
 use heirloom_identity::{
     AccountId, Content, ContentHash, Envelope, EnvelopeHash, Header, HouseholdId, Role, StreamId, StreamKey,
     envelope::CHANGE_BYTES_MAX,
@@ -8,7 +8,7 @@ use heirloom_identity::{
 use heirloom_store::rusqlite::{OptionalExtension, named_params};
 
 use crate::albums::{AlbumEdit, AlbumError, CommentId};
-use crate::documents::{Home, Key, Kind, Sort, entry::EntryFacts, order, talk};
+use crate::documents::{Home, Key, Kind, Sort, change::key_of, entry::EntryFacts, order, talk};
 use crate::membership::next_parents;
 use crate::projection;
 use crate::replica::{
@@ -242,6 +242,47 @@ impl Replica {
         }
         self.documents.insert(kind, document);
         Ok(())
+    }
+
+    /// Says again, as a new incarnation, what this home wrote and what lost at a fork: its disk was put back from a copy
+    /// and written to before it heard of the rest. What is shared is said again only where nobody said anything since.
+    pub(crate) fn repeat_lost(&mut self, work: &mut Work<'_>) -> Result<(), AlbumError> {
+        let us = work.keys.household();
+        for kind in Kind::ALL {
+            self.ensure(work, kind)?;
+            let Some(document) = self.documents.get(&kind) else { continue };
+            let ours = document.index.lost.iter().filter_map(|hash| document.index.nodes.get(hash));
+            let ours = ours.filter(|node| node.household == us && node.direct);
+            let numbers: Vec<i64> = ours.filter_map(|node| node.envelopes.first().copied()).collect();
+            for number in numbers {
+                if rows::take_repeat(work.conn, number)? {
+                    self.repeat(work, kind, number)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn repeat(&mut self, work: &mut Work<'_>, kind: Kind, number: i64) -> Result<(), AlbumError> {
+        let Some(content) = self.content(work.conn, number)? else { return Ok(()) };
+        let Ok(change) = Change::from_bytes(content.change) else { return Ok(()) };
+        if self.permit(work, content.account, kind.needs()).is_err() {
+            return Ok(());
+        }
+        let us = Home::of(&work.keys.household());
+        let mut puts = Vec::new();
+        for operation in change.decode().operations {
+            let Ok(Some(key)) = key_of(kind, &operation) else { continue };
+            let text = key.to_string();
+            let said = self.documents.get(&kind).is_some_and(|document| document.get(&text).is_some());
+            match (operation.action, key.home()) {
+                (OpType::Put(value), Some(home)) if home == us => puts.push((text, Some(value))),
+                (OpType::Put(value), None) if !said => puts.push((text, Some(value))),
+                (OpType::Delete, Some(home)) if home == us => puts.push((text, None)),
+                _ => {}
+            }
+        }
+        self.write(work, content.account, kind, &puts)
     }
 
     /// The stream to write to, begun when there is none, or when what it wrote to this document doesn't count: its next

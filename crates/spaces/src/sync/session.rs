@@ -207,7 +207,8 @@ impl SyncSession {
         } else {
             let ids: Vec<OperationId> = self.albums.look(&space, |_, replica| Ok(replica.operations.ids().collect()))?;
             self.progress(&pseudonym).operations.extend(ids);
-            if ours.state != offer.state && peer == Peer::Member {
+            let both = peer == Peer::Member && standing.our_role().is_some();
+            if both && ours.state != offer.state {
                 self.problem("another reading of the same membership", Reason::Diverged, Some(space));
             }
         }
@@ -344,8 +345,8 @@ impl SyncSession {
 
     fn on_ask_envelopes(&mut self, pseudonym: Pseudonym, have: &[Have], now_ms: i64) -> Replies {
         let (space, standing) = self.require(&pseudonym)?;
-        if self.standing_of_peer(&standing) != Peer::Member {
-            return Err(SyncError::slight("a question about an album", Reason::NotMember, Some(space)));
+        if let Some(replies) = self.unless_members(&space, &standing, "a question about an album")? {
+            return Ok(replies);
         }
         let ends = have.iter().flat_map(|have| [&have.hash[..], &have.seq.to_le_bytes()].concat());
         self.count_repeat(&pseudonym, &ends.collect::<Vec<u8>>())?;
@@ -393,8 +394,8 @@ impl SyncSession {
         now_ms: i64,
     ) -> Replies {
         let (space, standing) = self.require(&pseudonym)?;
-        if self.standing_of_peer(&standing) != Peer::Member || standing.our_role().is_none() {
-            return Err(SyncError::slight("envelopes", Reason::NotMember, Some(space)));
+        if let Some(replies) = self.unless_members(&space, &standing, "envelopes")? {
+            return Ok(replies);
         }
         let (certificates, envelopes) = self.verified(&space, certificates, encoded)?;
         let heads: HashSet<OperationId> =
@@ -482,8 +483,8 @@ impl SyncSession {
 
     fn on_ask_earlier(&mut self, pseudonym: Pseudonym, streams: &[StreamName]) -> Replies {
         let (space, standing) = self.require(&pseudonym)?;
-        if self.standing_of_peer(&standing) != Peer::Member {
-            return Err(SyncError::slight("a question about an album", Reason::NotMember, Some(space)));
+        if let Some(replies) = self.unless_members(&space, &standing, "a question about an album")? {
+            return Ok(replies);
         }
         let bytes: Vec<u8> = streams.iter().flat_map(|one| [&one.certificate[..], &one.incarnation].concat()).collect();
         self.count_repeat(&pseudonym, &bytes)?;
@@ -494,8 +495,8 @@ impl SyncSession {
 
     fn on_ask_secrets(&mut self, pseudonym: Pseudonym, epochs: &[[u8; 32]]) -> Replies {
         let (space, standing) = self.require(&pseudonym)?;
-        if self.standing_of_peer(&standing) != Peer::Member {
-            return Err(SyncError::slight("a question for secrets", Reason::NotMember, Some(space)));
+        if let Some(replies) = self.unless_members(&space, &standing, "a question for secrets")? {
+            return Ok(replies);
         }
         self.count_repeat(&pseudonym, epochs.as_flattened())?;
         let epochs: Vec<EpochId> = epochs.iter().copied().map(EpochId::from_bytes).collect();
@@ -511,8 +512,8 @@ impl SyncSession {
 
     fn on_secrets(&mut self, pseudonym: Pseudonym, secrets: &[([u8; 32], Vec<u8>)], now_ms: i64) -> Replies {
         let (space, standing) = self.require(&pseudonym)?;
-        if self.standing_of_peer(&standing) != Peer::Member {
-            return Err(SyncError::slight("secrets", Reason::NotMember, Some(space)));
+        if let Some(replies) = self.unless_members(&space, &standing, "secrets")? {
+            return Ok(replies);
         }
         let wraps: Vec<(EpochId, Vec<u8>)> =
             secrets.iter().map(|(epoch, sealed)| (EpochId::from_bytes(*epoch), sealed.clone())).collect();
@@ -527,6 +528,20 @@ impl SyncSession {
             self.problem("a secret", Reason::WrongEpoch, Some(space));
         }
         Ok(Vec::new())
+    }
+
+    /// What to answer when one of the two isn't a member any more: the operations that say so. A stranger is refused.
+    fn unless_members(
+        &mut self,
+        space: &SpaceId,
+        standing: &Standing,
+        what: &'static str,
+    ) -> Result<Option<Vec<SyncMessage>>, SyncError> {
+        match self.standing_of_peer(standing) {
+            Peer::Stranger => Err(SyncError::slight(what, Reason::NotMember, Some(*space))),
+            Peer::Member if standing.our_role().is_some() => Ok(None),
+            peer => self.operations(space, peer, false).map(Some),
+        }
     }
 
     fn ask_operations(&mut self, space: &SpaceId, peer: Peer) -> Replies {

@@ -85,7 +85,7 @@ impl Home {
         let into = copy.to_string_lossy().into_owned();
         self.database()
             .write::<_, StoreError, _>(move |_| {
-                let _: Result<(), std::io::Error> = std::fs::remove_file(&into);
+                drop(std::fs::remove_file(&into));
                 Ok(())
             })
             .unwrap();
@@ -99,7 +99,7 @@ impl Home {
         let scratch = self.folder.path().join("away.sqlite");
         self.albums = open(&scratch, self.seed, self.generation, 77);
         for extra in ["spaces.sqlite-wal", "spaces.sqlite-shm"] {
-            let _: Result<(), std::io::Error> = std::fs::remove_file(self.folder.path().join(extra));
+            drop(std::fs::remove_file(self.folder.path().join(extra)));
         }
         std::fs::write(self.path(), copy).unwrap();
         self.restart();
