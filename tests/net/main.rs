@@ -161,6 +161,7 @@ fn net_udp_blocked_in_mid_transfer_moves_to_the_relay_and_back() {
     meeting.lab.run(&["heal", "A"]);
     meeting.reached("direct");
     meeting.arrived(30 * MEGA);
+    assert_eq!(meeting.path(), "direct");
     assert!(!meeting.a.saw("down"), "the connection was the same all the time");
 }
 

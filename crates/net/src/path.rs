@@ -28,14 +28,14 @@ impl Path {
     /// No connection.
     pub const OFF: Self = Self { kind: PathKind::Off, rtt: None };
 
-    /// The path that a connection has chosen; while it changes its mind, the best of those it has.
+    /// The path that a connection has chosen; while it changes its mind, the one that it falls back to.
     pub(crate) fn of(quic: &Quic) -> Self {
         if quic.close_reason().is_some() {
             return Self::OFF;
         }
         let paths = quic.paths();
         let chosen = paths.iter().find(|path| path.is_selected());
-        let chosen = chosen.or_else(|| paths.iter().find(|path| path.is_ip()));
+        let chosen = chosen.or_else(|| paths.iter().find(|path| path.is_relay()));
         let Some(path) = chosen.or_else(|| paths.iter().next()) else {
             return Self::OFF;
         };
