@@ -44,14 +44,18 @@ export function isPast(moment: Moment | null, now: number): boolean {
 
 const REASONS: Record<string, string> = {
   used: 'This invitation was used before. Each one works once: ask for a new one.',
-  expired: 'This invitation has expired. Ask for a new one.',
-  denied: 'The other home said that the words were not the same, so nothing was connected. Ask for a new invitation and compare again.',
-  unreachable: 'The other home could not be reached. It has to be on while you connect: ask there, then open the invitation again.',
-  wrong_home: 'This invitation was made for another home.',
+  expired: 'This invitation has expired or was taken back. Ask for a new one.',
+  denied: 'One of you said that the words differ, so nothing was connected and nothing was shared. Try again with a new invitation, sent another way.',
+  unreachable: 'The other home does not answer. Its computer has to be on while you connect: ask there, then open the invitation again.',
+  wrong_home: 'Another home answers than the one that invited you. Do not trust this link; ask for a new one, sent another way.',
   already: 'This home and yours know each other already.',
   self: 'This is an invitation from your own home. Open it in the other one.',
-  invalid: 'This is not a whole invitation. Copy all of it and paste it again.',
-  timeout: 'It took too long and was given up. Nothing was connected. Try again with a new invitation.'
+  invalid: 'The other side could not prove that it knows this invitation. Copy all of it and try again, or ask for a new one.',
+  timeout: 'The other home stopped answering. Nothing was connected. Try again with a new invitation.',
+  blocked: 'The other home does not let yours in. Ask there whether yours is blocked.',
+  version: 'One of the two homes runs a much older Heirloom. Update it, then try again.',
+  outranked: 'Another computer has taken the place of this one in your home. Open the invitation there.',
+  not_saved: 'The other home could not save this. Try again.'
 };
 
 /** Why it failed, in a sentence. Reasons that the node worded itself are shown as they are. */
