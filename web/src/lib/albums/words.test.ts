@@ -49,9 +49,9 @@ test('what happened is said in words, also what this page does not know', () => 
 });
 
 test('where an original is', () => {
-  expect(originalWords('here', 'Rosa', true)).toBe('The original is here');
-  expect(originalWords('remote', 'Rosa', true)).toBe('The original is with Rosa');
-  expect(originalWords('remote', 'Rosa', false)).toBe('The original is with Rosa, off just now');
+  expect(originalWords('here', 'Rosa')).toBe('The original is here');
+  expect(originalWords('remote', 'Rosa')).toBe('The original is with Rosa');
+  expect(originalWords('none', 'Rosa')).toMatch(/^No home/);
 });
 
 test('what came of adding photos', () => {

@@ -121,9 +121,9 @@ export function removalWords(name: string): string {
 }
 
 /** Whether the original is here, and where it is otherwise. */
-export function originalWords(original: 'here' | 'remote' | 'none', home: string, on: boolean): string {
+export function originalWords(original: 'here' | 'remote' | 'none', home: string): string {
   if (original === 'here') return 'The original is here';
   if (original === 'none') return 'No home that is known here has the original any more';
-  return on ? `The original is with ${home}` : `The original is with ${home}, off just now`;
+  return `The original is with ${home}`;
 }
 
