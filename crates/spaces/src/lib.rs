@@ -36,8 +36,8 @@ pub mod sync;
 mod verify;
 
 pub use albums::{
-    Activity, Album, AlbumEdit, AlbumError, AlbumKeys, Albums, Changed, Comment, CommentId, Ended, Entry, Happening,
-    Holder, News, Part, Randomness, Reaction,
+    Activity, Album, AlbumEdit, AlbumError, AlbumKeys, Albums, Changed, Comment, CommentId, Ended, Entry,
+    Happening, Holder, News, Part, Randomness, Reaction,
 };
 pub use documents::entry::{Blob, EntryError, EntryFacts};
 pub use documents::{Sort, SortError, entry, order};

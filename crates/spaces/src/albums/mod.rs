@@ -13,8 +13,8 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use heirloom_identity::{
-    AccountId, Action, AlbumId, CertificateId, ContentHash, CutEntry, HouseholdId, Operation, OperationId, Pseudonym,
-    ReceivePublic, Role, SpaceId,
+    AccountId, Action, AlbumId, CertificateId, ContentHash, CutEntry, HouseholdId, Operation, OperationId,
+    Pseudonym, ReceivePublic, Role, SpaceId,
 };
 use heirloom_store::{Database, rusqlite::Connection};
 
@@ -27,8 +27,8 @@ use state::{Outcome, State};
 
 pub use error::AlbumError;
 pub use types::{
-    Activity, Album, AlbumEdit, AlbumKeys, Changed, Comment, CommentId, CommentIdError, Ended, Entry, Happening,
-    Holder, NEWS_ENTRIES_MAX, News, Part, Randomness, Reaction,
+    Activity, Album, AlbumEdit, AlbumKeys, Changed, Comment, CommentId, CommentIdError, Ended, Entry,
+    Happening, Holder, NEWS_ENTRIES_MAX, News, Part, Randomness, Reaction,
 };
 
 /// How many albums a home takes part in at most.
@@ -161,11 +161,7 @@ impl Albums {
     ///
     /// # Errors
     /// [`AlbumError::Unknown`], [`AlbumError::Store`].
-    pub fn comments(
-        &self,
-        space: &SpaceId,
-        entry: Option<&ContentHash>,
-    ) -> Result<Vec<Comment>, AlbumError> {
+    pub fn comments(&self, space: &SpaceId, entry: Option<&ContentHash>) -> Result<Vec<Comment>, AlbumError> {
         self.read(space, |conn, album| read::comments(conn, album.number, entry))
     }
 
@@ -493,7 +489,8 @@ impl Albums {
                 *state = State::default();
                 state
             });
-            let mut work = Work { conn, keys: &keys, random: &random, now_ms, news: News::about(space, from) };
+            let mut work =
+                Work { conn, keys: &keys, random: &random, now_ms, news: News::about(space, from) };
             state.run(&mut work, &space, change)
         })?;
         self.publish(space, &outcome);

@@ -7,8 +7,8 @@ use heirloom_identity::{
     AccountId, AlbumId, Certificate, ContentHash, HouseholdId, ReceiveKey, Role, Signer, SpaceId,
 };
 
-use crate::documents::{Home, Sort, eight};
 use crate::documents::entry::EntryFacts;
+use crate::documents::{Home, Sort, eight};
 use crate::membership::Membership;
 
 /// Who writes: the node's certificate, the signing key that it names, and the keys that secrets are wrapped to.

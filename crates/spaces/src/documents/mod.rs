@@ -10,6 +10,8 @@ pub(crate) mod columns;
 pub mod entry;
 pub mod order;
 pub(crate) mod talk;
+#[cfg(test)]
+mod vectors;
 
 use std::{fmt, str::FromStr};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use automerge::{
     Change,
-    legacy::{OpType, Key as OpKey},
+    legacy::{Key as OpKey, OpType},
 };
 use heirloom_identity::{AccountId, Action, ContentHash, HouseholdId, Operation};
 use heirloom_store::rusqlite::{Connection, named_params};

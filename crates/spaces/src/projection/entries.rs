@@ -24,7 +24,9 @@ pub(crate) fn project(
             Key::Entry(home, content) => {
                 let Some(by) = household(replica, *home) else { continue };
                 let facts = match document.get(&key.to_string()) {
-                    Some(ScalarValue::Bytes(packed)) => EntryFacts::unpack(*content, &packed).map(|f| (f, packed)),
+                    Some(ScalarValue::Bytes(packed)) => {
+                        EntryFacts::unpack(*content, &packed).map(|f| (f, packed))
+                    }
                     _ => None,
                 };
                 match facts {

@@ -8,8 +8,8 @@ pub(crate) mod read;
 use std::collections::BTreeSet;
 
 use automerge::ScalarValue;
-use heirloom_identity::{ContentHash, HouseholdId};
-use heirloom_store::rusqlite::named_params;
+use heirloom_identity::{AccountId, ContentHash, HouseholdId};
+use heirloom_store::rusqlite::{Connection, named_params};
 
 use crate::albums::{AlbumError, Changed, CommentId};
 use crate::documents::{Home, Key, Kind, Sort, talk};
@@ -62,12 +62,7 @@ pub(crate) fn project_all(
     project(work, replica, kind, document, &keys.into_iter().collect::<Vec<_>>())
 }
 
-fn put(
-    work: &mut Work<'_>,
-    replica: &Replica,
-    document: &Document,
-    key: &Key,
-) -> Result<(), AlbumError> {
+fn put(work: &mut Work<'_>, replica: &Replica, document: &Document, key: &Key) -> Result<(), AlbumError> {
     let value = document.get(&key.to_string());
     let text = match &value {
         Some(ScalarValue::Str(text)) => Some(text.as_str()),
@@ -85,12 +80,12 @@ fn put(
         }
         (Key::Cover, _) => {
             let cover = text.and_then(|text| text.parse::<ContentHash>().ok());
-            work.conn
-                .prepare_cached("UPDATE albums SET cover = :cover WHERE number = :album")?
-                .execute(named_params! {
+            work.conn.prepare_cached("UPDATE albums SET cover = :cover WHERE number = :album")?.execute(
+                named_params! {
                     ":album": replica.row,
                     ":cover": cover.map(|cover| *cover.as_bytes()),
-                })?;
+                },
+            )?;
             Ok(())
         }
         (Key::Comment(home, random), Some(household)) => {
@@ -102,50 +97,67 @@ fn put(
         }
         (Key::Reaction(_, account, target), Some(household)) => {
             let emoji = text.filter(|emoji| talk::is_emoji(emoji));
-            let bound = named_params! {
-                ":album": replica.row,
-                ":content": target_of(target.as_ref()),
-                ":household": household.as_bytes(),
-                ":account": account.as_bytes(),
-                ":emoji": emoji,
-            };
-            let sql = match emoji {
-                Some(_) => {
-                    "INSERT OR REPLACE INTO album_reactions (album, content, household, account, emoji)
-                     VALUES (:album, :content, :household, :account, :emoji)"
-                }
-                None => {
-                    "DELETE FROM album_reactions WHERE album = :album AND content = :content
-                     AND household = :household AND account = :account AND :emoji IS NULL"
-                }
-            };
-            work.conn.prepare_cached(sql)?.execute(bound)?;
-            Ok(())
+            reaction(work.conn, replica.row, (household, account), target.as_ref(), emoji)
         }
         (Key::Name(_, account), Some(household)) => {
             let name = text.filter(|name| talk::is_name(name));
-            let bound = named_params! {
-                ":album": replica.row,
-                ":household": household.as_bytes(),
-                ":account": account.as_bytes(),
-                ":name": name,
-            };
-            let sql = match name {
-                Some(_) => {
-                    "INSERT OR REPLACE INTO album_names (album, household, account, name)
-                     VALUES (:album, :household, :account, :name)"
-                }
-                None => {
-                    "DELETE FROM album_names WHERE album = :album AND household = :household
-                     AND account = :account AND :name IS NULL"
-                }
-            };
-            work.conn.prepare_cached(sql)?.execute(bound)?;
-            Ok(())
+            person(work.conn, replica.row, (household, account), name)
         }
         // Nobody whom an operation named, or the entries' document.
         _ => Ok(()),
     }
+}
+
+fn reaction(
+    conn: &Connection,
+    album: i64,
+    (household, account): (&HouseholdId, &AccountId),
+    target: Option<&ContentHash>,
+    emoji: Option<&str>,
+) -> Result<(), AlbumError> {
+    let sql = match emoji {
+        Some(_) => {
+            "INSERT OR REPLACE INTO album_reactions (album, content, household, account, emoji)
+             VALUES (:album, :content, :household, :account, :emoji)"
+        }
+        None => {
+            "DELETE FROM album_reactions WHERE album = :album AND content = :content
+             AND household = :household AND account = :account AND :emoji IS NULL"
+        }
+    };
+    conn.prepare_cached(sql)?.execute(named_params! {
+        ":album": album,
+        ":content": target_of(target),
+        ":household": household.as_bytes(),
+        ":account": account.as_bytes(),
+        ":emoji": emoji,
+    })?;
+    Ok(())
+}
+
+fn person(
+    conn: &Connection,
+    album: i64,
+    (household, account): (&HouseholdId, &AccountId),
+    name: Option<&str>,
+) -> Result<(), AlbumError> {
+    let sql = match name {
+        Some(_) => {
+            "INSERT OR REPLACE INTO album_names (album, household, account, name)
+             VALUES (:album, :household, :account, :name)"
+        }
+        None => {
+            "DELETE FROM album_names WHERE album = :album AND household = :household
+             AND account = :account AND :name IS NULL"
+        }
+    };
+    conn.prepare_cached(sql)?.execute(named_params! {
+        ":album": album,
+        ":household": household.as_bytes(),
+        ":account": account.as_bytes(),
+        ":name": name,
+    })?;
+    Ok(())
 }
 
 fn about(work: &Work<'_>, replica: &Replica, column: &str, value: &str) -> Result<(), AlbumError> {

@@ -338,12 +338,21 @@ pub(crate) fn names(
 pub(crate) fn holders(conn: &Connection, file: &ContentHash) -> Result<Vec<Holder>, AlbumError> {
     let mut holders = Vec::new();
     for (part, sql) in [
-        (Part::Original, "SELECT a.space, e.content, e.household, e.packed FROM album_entries e
-             JOIN albums a ON a.number = e.album WHERE e.content = :file"),
-        (Part::Preview, "SELECT a.space, e.content, e.household, e.packed FROM album_entries e
-             JOIN albums a ON a.number = e.album WHERE e.preview = :file"),
-        (Part::Thumbnail, "SELECT a.space, e.content, e.household, e.packed FROM album_entries e
-             JOIN albums a ON a.number = e.album WHERE e.thumbnail = :file"),
+        (
+            Part::Original,
+            "SELECT a.space, e.content, e.household, e.packed FROM album_entries e
+             JOIN albums a ON a.number = e.album WHERE e.content = :file",
+        ),
+        (
+            Part::Preview,
+            "SELECT a.space, e.content, e.household, e.packed FROM album_entries e
+             JOIN albums a ON a.number = e.album WHERE e.preview = :file",
+        ),
+        (
+            Part::Thumbnail,
+            "SELECT a.space, e.content, e.household, e.packed FROM album_entries e
+             JOIN albums a ON a.number = e.album WHERE e.thumbnail = :file",
+        ),
     ] {
         let mut statement = conn.prepare_cached(sql)?;
         let rows = statement.query_map(named_params! { ":file": file.as_bytes() }, |row| {
@@ -377,9 +386,10 @@ pub(crate) fn keys(conn: &Connection, album: i64, kind: Kind) -> Result<Vec<Key>
     match kind {
         Kind::About => Ok(vec![Key::Title, Key::Description, Key::Cover, Key::Sort]),
         Kind::Entries => {
-            let mut keys = all("SELECT household, content FROM album_entries WHERE album = :album", &|row| {
-                Ok(Key::Entry(home(row, 0)?, ContentHash::from_bytes(row.get(1)?)))
-            })?;
+            let mut keys =
+                all("SELECT household, content FROM album_entries WHERE album = :album", &|row| {
+                    Ok(Key::Entry(home(row, 0)?, ContentHash::from_bytes(row.get(1)?)))
+                })?;
             keys.extend(all(
                 "SELECT content FROM album_entries
                  WHERE album = :album AND (caption IS NOT NULL OR placed IS NOT NULL)",
@@ -394,7 +404,9 @@ pub(crate) fn keys(conn: &Connection, album: i64, kind: Kind) -> Result<Vec<Key>
             })?;
             keys.extend(all(
                 "SELECT household, account, content FROM album_reactions WHERE album = :album",
-                &|row| Ok(Key::Reaction(home(row, 0)?, AccountId::from_bytes(row.get(1)?), content_of(row, 2)?)),
+                &|row| {
+                    Ok(Key::Reaction(home(row, 0)?, AccountId::from_bytes(row.get(1)?), content_of(row, 2)?))
+                },
             )?);
             Ok(keys)
         }

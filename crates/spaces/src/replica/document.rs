@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::{
-    ActorId, AutoCommit, AutomergeError, Change, ChangeHash, PatchAction, Prop, ROOT, ReadDoc, ScalarValue, Value,
+    ActorId, AutoCommit, AutomergeError, Change, ChangeHash, PatchAction, Prop, ROOT, ReadDoc, ScalarValue,
+    Value,
     transaction::{CommitOptions, Transactable},
 };
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use heirloom_identity::{Action, EpochId, EpochSecret, HouseholdId, Operation, OperationId};
+use heirloom_identity::{Action, EpochId, EpochSecret, HouseholdId, Operation, OperationId, ReceiveKey};
 
 use crate::albums::{AlbumError, Changed};
 use crate::membership::{Inserted, evaluate, next_parents, plan_rekey};
@@ -17,7 +17,7 @@ const SEALED_BATCH: usize = 2048;
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     pub(crate) added: Vec<OperationId>,
-    pub(crate) refused: Option<String>,
+    pub(crate) refused: bool,
 }
 
 impl Replica {
@@ -32,7 +32,7 @@ impl Replica {
             match self.insert(operation) {
                 Inserted::Added(ids) => taken.added.extend(ids),
                 Inserted::Known | Inserted::Pending => {}
-                Inserted::Refused(reason) => taken.refused = Some(reason.to_string()),
+                Inserted::Refused(_) => taken.refused = true,
             }
         }
         for id in &taken.added {
@@ -52,11 +52,25 @@ impl Replica {
         self.membership.may(&household, &action)?;
         let parents = next_parents(&self.operations, &self.membership, &household);
         let (signer, certificate) = (&work.keys.signer, &work.keys.certificate);
-        let operation =
-            Operation::sign(signer, certificate, Some(self.space), parents, action, work.now_ms)?;
+        let operation = Operation::sign(signer, certificate, Some(self.space), parents, action, work.now_ms)?;
         match self.take_operations(work, vec![operation])?.refused {
-            Some(_) => Err(AlbumError::Full("membership operations")),
-            None => Ok(()),
+            true => Err(AlbumError::Full("membership operations")),
+            false => Ok(()),
+        }
+    }
+
+    /// Announces a receive key that this home holds, when the album names one that it doesn't: the disk was put back from
+    /// a copy that is older than the key. To be called after operations of others came.
+    pub(crate) fn ensure_receives(&mut self, work: &mut Work<'_>) -> Result<(), AlbumError> {
+        let Some(member) = self.membership.members.get(&work.keys.household()) else { return Ok(()) };
+        let mut ours = work.keys.receive.iter().map(ReceiveKey::public);
+        let Some(newest) = work.keys.receive.first().map(ReceiveKey::public) else { return Ok(()) };
+        if ours.any(|key| key == member.receive) {
+            return Ok(());
+        }
+        match self.operate(work, Action::Renew { receive: newest }) {
+            Err(AlbumError::Refused(_) | AlbumError::Full(_)) | Ok(()) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -80,7 +94,8 @@ impl Replica {
         let ours = work.keys.household();
         let mut found: Vec<EpochSecret> = Vec::new();
         for epoch in self.membership.epochs.iter().filter(|epoch| missing.contains(&epoch.id)) {
-            let Some(Action::Rekey(rekey)) = self.operations.get(&epoch.operation).map(Operation::action) else {
+            let Some(Action::Rekey(rekey)) = self.operations.get(&epoch.operation).map(Operation::action)
+            else {
                 continue;
             };
             let wrap = rekey.wraps.iter().find(|(household, _)| *household == ours);

@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use heirloom_identity::{
-    Action, AlbumId, EnvelopeHash, EpochId, EpochSecret, HouseholdId, OperationId, Pseudonym, SpaceId, StreamId,
-    StreamKey,
+    Action, AlbumId, EnvelopeHash, EpochId, EpochSecret, HouseholdId, OperationId, Pseudonym, SpaceId,
+    StreamId, StreamKey,
 };
 use heirloom_store::rusqlite::{Connection, OptionalExtension, named_params};
 

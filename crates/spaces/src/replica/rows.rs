@@ -86,9 +86,8 @@ pub(crate) fn operations(conn: &Connection, album: i64) -> Result<Vec<(Operation
     let mut statement = conn.prepare_cached(
         "SELECT operation, received_ms FROM album_operations WHERE album = :album ORDER BY number",
     )?;
-    let rows = statement.query_map(named_params! { ":album": album }, |row| {
-        Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?))
-    })?;
+    let rows = statement
+        .query_map(named_params! { ":album": album }, |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?)))?;
     let mut operations = Vec::new();
     for row in rows {
         let (bytes, received_ms) = row?;
@@ -129,10 +128,7 @@ pub(crate) fn insert_certificate(conn: &Connection, certificate: &Certificate) -
     Ok(())
 }
 
-pub(crate) fn certificate(
-    conn: &Connection,
-    id: &CertificateId,
-) -> Result<Option<Certificate>, AlbumError> {
+pub(crate) fn certificate(conn: &Connection, id: &CertificateId) -> Result<Option<Certificate>, AlbumError> {
     let bytes: Option<Vec<u8>> = conn
         .prepare_cached("SELECT certificate FROM album_certificates WHERE id = :id")?
         .query_row(named_params! { ":id": id.as_bytes() }, |row| row.get(0))
@@ -316,7 +312,9 @@ pub(crate) fn sealed(
 /// An envelope, by number.
 pub(crate) fn envelope(conn: &Connection, number: i64) -> Result<Option<Envelope>, AlbumError> {
     let found: Option<Vec<u8>> = conn
-        .prepare_cached("SELECT envelope FROM album_envelopes WHERE number = :number AND envelope IS NOT NULL")?
+        .prepare_cached(
+            "SELECT envelope FROM album_envelopes WHERE number = :number AND envelope IS NOT NULL",
+        )?
         .query_row(named_params! { ":number": number }, |row| row.get(0))
         .optional()?;
     Ok(found.map(|bytes| Envelope::decode(&bytes)).transpose()?)
@@ -377,11 +375,7 @@ pub(crate) fn drop_snapshot(conn: &Connection, album: i64, document: &str) -> Re
     Ok(())
 }
 
-pub(crate) fn snapshot(
-    conn: &Connection,
-    album: i64,
-    document: &str,
-) -> Result<Option<Vec<u8>>, AlbumError> {
+pub(crate) fn snapshot(conn: &Connection, album: i64, document: &str) -> Result<Option<Vec<u8>>, AlbumError> {
     Ok(conn
         .prepare_cached("SELECT saved FROM album_documents WHERE album = :album AND document = :document")?
         .query_row(named_params! { ":album": album, ":document": document }, |row| row.get(0))
@@ -449,12 +443,13 @@ pub(crate) fn leads_to(
         return Ok(true);
     }
     let mut place: [u8; 32] = *end.as_bytes();
-    let mut walk = conn.prepare_cached(
-        "SELECT seq, prev FROM album_envelopes WHERE album = :album AND hash = :hash",
-    )?;
+    let mut walk =
+        conn.prepare_cached("SELECT seq, prev FROM album_envelopes WHERE album = :album AND hash = :hash")?;
     loop {
         let found: Option<(i64, [u8; 32])> = walk
-            .query_row(named_params! { ":album": album, ":hash": place }, |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row(named_params! { ":album": album, ":hash": place }, |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
             .optional()?;
         match found {
             Some((at, _)) if from_sql(at) == seq => return Ok(place == *hash.as_bytes()),

@@ -44,8 +44,9 @@ impl Replica {
         };
         let name = content.document.as_str();
         let actor = stored.key.actor();
-        let lawful = Kind::of(name)
-            .and_then(|kind| Some((kind, change::read(kind, Home::of(&stored.household), &actor, &content.change).ok()?)));
+        let lawful = Kind::of(name).and_then(|kind| {
+            Some((kind, change::read(kind, Home::of(&stored.household), &actor, &content.change).ok()?))
+        });
         let Some((kind, lawful)) = lawful else {
             rows::describe(conn, stored.number, name, None, Some(content.account.as_bytes()), content.at_ms)?;
             return Ok(None);
@@ -89,7 +90,8 @@ impl Replica {
             nodes.push(node(work.conn, self.row, &mut admission, &one.stored, &one.shape)?);
         }
         drop(admission);
-        let mut document = self.documents.remove(&kind).ok_or(AlbumError::Damaged("a document was not loaded"))?;
+        let mut document =
+            self.documents.remove(&kind).ok_or(AlbumError::Damaged("a document was not loaded"))?;
         let mut added = Vec::new();
         let mut rest = nodes.into_iter().peekable();
         while document.index.is_plain()

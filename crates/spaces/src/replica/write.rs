@@ -66,7 +66,6 @@ impl Replica {
         to: &mut Vec<(Kind, Put)>,
     ) -> Result<(), AlbumError> {
         let us = Home::of(&work.keys.household());
-        let bounded = |good: bool, what| if good { Ok(()) } else { Err(AlbumError::Bounds(what)) };
         let mut put = |kind: Kind, key: Key, value: Option<ScalarValue>| {
             self.permit(work, account, kind.needs())?;
             to.push((kind, (key, value)));
@@ -111,6 +110,28 @@ impl Replica {
                 bounded(order::is_place(place), "place")?;
                 put(Kind::Entries, Key::Order(*content), Some(place.as_str().into()))
             }
+            AlbumEdit::Comment { .. }
+            | AlbumEdit::DeleteComment(_)
+            | AlbumEdit::React { .. }
+            | AlbumEdit::Name { .. } => self.puts_of_talk(work, account, edit, to),
+        }
+    }
+
+    /// What an edit of what people say puts where.
+    fn puts_of_talk(
+        &self,
+        work: &Work<'_>,
+        account: AccountId,
+        edit: &AlbumEdit,
+        to: &mut Vec<(Kind, Put)>,
+    ) -> Result<(), AlbumError> {
+        let us = Home::of(&work.keys.household());
+        let mut put = |kind: Kind, key: Key, value: Option<ScalarValue>| {
+            self.permit(work, account, kind.needs())?;
+            to.push((kind, (key, value)));
+            Ok::<_, AlbumError>(())
+        };
+        match edit {
             AlbumEdit::Comment { entry, text } => {
                 bounded(talk::is_comment(text), "comment")?;
                 let said = talk::Said { account, entry: *entry, at_ms: work.now_ms, text: text.clone() };
@@ -130,6 +151,7 @@ impl Replica {
                 bounded(talk::is_name(name), "name")?;
                 put(Kind::People, Key::Name(us, account), Some(name.as_str().into()))
             }
+            _ => Ok(()),
         }
     }
 
@@ -170,10 +192,10 @@ impl Replica {
         let mut statement = work.conn.prepare_cached(
             "SELECT household FROM album_entries WHERE album = :album AND content = :content",
         )?;
-        let rows = statement.query_map(
-            named_params! { ":album": self.row, ":content": content.as_bytes() },
-            |row| Ok(Home::of(&HouseholdId::from_bytes(row.get(0)?))),
-        )?;
+        let rows = statement
+            .query_map(named_params! { ":album": self.row, ":content": content.as_bytes() }, |row| {
+                Ok(Home::of(&HouseholdId::from_bytes(row.get(0)?)))
+            })?;
         let homes: Vec<Home> = rows.collect::<Result<_, _>>()?;
         if homes.is_empty() { Err(AlbumError::Missing("entry")) } else { Ok(homes) }
     }
@@ -218,8 +240,7 @@ impl Replica {
         let heads = next_parents(&self.operations, &self.membership, &household);
         let header = Header { space: self.space, stream: own.key, seq: own.seq + 1, prev: own.hash, heads };
         let envelope = Envelope::seal(&work.keys.signer, &header, &secret, &content, work.random())?;
-        let number =
-            rows::insert_envelope(work.conn, self.row, own.row, &envelope, work.now_ms, true)?;
+        let number = rows::insert_envelope(work.conn, self.row, own.row, &envelope, work.now_ms, true)?;
         let needs = change_needs(kind, puts, Home::of(&household));
         let shape = Shape::of(&change, needs);
         rows::describe(work.conn, number, kind.name(), Some(&shape), Some(account.as_bytes()), work.now_ms)?;
@@ -321,6 +342,10 @@ impl Replica {
         });
         Ok(OwnStream { row, key, seq, hash })
     }
+}
+
+fn bounded(good: bool, what: &'static str) -> Result<(), AlbumError> {
+    if good { Ok(()) } else { Err(AlbumError::Bounds(what)) }
 }
 
 /// The role that these puts need.

@@ -56,12 +56,7 @@ pub(crate) fn haves(
     for head in rows::heads(conn, album)?.into_iter().take(HAVES_MAX) {
         let earlier =
             if earlier_of.contains(&head.stream) { earlier(conn, album, &head)? } else { Vec::new() };
-        haves.push(Have {
-            stream: name(&head.stream),
-            seq: head.seq,
-            hash: *head.hash.as_bytes(),
-            earlier,
-        });
+        haves.push(Have { stream: name(&head.stream), seq: head.seq, hash: *head.hash.as_bytes(), earlier });
     }
     Ok(haves)
 }

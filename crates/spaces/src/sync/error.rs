@@ -78,7 +78,9 @@ impl From<AlbumError> for SyncError {
     fn from(error: AlbumError) -> Self {
         match error {
             AlbumError::Full(_) => Self::slight("an album", Reason::Flood, None),
-            AlbumError::Unknown(space) => Self::slight("something for an album", Reason::WrongSpace, Some(space)),
+            AlbumError::Unknown(space) => {
+                Self::slight("something for an album", Reason::WrongSpace, Some(space))
+            }
             _ => Self::slight("something", Reason::Storage, None),
         }
     }

@@ -11,8 +11,10 @@
 //! The messages are drawn in `docs/formats/sync.md`. Read first: [`SyncSession`], [`SyncMessage`].
 
 mod answer;
+mod envelopes;
 mod error;
 mod message;
+mod operations;
 mod session;
 
 pub use error::{Reason, SyncError};

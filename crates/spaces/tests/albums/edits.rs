@@ -54,17 +54,21 @@ fn deleting_takes_away() {
     home.edit(&space, &[AlbumEdit::Comment { entry: Some(content("a")), text: "x".to_owned() }]);
     let id = home.albums.comments(&space, Some(&content("a"))).unwrap()[0].id;
     assert_eq!(id.to_string().parse(), Ok(id));
-    home.edit(&space, &[
-        AlbumEdit::DeleteComment(id),
-        AlbumEdit::RemoveEntries(vec![content("a")]),
-        AlbumEdit::React { entry: None, emoji: Some("👍".to_owned()) },
-        AlbumEdit::React { entry: None, emoji: None },
-    ]);
+    home.edit(
+        &space,
+        &[
+            AlbumEdit::DeleteComment(id),
+            AlbumEdit::RemoveEntries(vec![content("a")]),
+            AlbumEdit::React { entry: None, emoji: Some("👍".to_owned()) },
+            AlbumEdit::React { entry: None, emoji: None },
+        ],
+    );
     assert_eq!(home.names(&space), ["b"]);
     assert_eq!(home.album(&space).entries, 1);
     assert!(home.albums.comments(&space, Some(&content("a"))).unwrap().is_empty());
     assert!(home.albums.reactions(&space, None).unwrap().is_empty());
-    let gone = home.albums.edit(&space, home.account(), &[AlbumEdit::RemoveEntries(vec![content("a")])], NOW_MS);
+    let gone =
+        home.albums.edit(&space, home.account(), &[AlbumEdit::RemoveEntries(vec![content("a")])], NOW_MS);
     assert!(matches!(gone, Err(AlbumError::Missing("entry"))), "{gone:?}");
 }
 
@@ -124,7 +128,9 @@ fn what_could_not_be_stored_is_not_seen() {
     let sql = |sql: &'static str| {
         home.database().write::<_, StoreError, _>(move |conn| Ok(conn.execute_batch(sql)?)).unwrap();
     };
-    sql("CREATE TRIGGER full BEFORE INSERT ON album_activity BEGIN SELECT raise(ABORT, 'the disk is full'); END");
+    sql(
+        "CREATE TRIGGER full BEFORE INSERT ON album_activity BEGIN SELECT raise(ABORT, 'the disk is full'); END",
+    );
     let edits = [AlbumEdit::Add(vec![facts("b", home.account())])];
     assert!(home.albums.edit(&space, home.account(), &edits, NOW_MS).is_err());
     assert_eq!(home.names(&space), ["a"]);

@@ -26,9 +26,11 @@ struct Forger {
 impl Forger {
     fn new(home: &Home, space: &SpaceId) -> Self {
         let keys = home.keys();
-        let key = StreamKey { certificate: keys.certificate.id(), incarnation: StreamId::from_bytes([0xee; 16]) };
+        let key =
+            StreamKey { certificate: keys.certificate.id(), incarnation: StreamId::from_bytes([0xee; 16]) };
         let newest = |conn: &Connection| {
-            let secret: [u8; 32] = conn.query_row("SELECT secret FROM album_secrets LIMIT 1", [], |row| row.get(0))?;
+            let secret: [u8; 32] =
+                conn.query_row("SELECT secret FROM album_secrets LIMIT 1", [], |row| row.get(0))?;
             let head: [u8; 32] =
                 conn.query_row("SELECT id FROM album_operations ORDER BY number DESC", [], |row| row.get(0))?;
             Ok::<_, StoreError>((EpochSecret::from_bytes(secret), vec![OperationId::from_bytes(head)]))
@@ -55,8 +57,7 @@ impl Forger {
             change,
             at_ms: i64::MAX,
         };
-        let envelope =
-            Envelope::seal(&self.keys.signer, &header, &self.secret, &content, [5; 24]).unwrap();
+        let envelope = Envelope::seal(&self.keys.signer, &header, &self.secret, &content, [5; 24]).unwrap();
         (self.seq, self.prev) = (envelope.seq(), envelope.hash());
         envelope
     }
@@ -110,10 +111,16 @@ fn nobody_overwrites_what_another_home_added() {
     let mut session = session(&anna, &ben);
     session.receive(forger.message(&envelopes), NOW_MS).unwrap();
     assert_eq!(shown(&anna, &space), before);
-    assert_eq!(anna.count("SELECT count(*) FROM album_envelopes WHERE document IS NOT NULL AND needs IS NULL"), 4);
+    assert_eq!(
+        anna.count("SELECT count(*) FROM album_envelopes WHERE document IS NOT NULL AND needs IS NULL"),
+        4
+    );
 
     // What it may write it writes, whatever it claims of the time.
-    let mut forger = Forger { key: StreamKey { incarnation: StreamId::from_bytes([0xdd; 16]), ..forger.key }, ..Forger::new(&ben, &space) };
+    let mut forger = Forger {
+        key: StreamKey { incarnation: StreamId::from_bytes([0xdd; 16]), ..forger.key },
+        ..Forger::new(&ben, &space)
+    };
     let good = change(forger.actor(), "title", "far in the future".into());
     let envelope = forger.seal("about", good);
     session.receive(forger.message(&[envelope]), NOW_MS).unwrap();
@@ -135,7 +142,10 @@ fn a_forged_viewers_photo_has_no_effect() {
     let envelope = forger.seal("entries", bytes);
     session(&anna, &ben).receive(forger.message(&[envelope]), NOW_MS).unwrap();
     assert_eq!(anna.album(&space).entries, 0);
-    assert_eq!(anna.count("SELECT count(*) FROM album_envelopes WHERE document = 'entries' AND counted = 0"), 1);
+    assert_eq!(
+        anna.count("SELECT count(*) FROM album_envelopes WHERE document = 'entries' AND counted = 0"),
+        1
+    );
 }
 
 #[test]

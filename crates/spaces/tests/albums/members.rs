@@ -82,7 +82,11 @@ fn what_a_removed_home_wrote_past_the_cut_has_no_effect() {
     assert_eq!(carla.album(&space).entries, 0);
     assert!(!carla.albums.activity(&space, 100).unwrap().iter().any(|line| line.by == ben.id()));
     assert_equal(&[&anna, &carla], &space);
-    assert_eq!(carla.count("SELECT count(*) FROM album_envelopes WHERE counted = 0"), 1, "kept to be looked at");
+    assert_eq!(
+        carla.count("SELECT count(*) FROM album_envelopes WHERE counted = 0"),
+        1,
+        "kept to be looked at"
+    );
 }
 
 #[test]

@@ -22,7 +22,9 @@ fn an_invited_home_gets_everything_and_is_heard() {
     {
         let news = ben.news.lock().unwrap();
         assert!(news.iter().all(|one| one.from == Some(anna.id())));
-        assert!(news.iter().any(|one| one.changed.contains(&Changed::Entries) && one.entries_added.len() == 2));
+        assert!(
+            news.iter().any(|one| one.changed.contains(&Changed::Entries) && one.entries_added.len() == 2)
+        );
     }
 
     ben.add(&space, &["c"]);
@@ -45,12 +47,15 @@ fn edits_made_apart_come_together() {
     let space = shared(&[&anna, &ben, &carla]);
     for (home, photo) in [(&anna, "a"), (&ben, "b"), (&carla, "c")] {
         home.add(&space, &[photo, "all have this"]);
-        home.edit(&space, &[
-            AlbumEdit::Title(format!("by {photo}")),
-            AlbumEdit::Caption(content("all have this"), Some(format!("says {photo}"))),
-            AlbumEdit::React { entry: None, emoji: Some("♥".to_owned()) },
-            AlbumEdit::Sort(Sort::Hand),
-        ]);
+        home.edit(
+            &space,
+            &[
+                AlbumEdit::Title(format!("by {photo}")),
+                AlbumEdit::Caption(content("all have this"), Some(format!("says {photo}"))),
+                AlbumEdit::React { entry: None, emoji: Some("♥".to_owned()) },
+                AlbumEdit::Sort(Sort::Hand),
+            ],
+        );
     }
     sync_all(&[&anna, &ben, &carla]);
     assert_equal(&[&anna, &ben, &carla], &space);
@@ -62,7 +67,8 @@ fn edits_made_apart_come_together() {
     anna.edit(&space, &[AlbumEdit::Caption(content("a"), None)]);
     let lowest = anna.albums.entry(&space, &content("all have this")).unwrap().unwrap().by;
     let first = [&anna, &ben, &carla].into_iter().find(|home| home.id() == lowest).unwrap();
-    let refused = ben.albums.edit(&space, ben.account(), &[AlbumEdit::RemoveEntries(vec![content("a")])], NOW_MS);
+    let refused =
+        ben.albums.edit(&space, ben.account(), &[AlbumEdit::RemoveEntries(vec![content("a")])], NOW_MS);
     assert!(matches!(refused, Err(AlbumError::Role { needs: Role::Admin, .. })), "{refused:?}");
     if first.id() == anna.id() {
         anna.edit(&space, &[AlbumEdit::RemoveEntries(vec![content("a")])]);

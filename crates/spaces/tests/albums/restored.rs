@@ -22,11 +22,18 @@ fn a_disk_put_back_goes_on_as_a_new_incarnation() {
     assert_equal(&[&anna, &ben], &space);
     assert_eq!(ben.album(&space).entries, 3);
     assert_eq!(
-        ben.count("SELECT count(DISTINCT incarnation) FROM album_streams s
-                   JOIN album_envelopes e ON e.stream = s.number AND e.document = 'entries'"),
+        ben.count(
+            "SELECT count(DISTINCT incarnation) FROM album_streams s
+                   JOIN album_envelopes e ON e.stream = s.number AND e.document = 'entries'"
+        ),
         2
     );
-    assert_eq!(ben.count("SELECT count(*) FROM (SELECT 1 FROM album_envelopes GROUP BY stream, seq HAVING count(*) > 1)"), 0);
+    assert_eq!(
+        ben.count(
+            "SELECT count(*) FROM (SELECT 1 FROM album_envelopes GROUP BY stream, seq HAVING count(*) > 1)"
+        ),
+        0
+    );
 }
 
 #[test]
@@ -54,7 +61,10 @@ fn a_stream_that_forked_is_kept_whole_and_counts_the_same_everywhere() {
         assert_eq!(home.count("SELECT count(*) FROM album_envelopes WHERE document = 'entries' AND bytes > 0 AND counted = 0"), 2);
     }
     let names = anna.names(&space);
-    assert!(["left 1", "left 2", "left 3"].iter().all(|name| names.contains(&(*name).to_owned())), "{names:?}");
+    assert!(
+        ["left 1", "left 2", "left 3"].iter().all(|name| names.contains(&(*name).to_owned())),
+        "{names:?}"
+    );
     // What lost at the fork is written again by the home that wrote it.
     assert!(["right 1", "right 2"].iter().all(|name| names.contains(&(*name).to_owned())), "{names:?}");
 }
