@@ -50,13 +50,12 @@ impl<'a> Admission<'a> {
         let mut removals: HashMap<HouseholdId, Vec<(usize, &Cut)>> = HashMap::new();
         for place in evaluation.effective.iter() {
             let operation = operations.operation(place);
-            match operation.action() {
-                Action::Remove { household, cut } => {
-                    removals.entry(*household).or_default().push((place, cut))
-                }
-                Action::Leave { cut } => removals.entry(operation.author()).or_default().push((place, cut)),
-                _ => {}
-            }
+            let (household, cut) = match operation.action() {
+                Action::Remove { household, cut } => (*household, cut),
+                Action::Leave { cut } => (operation.author(), cut),
+                _ => continue,
+            };
+            removals.entry(household).or_default().push((place, cut));
         }
         Self { evaluation, removals, known_by: HashMap::new() }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use heirloom_identity::{Action, EpochId, EpochSecret, OperationId, Rekey, Role};
 use heirloom_spaces::membership::{Membership, evaluate_at, next_parents, plan_rekey};
 
-use crate::album::{Album, Home, add, apart, remove};
+use crate::album::{Album, Home, add, apart, remove, set};
 
 use Role::{Admin, Contributor, Viewer};
 
@@ -19,7 +19,6 @@ fn rekey(album: &mut Album, home: &Home, secrets: &mut Secrets) -> (EpochId, Ope
 }
 
 /// The same as a home that knows only these operations and what they follow.
-
 fn rekey_at(
     album: &mut Album,
     home: &Home,
@@ -139,6 +138,25 @@ fn an_epoch_given_to_somebody_whose_invitation_is_void_is_replaced() {
     assert_eq!(album.now().writing_epoch(&album.operations), Some(merged));
     let of_friend = opened(&album, &friend);
     assert!(of_friend.contains_key(&given) && !of_friend.contains_key(&merged));
+}
+
+/// Nobody was removed: the inviter was demoted beside its invitation.
+#[test]
+fn an_epoch_given_to_a_stranger_is_replaced_without_any_removal() {
+    let (mut album, homes, _) = Album::with(&[Admin, Contributor]);
+    let [owner, anna, ben] = apart(&homes);
+    let friend = Home::new(9);
+    let mut secrets = Secrets::new();
+    let (_, start) = rekey(&mut album, owner, &mut secrets);
+    let invited = album.by(anna, &[start], add(&friend, Contributor));
+    let (given, last) = rekey_at(&mut album, ben, &mut secrets, &[invited]);
+    assert_eq!(album.now().writing_epoch(&album.operations), Some(given));
+    album.by(owner, &[start], set(anna, Contributor));
+    assert!(album.now().removals.is_empty() && album.operations.is_ancestor(&invited, &last));
+    assert!(album.now().needs_rekey(&album.operations), "the friend has the newest secret");
+    let (replaced, _) = rekey(&mut album, ben, &mut secrets);
+    let of_friend = opened(&album, &friend);
+    assert!(of_friend.contains_key(&given) && !of_friend.contains_key(&replaced));
 }
 
 #[test]

@@ -2,9 +2,11 @@
 //! crashes that lose what wasn't synced, old disks put back, clocks that are years off, and removed homes that do their
 //! worst. One seed is one history; it can be told again.
 //!
-//! Read first: [`run`], then `world` (what happens) and `promises` (what must hold afterwards).
+//! Read first: [`run`], then `world` (what happens) and `promises` (what must hold afterwards). [`family`] plays the same
+//! with the real albums and their databases.
 
 mod chance;
+pub(crate) mod family;
 mod promises;
 mod replica;
 mod world;
@@ -20,6 +22,8 @@ pub(crate) struct Tally {
     pub(crate) forged: usize,
     /// Letters of honest homes.
     pub(crate) letters: usize,
+    /// Photos, in histories with real albums.
+    pub(crate) photos: usize,
 }
 
 impl Tally {
@@ -28,6 +32,7 @@ impl Tally {
         self.operations += other.operations;
         self.forged += other.forged;
         self.letters += other.letters;
+        self.photos += other.photos;
     }
 }
 
@@ -51,5 +56,6 @@ pub(crate) fn run(seed: u64) -> Result<Tally, String> {
         operations: world.homes.iter().map(|home| home.state.operations.count()).max().unwrap_or(0),
         forged: world.forged_operations.len() + world.forged.len(),
         letters: world.written.len(),
+        photos: 0,
     })
 }
