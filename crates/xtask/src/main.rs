@@ -1,6 +1,7 @@
 //! `cargo xtask`: everything a person types in this repository, as one program.
 //!
-//! One verb is one file: [`run`] (try it), [`gate`] (`cargo xtask test`), [`mod@bench`], [`web`], [`samples`], [`openapi`].
+//! One verb is one file: [`run`] (try it), [`gate`] (`cargo xtask test`), [`mod@bench`], [`web`], [`samples`], [`openapi`],
+//! [`simulate`].
 //! Below them stand helpers without a verb: [`system`] (packages of the operating system), [`tools`] (programs built
 //! with cargo), [`npm`], [`daemon`] (the program `heirloom` as a child process), [`folders`], [`shell`] and [`args`].
 //!
@@ -18,6 +19,7 @@ mod openapi;
 mod run;
 mod samples;
 mod shell;
+mod simulate;
 mod system;
 mod tools;
 mod web;
@@ -35,6 +37,7 @@ cargo xtask VERB
   web      build the web page                                             web --help
   samples  gather the sample photos                                       samples --help
   openapi  write docs/openapi.json and the page's client from the code    openapi --help
+  simulate play seeded histories of homes that share albums           simulate --help
 ";
 
 fn main() -> ExitCode {
@@ -60,6 +63,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "web" => web::run(rest),
         "samples" => samples::run(rest),
         "openapi" => openapi::run(rest),
+        "simulate" => simulate::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())
