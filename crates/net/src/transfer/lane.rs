@@ -44,6 +44,9 @@ pub(crate) const BUFFER_LEN: usize = 512 * 1024;
 /// Fewer bytes than this in the stall time count as nothing.
 const STALL_BYTES_MIN: u64 = 4096;
 
+/// A node that serves a large file for the first time hashes all of it before it sends anything, no slower than this.
+const HASHED_PER_SEC_MIN: u64 = 50_000_000;
+
 /// How often the director looks at the clock.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -271,9 +274,9 @@ impl Director<'_> {
             // Before looking for work, so that work added meanwhile wakes us.
             let changed = self.shared.changed();
             self.ask(clock.rate).await;
-            let (flying, settled) = {
+            let (flying, settled, largest) = {
                 let work = self.shared.work();
-                (work.flying(self.lane).0, work.is_settled())
+                (work.flying(self.lane).0, work.is_settled(), work.largest_owed(self.lane))
             };
             if settled {
                 // What is still on its way has come from somebody else.
@@ -294,7 +297,7 @@ impl Director<'_> {
                 },
                 () = changed => {}
                 _ = tick.tick() => {
-                    clock.tick(self.gauge, flying > 0)?;
+                    clock.tick(self.gauge, flying > 0, largest)?;
                     if flying > 0 {
                         self.shared.work().set_rate(self.lane, clock.rate);
                     }
@@ -384,7 +387,8 @@ impl Clock {
         Self { stall, rate, last: (Instant::now(), 0), quiet_from: 0, quiet: Duration::ZERO }
     }
 
-    fn tick(&mut self, gauge: &Gauge, owes: bool) -> Result<(), Fault> {
+    /// Looks at what has come since the last time; `largest` is the size of the largest file that is owed.
+    fn tick(&mut self, gauge: &Gauge, owes: bool, largest: u64) -> Result<(), Fault> {
         let (now, received) = (Instant::now(), gauge.received.load(Ordering::Relaxed));
         let passed = now.duration_since(self.last.0);
         if passed.is_zero() {
@@ -402,6 +406,7 @@ impl Clock {
             // Only time in which the reader waits for the network counts.
             self.quiet += passed;
         }
-        if self.quiet >= self.stall { Err(Fault::Stalled) } else { Ok(()) }
+        let patience = self.stall + Duration::from_secs(largest / HASHED_PER_SEC_MIN);
+        if self.quiet >= patience { Err(Fault::Stalled) } else { Ok(()) }
     }
 }

@@ -83,9 +83,27 @@ impl Provider for Connection {
     }
 
     async fn open(&self) -> io::Result<(ContentOut, ContentIn)> {
-        let stream = Self::open(self, StreamKind::Content, Priority::BULK).await.map_err(failed)?;
-        Ok(halves(stream))
+        open(self, Priority::BULK).await
     }
+}
+
+/// A node that is asked with another priority than that of originals.
+impl Provider for (Connection, Priority) {
+    type Out = ContentOut;
+    type In = ContentIn;
+
+    fn node(&self) -> NodeId {
+        self.0.node()
+    }
+
+    async fn open(&self) -> io::Result<(ContentOut, ContentIn)> {
+        open(&self.0, self.1).await
+    }
+}
+
+async fn open(connection: &Connection, priority: Priority) -> io::Result<(ContentOut, ContentIn)> {
+    let stream = connection.open(StreamKind::Content, priority).await.map_err(failed)?;
+    Ok(halves(stream))
 }
 
 fn failed(error: StreamError) -> io::Error {

@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::budget::Budget;
 use super::encode::{Encoder, Filled, ROOM_MIN, say_broken_off};
-use super::outboards::Outboards;
+use super::outboards::{OutboardError, Outboards, SIDECAR_FROM_BYTES};
 use super::places::Places;
 use super::pool::Pool;
 use super::streams::{Cut, Incoming, Outgoing};
@@ -79,6 +79,21 @@ impl Serving {
     /// Bytes that all serves have sent since the start, proofs included.
     pub fn sent_bytes(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Makes the sidecar of a large file before anybody asks for it, so that the first one doesn't wait. Blocks.
+    ///
+    /// # Errors
+    /// What the system says, or `InvalidData` when the file is not what its name says.
+    pub fn prepare(&self, root: &ContentHash, file: &File, bytes: u64) -> io::Result<()> {
+        if bytes <= SIDECAR_FROM_BYTES {
+            return Ok(());
+        }
+        match self.outboards.open(root, bytes, file) {
+            Ok(_) => Ok(()),
+            Err(OutboardError::Io(error)) => Err(error),
+            Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+        }
     }
 
     /// The folder of sidecars, to forget those of files that are gone.
@@ -274,7 +289,7 @@ fn answer_all(
             }
         };
         let Some(request) = request else { break };
-        if answer(request, &mut draft, source, outboards).is_err() {
+        if answer(&request, &mut draft, source, outboards).is_err() {
             return answered;
         }
         open.fetch_sub(1, Ordering::Relaxed);
@@ -287,7 +302,7 @@ fn answer_all(
 }
 
 fn answer(
-    request: Request,
+    request: &Request,
     draft: &mut Draft,
     source: &dyn Source,
     outboards: &Arc<Outboards>,

@@ -204,6 +204,11 @@ impl Work {
         (self.lanes[lane].flying.len(), self.lanes[lane].flying_bytes)
     }
 
+    /// Bytes of the largest file of which a lane owes something.
+    pub(crate) fn largest_owed(&self, lane: usize) -> u64 {
+        self.lanes[lane].flying.values().map(|flight| flight.piece.part.wanted.bytes).max().unwrap_or(0)
+    }
+
     /// A piece has come.
     pub(crate) fn done(&mut self, lane: usize, id: u64) {
         self.land(lane, id);

@@ -164,7 +164,9 @@ async fn a_throttle_holds_a_fetch_back() {
     };
     let started = Instant::now();
     let provider = Peer::serving(1, &shelf, &serving(&shelf));
-    wish.expect_whole(&soon(fetch(vec![provider], wish.wanted.clone(), how)).await);
+    // In a task of its own, as a program would.
+    let fetched = tokio::spawn(fetch(vec![provider], wish.wanted.clone(), how));
+    wish.expect_whole(&soon(fetched).await.unwrap());
     assert!(started.elapsed() > Duration::from_millis(700), "{:?}", started.elapsed());
 }
 
@@ -176,7 +178,8 @@ async fn a_wrong_sidecar_is_noticed_and_made_again() -> io::Result<()> {
     let provider = Peer::serving(1, &shelf, &serving);
     let wish = Wish::new(&files);
     wish.expect_whole(&wish.fetch(std::slice::from_ref(&provider)).await);
-    let sidecar = serving.outboards().path(&ContentHash::of(&files[0]));
+    let root = ContentHash::of(&files[0]);
+    let sidecar = serving.outboards().path(&root);
     let right = fs::read(&sidecar)?;
     for at in [0, 64 * 100 + 3, right.len() - 1] {
         let mut wrong = right.clone();
@@ -187,6 +190,13 @@ async fn a_wrong_sidecar_is_noticed_and_made_again() -> io::Result<()> {
         assert!(fs::read(&sidecar)? == right, "byte {at}");
     }
     assert!(shelf.damaged.lock().unwrap().is_empty());
+    // It can be made beforehand, and only of the right file.
+    serving.outboards().forget(&root)?;
+    let (file, bytes) = (fs::File::open(shelf.path(&root))?, files[0].len() as u64);
+    serving.prepare(&root, &file, bytes)?;
+    assert!(fs::read(&sidecar)? == right);
+    let other = serving.prepare(&ContentHash::of(b"another"), &file, bytes).unwrap_err();
+    assert_eq!(other.kind(), io::ErrorKind::InvalidData);
     Ok(())
 }
 

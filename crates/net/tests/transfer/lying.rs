@@ -208,7 +208,7 @@ async fn who_cannot_be_reached_is_named() {
     let files = vec![data(1, 100_000)];
     let shelf = Shelf::with(&files);
     let wish = Wish::new(&files);
-    let summary = wish.fetch(&[gone.clone()]).await;
+    let summary = wish.fetch(std::slice::from_ref(&gone)).await;
     assert!(matches!(summary.providers[0].fault, Some(Fault::Broke(_))), "{summary:?}");
     let good = Peer::serving(2, &shelf, &serving(&shelf));
     wish.expect_whole(&wish.fetch(&[gone, good]).await);
