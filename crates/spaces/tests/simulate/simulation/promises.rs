@@ -190,7 +190,7 @@ fn removed_read_nothing_new(all: &Operations, world: &World) -> Result<(), Strin
         world.homes.iter().map(|home| (home.id(), secrets(home, all))).collect();
     for Written { letter, out, known, .. } in &world.written {
         let stays_out = |household: &&HouseholdId| {
-            removal_holds(all, &now, household, known) && !invited_since(all, household, known, world)
+            removal_holds(all, &now, household, known) && !invited_since(all, &now, household, known, world)
         };
         for household in out.iter().filter(stays_out) {
             let opens = |secret: &EpochSecret| letter.open(&space, secret).is_ok();
@@ -228,13 +228,17 @@ fn removal_holds(
     removals.peek().is_none() || removals.any(|id| !now.ineffective.contains(id))
 }
 
+/// Whether somebody honest invited it without its being known; or a removed home did, and the invitation counts after all:
+/// an old disk that was put back may follow what was forged before, and then it was never a forgery.
 fn invited_since(
     all: &Operations,
+    now: &Membership,
     household: &HouseholdId,
     known: &BTreeSet<OperationId>,
     world: &World,
 ) -> bool {
-    let later = all.ids().filter(|id| !known.contains(id) && !world.forged_operations.contains(id));
+    let void = |id: &OperationId| world.forged_operations.contains(id) && now.ineffective.contains(id);
+    let later = all.ids().filter(|id| !known.contains(id) && !void(id));
     later
         .filter_map(|id| all.get(&id))
         .any(|it| matches!(it.action(), Action::Add { household: invited, .. } if invited == household))
