@@ -135,7 +135,8 @@ pub fn added_month(entry: &Entry) -> Month {
 }
 
 fn month_at(ms: i64) -> Month {
-    Month::from_number(clock::month_of(ms)).unwrap_or_else(|_| Month::new(1970, 1).expect("the epoch is a month"))
+    Month::from_number(clock::month_of(ms))
+        .unwrap_or_else(|_| Month::new(1970, 1).expect("the epoch is a month"))
 }
 
 /// A ledger row as the catalog takes it.

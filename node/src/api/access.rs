@@ -98,11 +98,7 @@ fn search(
 }
 
 /// A photo of an album that has a number for this account.
-fn shared_photo(
-    home: &Home,
-    account: &AccountId,
-    asset: &AssetRef,
-) -> Result<Option<SharedPhoto>, ApiError> {
+fn shared_photo(home: &Home, account: &AccountId, asset: &AssetRef) -> Result<Option<SharedPhoto>, ApiError> {
     let found = match asset {
         AssetRef::Uuid(asset) => home.ledger.shared_photo(asset)?,
         AssetRef::Local(number) => home.ledger.shared_photo_by_number(*number)?,

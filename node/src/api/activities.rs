@@ -13,13 +13,14 @@ use utoipa_axum::routes;
 
 use super::ApiState;
 use super::access::{resolve_entry, seen_album};
-use super::album_json::{AuthorJson, HEART, Names, Told, UserJson};
 use super::albums::must_write;
 use super::dates::iso;
+use super::entry_json::HEART;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Json, Path, Query, blocking};
 use super::households::DONE;
 use super::limits::{ACTIVITY_DEFAULT, ACTIVITY_MAX};
+use super::names::{AuthorJson, Names, Told, UserJson};
 use super::session::SignedIn;
 use crate::home::Home;
 use crate::sharing::albums;
@@ -193,9 +194,19 @@ fn say(
     let mine = |said: &Comment| {
         said.by == *home.keys.certificate.household() && said.account == account && said.entry == entry
     };
-    let before: Vec<CommentId> =
-        home.albums.all_comments(&album.space)?.iter().filter(|said| mine(said)).map(|said| said.id).collect();
-    albums::edit(home, &album.space, account, vec![AlbumEdit::Comment { entry, text: text.trim().to_owned() }])?;
+    let before: Vec<CommentId> = home
+        .albums
+        .all_comments(&album.space)?
+        .iter()
+        .filter(|said| mine(said))
+        .map(|said| said.id)
+        .collect();
+    albums::edit(
+        home,
+        &album.space,
+        account,
+        vec![AlbumEdit::Comment { entry, text: text.trim().to_owned() }],
+    )?;
     let said = home.albums.all_comments(&album.space)?;
     let new = said.iter().rfind(|said| mine(said) && !before.contains(&said.id));
     let new = new.ok_or_else(|| ApiError::internal(anyhow::anyhow!("a comment that was made is gone")))?;

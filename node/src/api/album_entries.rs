@@ -13,12 +13,13 @@ use utoipa_axum::routes;
 
 use super::ApiState;
 use super::access::seen_album;
-use super::album_json::{EntryJson, Names, entries_json};
 use super::albums::must_write;
+use super::entry_json::{EntryJson, entries_json};
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Json, Path, Query, blocking, present};
 use super::households::DONE;
 use super::limits::ENTRIES_PER_ANSWER_MAX;
+use super::names::Names;
 use super::session::SignedIn;
 use crate::home::Home;
 use crate::sharing::albums;

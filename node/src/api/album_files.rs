@@ -188,9 +188,7 @@ pub(super) async fn original(
 
 /// Why a file of another home cannot be had now, for a person.
 fn unreachable(why: Unreachable) -> ApiError {
-    let busy = |message: &'static str, hint: String| {
-        ApiError::unavailable(message, RETRY_SECS).hint(hint)
-    };
+    let busy = |message: &'static str, hint: String| ApiError::unavailable(message, RETRY_SECS).hint(hint);
     match why {
         Unreachable::Off => busy(
             "The home that has this photo is off.",
@@ -202,6 +200,8 @@ fn unreachable(why: Unreachable) -> ApiError {
         Unreachable::Not(reason) => {
             busy("The other homes could not send this photo.", format!("What they said: {reason}."))
         }
-        Unreachable::NoRoom(reason) => busy("This home cannot take the photo now.", format!("Why: {reason}.")),
+        Unreachable::NoRoom(reason) => {
+            busy("This home cannot take the photo now.", format!("Why: {reason}."))
+        }
     }
 }

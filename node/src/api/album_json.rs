@@ -1,22 +1,17 @@
 //! An album as Immich's clients read it, and what Immich lacks beside it.
 
-use std::collections::BTreeMap;
-
-use data_encoding::BASE64;
-use heirloom_identity::{AccountId, AlbumId, AssetId, ContentHash, HouseholdId, Role, SpaceId};
-use heirloom_spaces::{Album, Entry, Reaction, Sort};
+use heirloom_identity::{AccountId, AlbumId, AssetId, HouseholdId, Role, SpaceId};
+use heirloom_spaces::{Album, Sort};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::dates::iso;
 use super::error::ApiError;
+use super::names::{Names, Told, UserJson};
 use crate::clock;
 use crate::home::Home;
-use crate::ledger::accounts::Account;
 use crate::ledger::albums::Keep;
-use crate::ledger::peers::Peer;
-use crate::sharing::originals::{OriginalState, original_state};
-use crate::sharing::{albums, facts, missing, pictures};
+use crate::sharing::{albums, missing};
 
 /// How an album is arranged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -48,24 +43,6 @@ impl From<SortJson> for Sort {
             SortJson::Hand => Self::Hand,
         }
     }
-}
-
-/// Somebody in an album, in the shape of Immich's `UserResponseDto`.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct UserJson {
-    /// The account.
-    pub id: String,
-    /// Always empty for people of other homes.
-    pub email: String,
-    /// Shown on the page.
-    pub name: String,
-    /// Always `primary`.
-    pub avatar_color: &'static str,
-    /// Always empty.
-    pub profile_image_path: &'static str,
-    /// When the account was made.
-    pub profile_changed_at: String,
 }
 
 /// Somebody in an album and what they may do, in the shape of Immich's `AlbumUserResponseDto`.
@@ -186,136 +163,6 @@ impl AlbumJson {
     }
 }
 
-/// Whose home, whose account.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct AuthorJson {
-    /// The household.
-    pub household: String,
-    /// The account there, if it is about one.
-    pub account: Option<String>,
-    /// What people see: the person's name, or the home's.
-    pub name: String,
-}
-
-/// A photo in an album.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_excessive_bools, reason = "a page shows each of them")]
-pub struct EntryJson {
-    /// The photo, as this account knows it.
-    id: String,
-    /// BLAKE3 of the original.
-    content: String,
-    /// Who added it.
-    by: AuthorJson,
-    /// Whether somebody of this home added it.
-    mine: bool,
-    /// The name it came with.
-    file_name: String,
-    /// What is written under it in this album.
-    caption: Option<String>,
-    /// When it was taken, by a clock on the wall there, written as if it were UTC.
-    taken_at: Option<String>,
-    /// When it was added.
-    added_at: String,
-    /// Pixels across, upright; 0 when unknown.
-    width: u32,
-    /// Pixels down, upright; 0 when unknown.
-    height: u32,
-    /// Width over height.
-    ratio: f64,
-    /// How long it plays; null for a still.
-    duration_ms: Option<u32>,
-    /// The thumbhash, base64.
-    thumbhash: Option<String>,
-    /// The dominant colour, `#rrggbb`.
-    colour: Option<String>,
-    /// Whether this account marked it as a favourite.
-    favourite: bool,
-    /// Where the original is.
-    original: OriginalState,
-    /// Whether its small picture is here.
-    thumb: bool,
-    /// How many comments there are.
-    comments: u64,
-    /// How often each emoji was given.
-    reactions: BTreeMap<String, u64>,
-    /// Whether this account's heart is among them.
-    liked: bool,
-}
-
-/// The emoji that Immich's `like` is.
-pub const HEART: &str = "❤️";
-
-/// What names are made of, looked up once for each answer.
-pub struct Names {
-    us: HouseholdId,
-    our_name: String,
-    accounts: Vec<Account>,
-    peers: Vec<Peer>,
-}
-
-impl Names {
-    /// Looks everything up.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
-    pub fn load(home: &Home) -> Result<Self, ApiError> {
-        Ok(Self {
-            us: *home.keys.certificate.household(),
-            our_name: home.name()?,
-            accounts: home.ledger.accounts()?,
-            peers: home.ledger.peers()?,
-        })
-    }
-
-    /// What people here call a home.
-    pub fn home(&self, household: &HouseholdId) -> String {
-        if *household == self.us {
-            return self.our_name.clone();
-        }
-        let known = self.peers.iter().find(|peer| peer.household == *household);
-        known.map_or_else(|| household.to_string()[..8].to_owned(), Peer::name)
-    }
-
-    /// What people here call somebody: as the album says, else as their home says, else by their home.
-    pub fn person(&self, told: &Told, household: &HouseholdId, account: &AccountId) -> String {
-        if let Some(own) = self.accounts.iter().find(|own| own.id == *account && *household == self.us) {
-            return own.name.clone();
-        }
-        let peer = self.peers.iter().find(|peer| peer.household == *household);
-        let people = peer.and_then(|peer| peer.card.as_ref()).map(|card| card.people()).unwrap_or_default();
-        let in_card = || people.iter().find(|person| person.account == *account).map(|person| person.name.clone());
-        told.get(&(*household, *account)).cloned().or_else(in_card).unwrap_or_else(|| self.home(household))
-    }
-
-    /// Somebody as a page names them.
-    pub fn author(&self, told: &Told, household: &HouseholdId, account: Option<&AccountId>) -> AuthorJson {
-        AuthorJson {
-            household: household.to_string(),
-            account: account.map(AccountId::to_string),
-            name: account
-                .map_or_else(|| self.home(household), |account| self.person(told, household, account)),
-        }
-    }
-
-    /// Somebody as Immich's clients name them.
-    pub fn user(&self, told: &Told, household: &HouseholdId, account: &AccountId) -> UserJson {
-        let own = self.accounts.iter().find(|own| own.id == *account && *household == self.us);
-        UserJson {
-            id: account.to_string(),
-            email: own.map(|own| own.email.clone()).unwrap_or_default(),
-            name: self.person(told, household, account),
-            avatar_color: "primary",
-            profile_image_path: "",
-            profile_changed_at: iso(own.map_or(0, |own| own.created_ms)),
-        }
-    }
-}
-
-/// What an album calls its people.
-pub type Told = BTreeMap<(HouseholdId, AccountId), String>;
-
 /// Describes an album to one account.
 ///
 /// # Errors
@@ -404,7 +251,8 @@ fn album_users(names: &Names, told: &Told, account: &AccountId, album: &Album) -
     for (household, member) in &album.membership.members {
         let is_us = *household == names.us;
         let people = told.keys().filter(|(of, _)| of == household).map(|(_, person)| *person);
-        let mut accounts: Vec<AccountId> = people.filter(|person| is_us.then_some(*account) != Some(*person)).collect();
+        let mut accounts: Vec<AccountId> =
+            people.filter(|person| is_us.then_some(*account) != Some(*person)).collect();
         if is_us {
             accounts.insert(0, *account);
         }
@@ -448,76 +296,6 @@ fn cover(home: &Home, account: &AccountId, album: &Album) -> Result<Option<Asset
     // So that the picture can be asked for by this id alone.
     let numbered = home.ledger.shared_photos(*account, vec![content], clock::now_ms())?;
     Ok(numbered.first().map(|photo| photo.asset))
-}
-
-/// Describes entries of an album to one account.
-///
-/// # Errors
-/// When something cannot be read.
-pub fn entries_json(
-    home: &Home,
-    names: &Names,
-    account: &AccountId,
-    album: &Album,
-    entries: &[Entry],
-) -> Result<Vec<EntryJson>, ApiError> {
-    let told = home.albums.names(&album.space)?;
-    let assets: Vec<AssetId> =
-        entries.iter().map(|entry| AssetId::derive(account, &entry.facts.content)).collect();
-    let favourites = home.catalog().favourites(&assets)?;
-    let contents: Vec<ContentHash> = entries.iter().map(|entry| entry.facts.content).collect();
-    let mut talk = home.albums.talk_counts(&album.space, &contents)?;
-    let described = entries.iter().zip(&assets).map(|(entry, asset)| {
-        let facts = &entry.facts;
-        let (comments, reactions) = talk.remove(&facts.content).unwrap_or_default();
-        let liked = reactions.contains_key(HEART) && likes(home, names, account, album, &facts.content)?;
-        let known = facts.width > 0 && facts.height > 0;
-        Ok(EntryJson {
-            id: asset.to_string(),
-            content: facts.content.to_string(),
-            by: names.author(&told, &entry.by, Some(&facts.owner)),
-            mine: entry.by == names.us,
-            file_name: facts.file_name.clone(),
-            caption: entry.caption.clone(),
-            taken_at: facts.taken_local_ms.map(iso),
-            added_at: iso(facts.added_at_ms),
-            width: facts.width,
-            height: facts.height,
-            ratio: if known { f64::from(facts.width) / f64::from(facts.height) } else { 1.5 },
-            duration_ms: facts.duration_ms,
-            thumbhash: Some(BASE64.encode(&facts.thumbhash)).filter(|hash| !hash.is_empty()),
-            colour: facts.colour.map(|[red, green, blue]| format!("#{red:02x}{green:02x}{blue:02x}")),
-            favourite: favourites.contains(asset),
-            original: original_state(home, album, entry)?,
-            thumb: has_thumbnail(home, names, entry),
-            comments,
-            reactions,
-            liked,
-        })
-    });
-    described.collect()
-}
-
-fn has_thumbnail(home: &Home, names: &Names, entry: &Entry) -> bool {
-    let Some(blob) = entry.facts.thumbnail else { return false };
-    if pictures::place(home, &blob.hash).is_file() {
-        return true;
-    }
-    let own = || home.derivatives(&entry.facts.content).thumbnail.is_file();
-    entry.by == names.us && (own() || facts::own_picture(home, &entry.facts.content, &blob.hash).is_some())
-}
-
-/// Whether the account gave the entry a heart.
-fn likes(
-    home: &Home,
-    names: &Names,
-    account: &AccountId,
-    album: &Album,
-    content: &ContentHash,
-) -> Result<bool, ApiError> {
-    let given = home.albums.reactions(&album.space, Some(content))?;
-    let own = |given: &Reaction| given.by == names.us && given.account == *account && given.emoji == HEART;
-    Ok(given.iter().any(own))
 }
 
 /// The albums that an account sees, the one that changed last first.

@@ -16,11 +16,12 @@ use utoipa_axum::routes;
 
 use super::ApiState;
 use super::access::{own_entry, resolve_entry, seen_album};
-use super::album_json::{AlbumJson, Names, SortJson, album_json, seen_albums};
+use super::album_json::{AlbumJson, SortJson, album_json, seen_albums};
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Json, Path, Query, blocking, present};
 use super::households::DONE;
 use super::limits::ALBUM_ASSETS_PER_REQUEST_MAX;
+use super::names::Names;
 use super::session::SignedIn;
 use crate::home::Home;
 use crate::home::events::{AlbumPart, Event};
@@ -257,11 +258,7 @@ async fn delete_album(
         let home = &state.home;
         let album = seen_album(home, &signed_in.account, &id)?;
         must_write(home)?;
-        if album.our_role == Some(Role::Owner) && album.membership.members.len() > 1 {
-            return Err(ApiError::forbidden("This home owns the album, and others are in it.")
-                .hint("Hand it to another home first, or remove the others."));
-        }
-        sharing::albums::end(home, &album)?;
+        sharing::albums::end(home, signed_in.account, &album)?;
         Ok(DONE)
     })
     .await
@@ -315,11 +312,14 @@ async fn add_assets(
         let mut outcomes = sharing::add_assets(home, &album.space, account, &found)?.into_iter();
         let answers = assets.ids.into_iter().zip(known).map(|(id, asset)| {
             let outcome = asset.and_then(|_| outcomes.next()).unwrap_or(Outcome::NotFound);
-            BulkIdJson::of(id, match outcome {
-                Outcome::Added | Outcome::Waiting => None,
-                Outcome::Duplicate => Some("duplicate"),
-                Outcome::NotFound => Some("not_found"),
-            })
+            BulkIdJson::of(
+                id,
+                match outcome {
+                    Outcome::Added | Outcome::Waiting => None,
+                    Outcome::Duplicate => Some("duplicate"),
+                    Outcome::NotFound => Some("not_found"),
+                },
+            )
         });
         Ok(Json(answers.collect()))
     })

@@ -25,6 +25,7 @@ pub mod buckets;
 pub mod changes;
 pub mod csrf;
 pub mod dates;
+pub mod entry_json;
 pub mod error;
 pub mod events;
 pub mod extract;
@@ -33,6 +34,7 @@ pub mod headers;
 pub mod households;
 pub mod limits;
 pub mod login_limit;
+pub mod names;
 pub mod original;
 pub mod page;
 pub mod peers;
@@ -160,7 +162,8 @@ fn resources() -> OpenApiRouter<Arc<ApiState>> {
 /// Gives every answer without words of its own those of its status; the format asks for some.
 fn describe_answers(described: &mut OpenApi) {
     let paths = described.paths.paths.values_mut();
-    let operations = paths.flat_map(|path| [&mut path.get, &mut path.put, &mut path.post, &mut path.patch, &mut path.delete]);
+    let operations = paths
+        .flat_map(|path| [&mut path.get, &mut path.put, &mut path.post, &mut path.patch, &mut path.delete]);
     for (status, answer) in operations.flatten().flat_map(|operation| &mut operation.responses.responses) {
         let reason =
             status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok()?.canonical_reason());

@@ -199,8 +199,7 @@ async fn invite(
 ) -> Result<(StatusCode, Json<InvitationJson>), ApiError> {
     let network = administered(&state, &signed_in)?;
     let invited = network.invite(false).await.map_err(in_words)?;
-    let answer =
-        InvitationJson { id: invited.id, link: invited.link, expires_at: iso(invited.expires_ms) };
+    let answer = InvitationJson { id: invited.id, link: invited.link, expires_at: iso(invited.expires_ms) };
     Ok((StatusCode::CREATED, Json(answer)))
 }
 

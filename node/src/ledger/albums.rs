@@ -36,13 +36,29 @@ impl Keep {
     }
 }
 
+/// How `album_accounts.opened` says that an album was opened to an account, and that the account made it.
+const OPENED: u8 = 1;
+const MADE: u8 = 2;
+
 /// How one account of this household stands to an album.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AlbumAccount {
-    /// It was opened to the account here at home, or the account made it.
+    /// The account made it.
+    pub made: bool,
+    /// It was opened to the account here at home.
     pub opened: bool,
     /// Its photos stand in the account's timeline.
     pub in_timeline: bool,
+}
+
+impl AlbumAccount {
+    fn opened_number(self) -> u8 {
+        match (self.made, self.opened) {
+            (true, _) => MADE,
+            (false, true) => OPENED,
+            (false, false) => 0,
+        }
+    }
 }
 
 impl Ledger {
@@ -117,20 +133,25 @@ impl Ledger {
             let found = conn
                 .prepare_cached(sql)?
                 .query_row((space.as_bytes(), account.as_bytes()), |row| {
-                    Ok(AlbumAccount { opened: row.get(0)?, in_timeline: row.get(1)? })
+                    let opened: u8 = row.get(0)?;
+                    Ok(AlbumAccount {
+                        made: opened == MADE,
+                        opened: opened == OPENED,
+                        in_timeline: row.get(1)?,
+                    })
                 })
                 .optional()?;
             Ok(found.unwrap_or_default())
         })
     }
 
-    /// The accounts that an album is opened to at home.
+    /// The accounts that an album is opened to at home, and the one that made it.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     pub fn album_opened_to(&self, space: &SpaceId) -> Result<Vec<AccountId>, StoreError> {
         self.db.read(|conn| {
-            let sql = "SELECT account FROM album_accounts WHERE space = ?1 AND opened = 1";
+            let sql = "SELECT account FROM album_accounts WHERE space = ?1 AND opened > 0";
             let mut select = conn.prepare_cached(sql)?;
             let rows = select
                 .query_map([space.as_bytes()], |row| Ok(AccountId::from_bytes(bytes(row, "account")?)))?;
@@ -164,8 +185,9 @@ impl Ledger {
         stands: AlbumAccount,
     ) -> Result<(), StoreError> {
         self.db.write(move |conn| {
-            conn.prepare_cached("INSERT OR REPLACE INTO album_accounts VALUES (?1, ?2, ?3, ?4)")?
-                .execute((space.as_bytes(), account.as_bytes(), stands.opened, stands.in_timeline))?;
+            conn.prepare_cached("INSERT OR REPLACE INTO album_accounts VALUES (?1, ?2, ?3, ?4)")?.execute(
+                (space.as_bytes(), account.as_bytes(), stands.opened_number(), stands.in_timeline),
+            )?;
             Ok(())
         })
     }
@@ -193,10 +215,14 @@ mod tests {
         assert_eq!(ledger.keep(&space(1)).unwrap(), Keep::Demand);
         let account = AccountId::from_random([1; 16]);
         assert_eq!(ledger.album_account(&space(1), &account).unwrap(), AlbumAccount::default());
-        let stands = AlbumAccount { opened: true, in_timeline: true };
+        let stands = AlbumAccount { opened: true, in_timeline: true, ..AlbumAccount::default() };
         ledger.set_album_account(space(1), account, stands).unwrap();
         assert_eq!(ledger.album_opened_to(&space(1)).unwrap(), [account]);
         assert_eq!(ledger.albums_in_timeline().unwrap(), [(space(1), account)]);
+        let maker = AlbumAccount { made: true, ..AlbumAccount::default() };
+        ledger.set_album_account(space(1), account, maker).unwrap();
+        assert_eq!(ledger.album_account(&space(1), &account).unwrap(), maker);
+        assert_eq!(ledger.album_opened_to(&space(1)).unwrap(), [account]);
     }
 
     #[test]

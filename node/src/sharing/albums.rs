@@ -27,6 +27,11 @@ pub enum ShareError {
     /// The other home has not said yet how to seal secrets for it.
     #[error("that home has not introduced itself yet; wait until it was on once")]
     NotMet,
+    /// The household owns the album, and others are in it.
+    #[error(
+        "this home owns the album and others are in it; hand it to another home first, or remove the others"
+    )]
+    OthersLeft,
     /// The album refused it.
     #[error(transparent)]
     Album(#[from] AlbumError),
@@ -41,7 +46,7 @@ pub enum ShareError {
 /// See [`ShareError`].
 pub fn create_album(home: &Home, account: AccountId, title: &str) -> Result<SpaceId, ShareError> {
     let space = home.albums.create(account, title, clock::now_ms())?;
-    home.ledger.set_album_account(space, account, AlbumAccount { opened: true, in_timeline: false })?;
+    home.ledger.set_album_account(space, account, AlbumAccount { made: true, ..AlbumAccount::default() })?;
     let name = own_name(home, &space, account);
     if !name.is_empty() {
         home.albums.edit(&space, account, &name, clock::now_ms())?;
@@ -64,7 +69,8 @@ pub fn album_of(home: &Home, id: &AlbumId) -> Result<Album, ShareError> {
 /// # Errors
 /// When the ledger cannot be read.
 pub fn sees(home: &Home, account: &AccountId, album: &Album) -> Result<bool, StoreError> {
-    if home.ledger.album_account(&album.space, account)?.opened {
+    let stands = home.ledger.album_account(&album.space, account)?;
+    if stands.made || stands.opened {
         return Ok(true);
     }
     if is_made_here(home, album)? {
@@ -97,7 +103,7 @@ pub fn seen_by(home: &Home, album: &Album) -> Result<Vec<AccountId>, StoreError>
     Ok(all)
 }
 
-/// Opens an album at home to exactly these accounts, and to `by`, who asks for it.
+/// Opens an album at home to exactly these accounts, and to `by`, who asks for it. Who made it sees it anyway.
 ///
 /// # Errors
 /// When it could not be saved.
@@ -163,14 +169,19 @@ pub fn leave(home: &Home, space: &SpaceId) -> Result<(), ShareError> {
     Ok(home.albums.leave(space, clock::now_ms())?)
 }
 
-/// Takes an album away from this household: leaves it, or forgets it if it ended or nobody else is in it. Originals stay
-/// where they are.
+/// Takes an album away from this household: leaves it, or forgets it if it ended or nobody else is in it. For an account
+/// that it was opened to, it only closes again. Originals stay where they are.
 ///
 /// # Errors
 /// See [`ShareError`]: an owner hands an album on, or removes the others, before leaving it.
-pub fn end(home: &Home, album: &Album) -> Result<(), ShareError> {
+pub fn end(home: &Home, account: AccountId, album: &Album) -> Result<(), ShareError> {
     let alone = album.membership.members.len() == 1;
+    let stands = home.ledger.album_account(&album.space, &account)?;
     match album.our_role {
+        _ if stands.opened && is_made_here(home, album)? => {
+            home.ledger.set_album_account(album.space, account, AlbumAccount::default())?;
+        }
+        Some(Role::Owner) if !alone => return Err(ShareError::OthersLeft),
         Some(_) if !alone => leave(home, &album.space)?,
         _ => home.albums.forget(&album.space, clock::now_ms())?,
     }

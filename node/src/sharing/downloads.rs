@@ -168,7 +168,8 @@ impl Lane {
             if round == Round::Worked {
                 continue;
             }
-            let rest = self.troubles.next_due().map_or(IDLE, |due| due.saturating_duration_since(Instant::now()));
+            let rest =
+                self.troubles.next_due().map_or(IDLE, |due| due.saturating_duration_since(Instant::now()));
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = tokio::time::sleep(rest.clamp(SETTLE, IDLE)) => {}
@@ -230,7 +231,8 @@ impl Lane {
         };
         let demanded = &self.home.sharing.demands;
         let now = Instant::now();
-        let due = list.into_iter().filter(|file| self.troubles.is_due(file, now) && !demanded.is_running(file));
+        let due =
+            list.into_iter().filter(|file| self.troubles.is_due(file, now) && !demanded.is_running(file));
         self.fetch_all(album, due.collect()).await
     }
 
@@ -261,7 +263,9 @@ impl Lane {
             let (batch, after) = rest.split_at(count);
             rest = after;
             if !has_room(&self.home, batch) {
-                tracing::warn!("the disk is nearly full; photos of albums are not fetched until there is room");
+                tracing::warn!(
+                    "the disk is nearly full; photos of albums are not fetched until there is room"
+                );
                 self.troubles.failed_all(batch);
                 return round;
             }

@@ -44,7 +44,8 @@ pub enum Got {
 /// The connections to those members of an album that are reachable now.
 pub fn providers(home: &Home, album: &Album) -> Vec<Connection> {
     let us = home.keys.certificate.household();
-    let others: Vec<HouseholdId> = album.membership.members.keys().filter(|household| *household != us).copied().collect();
+    let others: Vec<HouseholdId> =
+        album.membership.members.keys().filter(|household| *household != us).copied().collect();
     let Some(network) = home.network() else { return Vec::new() };
     network.connections(&others).into_iter().map(|(_, connection)| connection).collect()
 }
@@ -101,7 +102,11 @@ pub(super) async fn bare(
     summary.outcomes.into_iter().next().unwrap_or(Err(ItemError::Cancelled))
 }
 
-fn fetching(home: &Home, sender: Sender<(usize, Result<(), ItemError>)>, stop: CancellationToken) -> Fetching {
+fn fetching(
+    home: &Home,
+    sender: Sender<(usize, Result<(), ItemError>)>,
+    stop: CancellationToken,
+) -> Fetching {
     let progress: Arc<dyn Progress> = Arc::new(Report { sender });
     Fetching { progress, throttle: home.sharing.download_budget(), cancel: stop, stall: FETCH_STALL }
 }

@@ -208,9 +208,7 @@ impl Look<'_> {
         }
         match file.kind {
             FileKind::Original => Ok(super::originals::here(self.home, &file.hash)?.is_some()),
-            FileKind::Thumbnail | FileKind::Preview => {
-                Ok(pictures::place(self.home, &file.hash).is_file())
-            }
+            FileKind::Thumbnail | FileKind::Preview => Ok(pictures::place(self.home, &file.hash).is_file()),
         }
     }
 }

@@ -20,8 +20,7 @@ pub(super) fn listen(home: &Arc<Home>) {
 
 fn heard(home: &Home, news: &News) {
     let changed: Vec<AlbumPart> = news.changed.iter().filter_map(|changed| part(*changed)).collect();
-    let (entries, members) =
-        (changed.contains(&AlbumPart::Entries), changed.contains(&AlbumPart::Members));
+    let (entries, members) = (changed.contains(&AlbumPart::Entries), changed.contains(&AlbumPart::Members));
     if entries {
         timeline::note(home, news);
     }

@@ -88,7 +88,9 @@ pub fn follow(home: &Home) -> Result<(), FollowError> {
     let ToFollow { accounts, added } = std::mem::take(&mut *lock(&home.sharing.timeline));
     let shown = home.ledger.albums_in_timeline()?;
     for (space, contents) in added {
-        for (_, account) in shown.iter().filter(|(shown, account)| *shown == space && !accounts.contains(account)) {
+        for (_, account) in
+            shown.iter().filter(|(shown, account)| *shown == space && !accounts.contains(account))
+        {
             show_some(home, &space, *account, &contents)?;
         }
     }
@@ -125,8 +127,12 @@ fn show_some(
 
 /// Compares an account's timeline with its albums, and mends it.
 fn compare(home: &Home, account: AccountId) -> Result<(), FollowError> {
-    let mut shown: HashMap<ContentHash, u32> =
-        home.catalog().shared_of(&account)?.into_iter().map(|(local_id, content)| (content, local_id)).collect();
+    let mut shown: HashMap<ContentHash, u32> = home
+        .catalog()
+        .shared_of(&account)?
+        .into_iter()
+        .map(|(local_id, content)| (content, local_id))
+        .collect();
     let mut wanted: HashSet<ContentHash> = HashSet::new();
     let mut batch: Vec<Entry> = Vec::new();
     for album in albums_of(home, &account)? {

@@ -81,6 +81,10 @@ async fn strangers_see_nothing() {
         "events",
         "status",
         "problems",
+        "albums",
+        "activities?albumId=1",
+        "households/self",
+        "peers",
     ] {
         let answer = site.get(&format!("/api/{path}")).send().await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");

@@ -12,33 +12,38 @@ use serde_json::{Value, json};
 use crate::harness::Site;
 
 /// A page that listens.
-struct Page {
+pub(crate) struct Page {
     stream: BodyDataStream,
     text: String,
+    /// Events that were passed over.
+    pub(crate) passed: Vec<String>,
 }
 
 impl Page {
-    async fn open(site: &Site, token: &str) -> Self {
+    pub(crate) async fn open(site: &Site, token: &str) -> Self {
         let response = site.get("/api/events").by(token).header("accept-encoding", "gzip, br").open().await;
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["cache-control"], "no-cache");
         assert!(!response.headers().contains_key("content-encoding"));
-        let mut page = Self { stream: response.into_body().into_data_stream(), text: String::new() };
+        let stream = response.into_body().into_data_stream();
+        let mut page = Self { stream, text: String::new(), passed: Vec::new() };
         assert_eq!(page.next("timeline").await["months"], json!([]));
         assert_eq!(page.next("jobs").await["failed"], json!(0));
         page
     }
 
     /// The data of the next event of a kind; others are passed over.
-    async fn next(&mut self, kind: &str) -> Value {
+    pub(crate) async fn next(&mut self, kind: &str) -> Value {
         loop {
             while let Some((event, rest)) = self.text.split_once("\n\n") {
                 let data = event.strip_prefix(&format!("event: {kind}\ndata: ")).map(str::to_owned);
+                let event = event.to_owned();
                 self.text = rest.to_owned();
                 if let Some(data) = data {
                     return serde_json::from_str(&data).unwrap();
                 }
+                self.passed.push(event);
             }
             let piece = tokio::time::timeout(Duration::from_secs(5), self.stream.next()).await;
             let piece = piece.unwrap_or_else(|_| panic!("no {kind} event came")).unwrap().unwrap();

@@ -218,7 +218,9 @@ impl Answer {
 fn redact(value: &mut Value) {
     match value {
         Value::String(text) => {
-            if text.parse::<AccountId>().is_ok() {
+            // A comment is named by its album and itself.
+            let first = text.split('~').next().unwrap_or_default();
+            if first.parse::<AccountId>().is_ok() {
                 "[id]".clone_into(text);
             } else if text.len() == 24
                 && text.starts_with("20")

@@ -4,8 +4,10 @@
 #![expect(clippy::too_many_lines, reason = "snapshots of answers are long and plain")]
 
 mod access;
+mod albums;
 mod events;
 mod harness;
+mod homes;
 mod media;
 mod openapi;
 mod page;

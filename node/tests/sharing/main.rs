@@ -1,0 +1,12 @@
+//! Two and three homes that share albums: real folders, real networks on loopback, in one process.
+//!
+//! What is served to whom, what is fetched in which order, and what happens when something on the way is wrong.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail its test")]
+
+mod adding;
+mod demand;
+mod downloads;
+mod family;
+mod serving;
+mod timeline;
