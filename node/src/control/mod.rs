@@ -149,3 +149,29 @@ fn path_of(bytes: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A command inside a command is one flat line.
+    #[test]
+    fn commands_come_back_from_the_socket() {
+        let check = |command: &Command, expected: &str| {
+            let line = serde_json::to_string(command).unwrap();
+            assert_eq!(line, expected);
+            let back: Command = serde_json::from_str(&line).unwrap();
+            assert_eq!(serde_json::to_string(&back).unwrap(), line);
+        };
+        check(&Command::Status, r#"{"command":"status"}"#);
+        check(&Command::Peer(PeerCommand::List), r#"{"command":"peer","verb":"list"}"#);
+        check(
+            &Command::Peer(PeerCommand::Block { household: "Nonna".to_owned(), blocked: true }),
+            r#"{"command":"peer","verb":"block","household":"Nonna","blocked":true}"#,
+        );
+        check(
+            &Command::Album(AlbumCommand::Create { account: None, title: "Summer".to_owned() }),
+            r#"{"command":"album","verb":"create","account":null,"title":"Summer"}"#,
+        );
+    }
+}

@@ -128,6 +128,23 @@ impl Book {
         pages.peers.insert(peer.household, peer);
     }
 
+    /// Changes what is known of a home, as it is at this moment; returns what it is then.
+    pub fn change(&self, household: &HouseholdId, change: impl FnOnce(&mut Peer)) -> Option<Peer> {
+        let mut pages = self.write();
+        let peer = pages.peers.get_mut(household)?;
+        let before = *peer.certificate.node();
+        change(peer);
+        let changed = peer.clone();
+        pages.by_node.remove(&before);
+        pages.by_node.insert(*changed.certificate.node(), *household);
+        Some(changed)
+    }
+
+    /// Whether a home is paired now.
+    pub fn is_paired(&self, household: &HouseholdId) -> bool {
+        self.pages().peers.get(household).is_some_and(|peer| peer.state == PeerState::Paired)
+    }
+
     /// One home.
     pub fn peer(&self, household: &HouseholdId) -> Option<Peer> {
         self.pages().peers.get(household).cloned()

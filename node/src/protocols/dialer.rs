@@ -6,7 +6,7 @@ use std::time::Duration;
 use heirloom_identity::HouseholdId;
 use heirloom_net::{ConnectError, Protocol};
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::book::TurnedAway;
 use super::link;
@@ -19,8 +19,8 @@ const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 const GOOD: Duration = Duration::from_secs(30);
 /// How long a connection that somebody else serves may take to be greeted.
 const SETTLING: Duration = Duration::from_secs(2);
-/// Attempts that news of an address may bring within one pause.
-const HURRY: Duration = Duration::from_millis(500);
+/// How soon an attempt follows on news of the other home; the later, the more attempts were in vain.
+const HURRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 /// Begins to keep in touch with a home; fine if that is done already.
 pub(super) fn start(network: &Arc<Network>, household: HouseholdId) {
@@ -31,7 +31,6 @@ pub(super) fn start(network: &Arc<Network>, household: HouseholdId) {
             () = keep(&network, household, &wake) => {}
             () = network.stopping.cancelled() => {}
         }
-        network.drop_dialer(&household);
     });
 }
 
@@ -39,45 +38,50 @@ async fn keep(network: &Arc<Network>, household: HouseholdId, wake: &Notify) {
     let mut pause = PAUSE.0;
     loop {
         let peer = network.peer(&household).filter(|peer| peer.state == PeerState::Paired);
-        let Some(peer) = peer.filter(|_| !network.home.is_outranked()) else { return };
+        let Some(peer) = peer.filter(|_| !network.home.is_outranked()) else {
+            // It may be paired again.
+            wake.notified().await;
+            continue;
+        };
+        let began = Instant::now();
         if network.connection(&household).is_some() {
             // The end of the connection wakes.
             wake.notified().await;
-            continue;
+        } else {
+            attempt(network, &peer, wake).await;
         }
-        let began = Instant::now();
-        if attempt(network, &peer).await && began.elapsed() > GOOD {
+        if began.elapsed() > GOOD {
             pause = PAUSE.0;
         }
         if network.connection(&household).is_some() {
             continue;
         }
-        if tokio::time::timeout(jittered(pause), wake.notified()).await.is_ok() {
-            tokio::time::sleep(HURRY).await;
+        if timeout(jittered(pause), wake.notified()).await.is_ok() {
+            tokio::time::sleep((pause / 8).clamp(HURRY.0, HURRY.1)).await;
         }
         pause = (2 * pause).min(PAUSE.1);
     }
 }
 
-/// One attempt, to the end of the connection it makes; says whether there was one.
-async fn attempt(network: &Arc<Network>, peer: &Peer) -> bool {
-    match network.net.connect(peer.certificate.node(), Protocol::Home).await {
+/// One attempt, to the end of the connection it makes. News of the other home while it is being called end the attempt,
+/// because a new one may know better where to call.
+async fn attempt(network: &Arc<Network>, peer: &Peer, wake: &Notify) {
+    let called = tokio::select! {
+        called = network.net.connect(peer.certificate.node(), Protocol::Home) => called,
+        () = wake.notified() => return wake.notify_one(),
+    };
+    match called {
         Ok(connection) => {
             if connection.claim() {
                 link::serve(network, connection).await;
             } else {
                 tokio::time::sleep(SETTLING).await;
             }
-            true
         }
         Err(ConnectError::Refused(refusal)) => {
             network.refused(&peer.household, refusal.code, &refusal.reason).await;
-            false
         }
-        Err(error) => {
-            tracing::debug!(peer = %peer.household, %error, "not reached");
-            false
-        }
+        Err(error) => tracing::debug!(peer = %peer.household, %error, "not reached"),
     }
 }
 
@@ -104,7 +108,7 @@ impl Network {
         if let Err(error) = saved {
             tracing::warn!(%error, "could not record that a home turned this one away");
         }
-        self.book.put(Peer { refusal: Some(words.to_owned()), ..peer });
+        self.book.change(&household, |peer| peer.refusal = Some(words.to_owned()));
         self.tell_peers();
     }
 }

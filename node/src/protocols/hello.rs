@@ -154,7 +154,7 @@ pub fn judge(
     let card = Card::decode(&said.card).ok().filter(|card| *card.certificate() == certificate);
     let card = card.ok_or_else(|| reject(TurnedAway::Malformed))?;
     let (peer, is_news) = renewed(&known, certificate, card);
-    let address = NodeAddress::decode(&said.address).ok().filter(|address| address.node == *node);
+    let address = useful_address(node, &said.address);
     Ok(Introduced { peer, is_news, address, outranks_us, version })
 }
 
@@ -164,6 +164,13 @@ fn renewed(known: &Peer, certificate: Certificate, card: Card) -> (Peer, bool) {
     let is_new_card = is_new_node || known.card.as_ref().is_none_or(|known| card.replaces(known));
     let card = if is_new_card { Some(card) } else { known.card.clone() };
     (Peer { certificate, card, ..known.clone() }, is_new_node || is_new_card)
+}
+
+/// An address that a node gave, if it is its own and says anything.
+pub fn useful_address(node: &NodeId, bytes: &[u8]) -> Option<NodeAddress> {
+    let address = NodeAddress::decode(bytes).ok()?;
+    let says_something = address.relay.is_some() || !address.direct.is_empty();
+    (address.node == *node && says_something).then_some(address)
 }
 
 /// A card that came later on a connection, if it is newer than what is known.
@@ -242,4 +249,149 @@ pub async fn receive(stream: &mut FramedStream, limit: Duration) -> anyhow::Resu
 /// A text of the other side as it may be shown.
 pub fn tame(text: &str) -> String {
     text.chars().filter(|char| !char.is_control()).take(REASON_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use heirloom_identity::{AuthorityKey, NodeKeys, ReceiveKey, Root};
+
+    use super::*;
+
+    /// A node of a household, with its certificate.
+    struct Node {
+        keys: NodeKeys,
+        certificate: Certificate,
+    }
+
+    fn authority(household: u8) -> AuthorityKey {
+        Root::from_bytes([household; 32]).authority()
+    }
+
+    fn node(household: u8, generation: u32) -> Node {
+        let mut secrets = [household; 64];
+        secrets[..4].copy_from_slice(&generation.to_le_bytes());
+        let keys = NodeKeys::from_bytes(&secrets);
+        let signer = keys.signer().id();
+        let certificate =
+            Certificate::issue(&authority(household), generation, keys.node(), signer, 1).unwrap();
+        Node { keys, certificate }
+    }
+
+    fn card(node: &Node, number: u64) -> Card {
+        let receive = ReceiveKey::from_bytes(&[8; 32]).public();
+        let signer = node.keys.signer();
+        Card::issue(signer, &node.certificate, number, receive, "Nonna", Vec::new(), 1).unwrap()
+    }
+
+    fn introduction(node: &Node, number: u64) -> Introduction {
+        Introduction {
+            versions: VERSIONS,
+            certificate: node.certificate.encode().to_vec(),
+            card: card(node, number).encode(),
+            address: Vec::new(),
+            yours: None,
+        }
+    }
+
+    /// A book with household 2, as its node of this generation introduced itself with card 5.
+    fn book(generation: u32) -> Book {
+        let book = Book::default();
+        let known = node(2, generation);
+        book.put(Peer {
+            household: *known.certificate.household(),
+            card: Some(card(&known, 5)),
+            certificate: known.certificate,
+            given_name: None,
+            state: PeerState::Paired,
+            words: Vec::new(),
+            address: None,
+            paired_ms: 1,
+            last_seen_ms: None,
+            refusal: None,
+        });
+        book
+    }
+
+    fn hear(book: &Book, node: &NodeId, said: &Introduction) -> Result<Introduced, Rejected> {
+        judge(book, &self::node(1, 3).certificate, node, said)
+    }
+
+    #[test]
+    fn the_newest_certificate_and_card_count() {
+        let (book, known, new) = (book(2), node(2, 2), node(2, 3));
+        let same = hear(&book, &known.keys.node(), &introduction(&known, 5)).unwrap();
+        assert!(!same.is_news);
+        let renamed = hear(&book, &known.keys.node(), &introduction(&known, 6)).unwrap();
+        assert!(renamed.is_news && renamed.peer.card.unwrap().number() == 6);
+        let older = hear(&book, &known.keys.node(), &introduction(&known, 4)).unwrap();
+        assert!(!older.is_news && older.peer.card.unwrap().number() == 5);
+        let replaced = hear(&book, &new.keys.node(), &introduction(&new, 1)).unwrap();
+        assert!(replaced.is_news);
+        assert_eq!(replaced.peer.certificate, new.certificate);
+    }
+
+    #[test]
+    fn a_node_that_was_replaced_is_shown_by_which() {
+        let (book, old) = (book(2), node(2, 1));
+        let rejected = hear(&book, &old.keys.node(), &introduction(&old, 9)).unwrap_err();
+        assert_eq!(rejected.why, TurnedAway::Outranked);
+        assert_eq!(rejected.certificate, Some(node(2, 2).certificate));
+    }
+
+    #[test]
+    fn we_learn_that_we_were_replaced_from_homes_that_are_paired_only() {
+        let newer = node(1, 4).certificate;
+        let yours = Some(newer.encode().to_vec());
+        let known = node(2, 2);
+        let said = Introduction { yours: yours.clone(), ..introduction(&known, 5) };
+        assert_eq!(hear(&book(2), &known.keys.node(), &said).unwrap().outranks_us, Some(newer));
+        let stranger = node(9, 1);
+        let said = Introduction { yours, ..introduction(&stranger, 5) };
+        let rejected = hear(&book(2), &stranger.keys.node(), &said).unwrap_err();
+        assert_eq!(rejected, Rejected::because(TurnedAway::NotPaired));
+        // Our own certificate, an older one, and another household's mean nothing.
+        for other in [node(1, 3), node(1, 2), node(9, 9)] {
+            let yours = Some(other.certificate.encode().to_vec());
+            let said = Introduction { yours, ..introduction(&known, 5) };
+            assert_eq!(hear(&book(2), &known.keys.node(), &said).unwrap().outranks_us, None);
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_refused() {
+        let known = node(2, 2);
+        let check = |node: &NodeId, said: &Introduction, expected| {
+            assert_eq!(hear(&book(2), node, said).unwrap_err().why, expected);
+        };
+        let good = introduction(&known, 5);
+        check(&node(2, 9).keys.node(), &good, TurnedAway::Malformed);
+        let mut said = good.clone();
+        said.card = card(&node(2, 9), 7).encode();
+        check(&known.keys.node(), &said, TurnedAway::Malformed);
+        said.card = vec![0; 10];
+        check(&known.keys.node(), &said, TurnedAway::Malformed);
+        said = Introduction { certificate: vec![1; Certificate::BYTES], ..good.clone() };
+        check(&known.keys.node(), &said, TurnedAway::Malformed);
+        said = Introduction { versions: (2, 3), ..good.clone() };
+        check(&known.keys.node(), &said, TurnedAway::Version);
+        said = Introduction { versions: (1, 3), ..good };
+        assert_eq!(hear(&book(2), &known.keys.node(), &said).unwrap().version, 1);
+    }
+
+    #[test]
+    fn messages_come_back_and_nothing_else_is_one() {
+        for message in [
+            HelloMessage::Hello(introduction(&node(2, 2), 5)),
+            HelloMessage::Refused { code: 1, reason: "no".to_owned(), certificate: None },
+            HelloMessage::Address(vec![1, 2]),
+        ] {
+            let mut bytes = message.encode();
+            assert_eq!(HelloMessage::decode(&bytes), Some(message));
+            bytes.push(0);
+            assert_eq!(HelloMessage::decode(&bytes), None);
+        }
+        assert_eq!(HelloMessage::decode(&[3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]), None);
+        assert_eq!(HelloMessage::decode(&vec![3; MESSAGE_BYTES_MAX + 1]), None);
+        assert_eq!(tame("a\u{1b}[31mb\n"), "a[31mb");
+    }
 }

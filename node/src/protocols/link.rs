@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use heirloom_identity::HouseholdId;
+use heirloom_identity::{Card, HouseholdId};
 use heirloom_net::{CloseCode, Connection, FramedStream, Priority, Reason, ResetCode, StreamKind};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::book::TurnedAway;
 use super::hello::{
     self, Greeted, HELLO_TIMEOUT, HelloMessage, Introduced, STRANGER_TIMEOUT, VERSIONS, judge, newer_card,
+    useful_address,
 };
 use super::network::Network;
 use super::sync::SyncEnd;
@@ -44,7 +45,10 @@ pub(super) async fn serve(network: &Arc<Network>, connection: Connection) {
         tracing::error!(%error, "could not record a home that was met");
         return connection.close(CloseCode::BUSY, "cannot save what was said; trying again later");
     }
-    network.link(household, connection.clone());
+    if !network.link(household, connection.clone()) {
+        let why = TurnedAway::NotPaired;
+        return connection.close(why.close_code(), why.words());
+    }
     network.home.sharing.wake();
     let reason = tokio::select! {
         () = streams(network, household, &connection) => connection.closed().await,
@@ -67,7 +71,8 @@ async fn ended(network: &Arc<Network>, household: HouseholdId, connection: &Conn
         tracing::warn!(%error, "could not record when a home was last seen");
     }
     network.home.sharing.wake();
-    if network.unlink(&household, connection) {
+    if network.unlink(&household, connection) && !connection.dialled() {
+        // Whoever dialled knows already.
         network.wake_dialer(&household);
     }
 }
@@ -115,7 +120,7 @@ async fn answer(network: &Arc<Network>, connection: &Connection) -> anyhow::Resu
                 .introduction(Some(&introduced.peer), (introduced.version, introduced.version))
                 .await?;
             stream.send(&HelloMessage::Welcome(own).encode()).await?;
-            stream.finish().await?;
+            // Dropped, the stream ends here; nobody waits until the other side has heard that too.
             Ok(Some(introduced))
         }
         Err(rejected) => {
@@ -142,26 +147,29 @@ impl Network {
         let before = self.book.peer(&peer.household);
         let address = address.map(|address| address.encode());
         let now_ms = clock::now_ms();
-        let peer = Peer {
-            address: address.clone().or(peer.address),
-            last_seen_ms: Some(peer.last_seen_ms.unwrap_or(now_ms).max(now_ms)),
-            refusal: None,
-            ..peer
-        };
-        let row = peer.clone();
+        let (row, saved) = (peer.clone(), address.clone());
         self.blocking(move |home| {
             if is_news {
                 home.ledger.renew_peer(&row.household, &row.certificate, row.card.as_ref())?;
             }
-            Ok(home.ledger.peer_seen(&row.household, address, now_ms)?)
+            Ok(home.ledger.peer_seen(&row.household, saved, now_ms)?)
         })
         .await?;
         if let Some(before) = before.filter(|before| before.certificate.node() != peer.certificate.node()) {
             tracing::info!(peer = %peer.household, "another node speaks for this home now");
             self.net.forget(before.certificate.node());
         }
-        self.learn(&peer);
-        self.book.put(peer);
+        let household = peer.household;
+        let changed = self.book.change(&household, |known| {
+            known.certificate = peer.certificate;
+            known.card = peer.card;
+            known.address = address.or(known.address.take());
+            known.last_seen_ms = known.last_seen_ms.max(Some(now_ms));
+            known.refusal = None;
+        });
+        if let Some(peer) = changed {
+            self.learn(&peer);
+        }
         Ok(())
     }
 
@@ -169,10 +177,7 @@ impl Network {
     pub(super) async fn seen(&self, household: HouseholdId) -> anyhow::Result<()> {
         let now_ms = clock::now_ms();
         self.blocking(move |home| Ok(home.ledger.peer_seen(&household, None, now_ms)?)).await?;
-        if let Some(peer) = self.book.peer(&household) {
-            let last_seen_ms = Some(peer.last_seen_ms.unwrap_or(now_ms).max(now_ms));
-            self.book.put(Peer { last_seen_ms, ..peer });
-        }
+        self.book.change(&household, |peer| peer.last_seen_ms = peer.last_seen_ms.max(Some(now_ms)));
         Ok(())
     }
 }
@@ -255,13 +260,10 @@ async fn take_news(network: &Arc<Network>, household: HouseholdId, mut stream: F
             Some(card) => network.renew_card(peer, card).await,
             None => Ok(()),
         },
-        HelloMessage::Address(bytes) => {
-            let address = heirloom_net::NodeAddress::decode(&bytes);
-            match address.ok().filter(|address| address.node == *peer.certificate.node()) {
-                Some(address) => network.renew_address(peer, address.encode()).await,
-                None => Ok(()),
-            }
-        }
+        HelloMessage::Address(bytes) => match useful_address(peer.certificate.node(), &bytes) {
+            Some(address) => network.renew_address(household, address.encode()).await,
+            None => Ok(()),
+        },
         HelloMessage::Hello(_) | HelloMessage::Welcome(_) | HelloMessage::Refused { .. } => Ok(()),
     };
     if let Err(error) = recorded {
@@ -270,24 +272,21 @@ async fn take_news(network: &Arc<Network>, household: HouseholdId, mut stream: F
 }
 
 impl Network {
-    async fn renew_card(&self, peer: Peer, card: heirloom_identity::Card) -> anyhow::Result<()> {
-        let peer = Peer { card: Some(card), ..peer };
-        let row = peer.clone();
-        self.blocking(move |home| {
-            Ok(home.ledger.renew_peer(&row.household, &row.certificate, row.card.as_ref())?)
-        })
-        .await?;
-        self.book.put(peer);
+    async fn renew_card(&self, peer: Peer, card: Card) -> anyhow::Result<()> {
+        let (household, saved) = (peer.household, card.clone());
+        self.blocking(move |home| Ok(home.ledger.renew_peer(&household, &peer.certificate, Some(&saved))?))
+            .await?;
+        self.book.change(&household, |peer| peer.card = Some(card));
         self.tell_peers();
         Ok(())
     }
 
-    async fn renew_address(&self, peer: Peer, address: Vec<u8>) -> anyhow::Result<()> {
-        let (household, saved, now_ms) = (peer.household, address.clone(), clock::now_ms());
+    async fn renew_address(&self, household: HouseholdId, address: Vec<u8>) -> anyhow::Result<()> {
+        let (saved, now_ms) = (address.clone(), clock::now_ms());
         self.blocking(move |home| Ok(home.ledger.peer_seen(&household, Some(saved), now_ms)?)).await?;
-        let peer = Peer { address: Some(address), ..peer };
-        self.learn(&peer);
-        self.book.put(peer);
+        if let Some(peer) = self.book.change(&household, |peer| peer.address = Some(address)) {
+            self.learn(&peer);
+        }
         Ok(())
     }
 

@@ -145,11 +145,11 @@ impl Network {
     /// # Errors
     /// When the home is not known, or it could not be saved.
     pub async fn name_peer(&self, household: HouseholdId, name: Option<String>) -> anyhow::Result<()> {
-        let peer = self.known(&household)?;
+        self.known(&household)?;
         let given_name = name.map(|name| clean_name(&name)).filter(|name| !name.is_empty());
         let saved = given_name.clone();
         self.blocking(move |home| Ok(home.ledger.name_peer(&household, saved)?)).await?;
-        self.book.put(Peer { given_name, ..peer });
+        self.book.change(&household, |peer| peer.given_name = given_name);
         self.tell_peers();
         Ok(())
     }
@@ -175,6 +175,7 @@ impl Network {
         let state = if blocked { PeerState::Blocked } else { PeerState::Paired };
         self.set_state(household, state).await?;
         if !blocked {
+            self.learn(&self.known(&household)?);
             dialer::start(self, household);
         }
         Ok(())
@@ -182,8 +183,11 @@ impl Network {
 
     async fn set_state(&self, household: HouseholdId, state: PeerState) -> anyhow::Result<()> {
         self.blocking(move |home| Ok(home.ledger.set_peer_state(&household, state)?)).await?;
-        let peer = self.known(&household)?;
-        self.book.put(Peer { state, refusal: None, ..peer.clone() });
+        let change = |peer: &mut Peer| {
+            peer.state = state;
+            peer.refusal = None;
+        };
+        let peer = self.book.change(&household, change).context("this home was forgotten meanwhile")?;
         if state != PeerState::Paired {
             if let Some(link) = self.links().remove(&household) {
                 let why = TurnedAway::NotPaired;
@@ -283,10 +287,17 @@ impl Network {
         self.tell_peers();
     }
 
-    /// Notes a connection that was greeted.
-    pub(super) fn link(&self, household: HouseholdId, connection: Connection) {
-        self.links().insert(household, Link { connection });
+    /// Notes a connection that was greeted; `false` when it is not wanted any more.
+    pub(super) fn link(&self, household: HouseholdId, connection: Connection) -> bool {
+        let mut links = self.links();
+        // Asked under the lock: whoever ends a pairing closes the link after that.
+        let is_wanted = self.book.is_paired(&household) && !self.home.is_outranked();
+        if is_wanted {
+            links.insert(household, Link { connection });
+        }
+        drop(links);
         self.tell_peers();
+        is_wanted
     }
 
     /// Notes that a connection ended; says whether it was the one in use.
@@ -315,10 +326,6 @@ impl Network {
             return None;
         }
         Some(Arc::clone(dialers.entry(household).or_default()))
-    }
-
-    pub(super) fn drop_dialer(&self, household: &HouseholdId) {
-        self.dialers.lock().unwrap_or_else(PoisonError::into_inner).remove(household);
     }
 
     /// Tries at once to reach a home that is not connected.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod family;
+mod hostile;
 mod pairing;
 mod peers;
 mod sharing;

@@ -15,6 +15,7 @@ use super::{
 use crate::clock;
 use crate::ledger::peers::{Peer, PeerState};
 use crate::protocols::book::TurnedAway;
+use crate::protocols::hello::useful_address;
 use crate::protocols::network::Network;
 
 /// How long a home that never answered is tried.
@@ -163,7 +164,7 @@ async fn talk(
         Some(TalkMessage::Refused(problem)) => return Err(problem.into()),
         _ => return Err(Problem::Invalid.into()),
     }
-    let address = NodeAddress::decode(&address).ok().filter(|one| one.node == *invitation.node());
+    let address = useful_address(invitation.node(), &address);
     let peer = Peer {
         household: *certificate.household(),
         certificate,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use heirloom_identity::card::clean_name;
 use heirloom_identity::pairing::{Side, check_commitment};
 use heirloom_identity::{Card, Certificate, InvitationId, NodeId, PairingError, Transcript};
-use heirloom_net::{Connection, FramedStream, NodeAddress, StreamKind};
+use heirloom_net::{Connection, FramedStream, StreamKind};
 use tokio::sync::watch;
 
 use super::messages::{Lost, people_of, receive, send};
@@ -15,6 +15,7 @@ use super::{
 use crate::clock;
 use crate::ledger::invitations::{InvitationRow, InvitationState};
 use crate::ledger::peers::{Peer, PeerState};
+use crate::protocols::hello::useful_address;
 use crate::protocols::network::Network;
 
 /// Why a guest gets no further.
@@ -245,7 +246,7 @@ async fn exchange(
     if *card.certificate() != guest.certificate {
         return Err(Problem::Invalid.into());
     }
-    let address = NodeAddress::decode(&address).ok().filter(|one| one.node == *guest.certificate.node());
+    let address = useful_address(guest.certificate.node(), &address);
     Ok(Peer {
         household: *guest.certificate.household(),
         certificate: guest.certificate.clone(),
