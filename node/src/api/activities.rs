@@ -175,7 +175,7 @@ async fn add_activity(
             None => None,
         };
         match (new.kind.as_str(), new.comment) {
-            ("comment", Some(text)) => say(home, account, &album, entry, text),
+            ("comment", Some(text)) => say(home, account, &album, entry, &text),
             ("comment", None) => Err(ApiError::bad_request("comment is missing.")),
             ("like", _) => like(home, account, &album, entry),
             _ => Err(ApiError::bad_request("type is comment or like.")),
@@ -189,7 +189,7 @@ fn say(
     account: AccountId,
     album: &Album,
     entry: Option<ContentHash>,
-    text: String,
+    text: &str,
 ) -> Result<(StatusCode, Json<ActivityJson>), ApiError> {
     let mine = |said: &Comment| {
         said.by == *home.keys.certificate.household() && said.account == account && said.entry == entry

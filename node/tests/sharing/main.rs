@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail its test")]
 
 mod adding;
+mod care;
 mod demand;
 mod downloads;
 mod family;
