@@ -46,8 +46,10 @@ function photosIn(months: Month[], from: number, to: number): number {
 function section(months: Month[], from: number, to: number): Section {
   const newest = months[from];
   const oldest = months[to - 1];
+  // An album may run from its oldest photo to its newest; the years are said as they passed.
+  const [early, late] = [newest.year, oldest.year].sort((a, b) => a - b);
   const single = to - from === 1;
-  const years = newest.year === oldest.year ? String(newest.year) : `${oldest.year} – ${newest.year}`;
+  const years = early === late ? String(early) : `${early} – ${late}`;
   return {
     key: `${newest.key}/${oldest.key}`, title: single ? formatMonth(newest.year, newest.month) : years,
     from, to, first: newest.first, count: photosIn(months, from, to), single
