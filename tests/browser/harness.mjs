@@ -39,7 +39,7 @@ export class Walk {
     } catch (error) {
       this.failed++;
       console.log(`FAILED  ${name}: ${error.message}`);
-      for (const page of this.pages ?? []) await page.screenshot({ path: join(this.out, 'failed.png') }).catch(() => {});
+      for (const [at, page] of (this.pages ?? []).entries()) await page.screenshot({ path: join(this.out, `failed-${at}.png`) }).catch(() => {});
       return undefined;
     }
   }

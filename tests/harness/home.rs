@@ -53,8 +53,19 @@ impl TestHome {
         Self::at(folder, root)
     }
 
+    /// Makes a home of another family.
+    pub(crate) fn of(name: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("home");
+        Self::named(folder, root, name)
+    }
+
     /// Makes a home at a chosen place, on a disk of its own for example.
     pub(crate) fn at(folder: TempDir, root: PathBuf) -> Self {
+        Self::named(folder, root, "The Smiths")
+    }
+
+    fn named(folder: TempDir, root: PathBuf, name: &str) -> Self {
         let password = super::write(&folder.path().join("password"), PASSWORD.as_bytes());
         let arguments: [&OsStr; 10] = [
             "init".as_ref(),
@@ -62,7 +73,7 @@ impl TestHome {
             "--home".as_ref(),
             root.as_ref(),
             "--name".as_ref(),
-            "The Smiths".as_ref(),
+            name.as_ref(),
             "--account".as_ref(),
             EMAIL.as_ref(),
             "--password-file".as_ref(),
@@ -71,6 +82,8 @@ impl TestHome {
         let output = program::run(arguments);
         assert!(output.ok, "{}", output.stderr);
         let founded = output.line().clone();
+        // Tests stay on this machine: no multicast, and a network endpoint on loopback only.
+        fs::write(root.join("config.toml"), "mdns = false\np2p_listen = \"127.0.0.1:0\"\n").unwrap();
         Self { folder, root, founded }
     }
 

@@ -93,7 +93,8 @@ impl Client {
         }
     }
 
-    fn begin(&self, method: &str, path: &str, kind: &str, length: usize) -> io::Result<TcpStream> {
+    /// Sends the head of a request and hands over the connection.
+    pub(super) fn begin(&self, method: &str, path: &str, kind: &str, length: usize) -> io::Result<TcpStream> {
         let mut stream = TcpStream::connect(self.address)?;
         let credential = self.credential.as_ref().map(|(name, value)| format!("{name}: {value}\r\n"));
         let head = format!(

@@ -14,5 +14,6 @@ mod bad_uploads;
 mod crash_import;
 mod crash_upload;
 mod everyday;
+mod family;
 mod full_disk;
 mod looking_after;

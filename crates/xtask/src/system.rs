@@ -30,6 +30,8 @@ const TESTS: &[Need] = &[
     Need { program: "exiftool", package: "libimage-exiftool-perl" },
     Need { program: "heif-convert", package: "libheif-examples" },
     Need { program: "vips", package: "libvips-tools" },
+    Need { program: "ip", package: "iproute2" },
+    Need { program: "nft", package: "nftables" },
 ];
 
 /// Makes sure of what a build needs.

@@ -49,6 +49,7 @@ pub(crate) static STAGES: &[Stage] = &[
         nextest,
     ),
     stage("crash", "kill the real process again and again", Lane::Cargo, &["build", "samples"], crash),
+    stage("net", "homes behind routers, in networks of namespaces", Lane::Cargo, &["build"], net),
     stage("doctest", "examples in the documentation", Lane::Cargo, &["build"], doctest),
     stage("openapi", "the committed interface is the code's", Lane::Cargo, &["build"], |_| openapi::check()),
     Stage {
@@ -106,6 +107,10 @@ fn nextest(job: &Job<'_>) -> Result<()> {
 
 fn crash(job: &Job<'_>) -> Result<()> {
     run_profile(job, "crash")
+}
+
+fn net(job: &Job<'_>) -> Result<()> {
+    run_profile(job, "net")
 }
 
 fn run_profile(job: &Job<'_>, profile: &str) -> Result<()> {
