@@ -258,7 +258,7 @@ pub(crate) mod tests {
         let ledger = Ledger::open(&folder.path().join("home.sqlite")).unwrap();
         let first = peer(1);
         ledger.pair(first.clone()).unwrap();
-        assert_eq!(ledger.peers().unwrap(), [first.clone()]);
+        assert_eq!(ledger.peers().unwrap(), std::slice::from_ref(&first));
         ledger.peer_refused(&first.household, "no longer paired".to_owned()).unwrap();
         ledger.set_peer_state(&first.household, PeerState::Removed).unwrap();
         let removed = ledger.peer(&first.household).unwrap().unwrap();

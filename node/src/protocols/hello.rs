@@ -92,8 +92,8 @@ pub struct Rejected {
 }
 
 impl Rejected {
-    fn because(why: TurnedAway) -> Self {
-        Self { why, certificate: None, outranks_us: None }
+    fn because(why: TurnedAway) -> Box<Self> {
+        Box::new(Self { why, certificate: None, outranks_us: None })
     }
 
     /// The message that says so.
@@ -133,9 +133,9 @@ pub fn judge(
     own: &Certificate,
     node: &NodeId,
     said: &Introduction,
-) -> Result<Introduced, Rejected> {
+) -> Result<Introduced, Box<Rejected>> {
     let outranks_us = said.yours.as_deref().and_then(|bytes| outranking(own, bytes));
-    let reject = |why| Rejected { outranks_us: outranks_us.clone(), ..Rejected::because(why) };
+    let reject = |why| Box::new(Rejected { why, certificate: None, outranks_us: outranks_us.clone() });
     let certificate =
         Certificate::decode(&said.certificate).map_err(|_| Rejected::because(TurnedAway::Malformed))?;
     if certificate.node() != node {
@@ -145,7 +145,8 @@ pub fn judge(
     // What a stranger says about us counts for nothing.
     let known = known.ok_or_else(|| Rejected::because(TurnedAway::NotPaired))?;
     if known.certificate.outranks(&certificate) {
-        return Err(Rejected { certificate: Some(known.certificate), ..reject(TurnedAway::Outranked) });
+        let certificate = Some(known.certificate);
+        return Err(Box::new(Rejected { why: TurnedAway::Outranked, certificate, outranks_us }));
     }
     let version = VERSIONS.1.min(said.versions.1);
     if version < VERSIONS.0.max(said.versions.0) {
@@ -198,7 +199,7 @@ pub enum Greeted {
         /// What it said.
         reason: String,
         /// A certificate that outranks ours.
-        outranks_us: Option<Certificate>,
+        outranks_us: Option<Box<Certificate>>,
     },
 }
 
@@ -228,7 +229,7 @@ pub async fn say(
         HelloMessage::Refused { code, reason, certificate } => Ok(Greeted::TurnedAway {
             code,
             reason: tame(&reason),
-            outranks_us: certificate.as_deref().and_then(|bytes| outranking(own, bytes)),
+            outranks_us: certificate.as_deref().and_then(|bytes| outranking(own, bytes)).map(Box::new),
         }),
         HelloMessage::Hello(_) | HelloMessage::Card(_) | HelloMessage::Address(_) => {
             anyhow::bail!("it answers in a way that makes no sense")
@@ -312,7 +313,7 @@ mod tests {
         book
     }
 
-    fn hear(book: &Book, node: &NodeId, said: &Introduction) -> Result<Introduced, Rejected> {
+    fn hear(book: &Book, node: &NodeId, said: &Introduction) -> Result<Introduced, Box<Rejected>> {
         judge(book, &self::node(1, 3).certificate, node, said)
     }
 

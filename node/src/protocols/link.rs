@@ -91,7 +91,7 @@ async fn call(network: &Arc<Network>, connection: &Connection) -> anyhow::Result
             connection.close(CloseCode::DONE, "understood");
             network.refused(&peer.household, code, &reason).await;
             if let Some(by) = outranks_us {
-                network.outranked(by).await;
+                network.outranked(*by).await;
             }
             Ok(None)
         }
@@ -291,7 +291,7 @@ impl Network {
     }
 
     /// Tells every connected home something new about this one.
-    pub(super) async fn tell_homes(self: &Arc<Self>, message: HelloMessage) {
+    pub(super) fn tell_homes(self: &Arc<Self>, message: &HelloMessage) {
         let bytes = Arc::new(message.encode());
         for (household, connection) in self.linked() {
             let bytes = Arc::clone(&bytes);

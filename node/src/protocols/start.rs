@@ -137,7 +137,7 @@ fn announce(network: Arc<Network>) -> Task {
         let mut addresses = network.net.address_changes();
         while addresses.changed().await.is_ok() {
             let address = addresses.borrow_and_update().encode();
-            network.tell_homes(HelloMessage::Address(address)).await;
+            network.tell_homes(&HelloMessage::Address(address));
             network.wake_dialers();
         }
     })
@@ -156,7 +156,7 @@ fn rounds(network: Arc<Network>) -> Task {
             match network.card().await {
                 Ok(card) if card.number() != told => {
                     told = card.number();
-                    network.tell_homes(HelloMessage::Card(card.encode())).await;
+                    network.tell_homes(&HelloMessage::Card(card.encode()));
                     network.tell_peers();
                 }
                 Ok(_) => {}

@@ -91,7 +91,7 @@ async fn write(mut sender: FrameSender, mut answered: mpsc::UnboundedReceiver<Ve
     }
     // The thread ended; its last words are given the time to arrive.
     sender.finish().await.unwrap_or_default();
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Notes which albums changed, whoever changed them, and wakes the thread.

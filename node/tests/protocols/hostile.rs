@@ -7,11 +7,11 @@ use std::time::Duration;
 use heirloom::home::keys::KeyFile;
 use heirloom::protocols::book::TurnedAway;
 use heirloom::protocols::hello::{HelloMessage, Introduction, MESSAGE_BYTES_MAX, VERSIONS};
+use heirloom_identity::NodeId;
 use heirloom_identity::{Card, Certificate, NodeKeys, Role, Root};
 use heirloom_net::{
     CloseCode, Connection, Gate, Net, NetConfig, NodeAddress, Priority, Protocol, Reason, Refusal, StreamKind,
 };
-use heirloom_identity::NodeId;
 use tokio::time::timeout;
 
 use crate::family::{House, pair};
