@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use crate::clock;
 use crate::home::Home;
 use crate::ingest::naming;
-use crate::ledger::shared_files::{FileKind, SharedFile};
+use crate::ledger::shared_files::SharedFile;
 
 /// The folder below `library/` that holds what other homes added to albums.
 pub const FOLDER: &str = "shared";
@@ -85,7 +85,8 @@ pub fn here(home: &Home, content: &ContentHash) -> Result<Option<Here>, StoreErr
     Ok(whole.then_some(Here { path, bytes: file.bytes, mime: file.mime }))
 }
 
-/// Gives an original of another home its place, durably. Its bytes were verified and are on the medium.
+/// Gives an original of another home its place, durably. Its bytes were verified and are on the medium. That it came
+/// through the album is for the caller to record.
 ///
 /// # Errors
 /// See [`PlaceError`]; the draft then still lies where it was.
@@ -118,7 +119,6 @@ pub fn keep(home: &Home, album: &Album, entry: &Entry, draft: &Path) -> Result<(
         let mime = format.map_or("application/octet-stream", heirloom_media::Format::mime).to_owned();
         let file = SharedFile { content: facts.content, space: album.space, bytes: facts.bytes, mime, path };
         home.ledger.record_shared_file(file, clock::now_ms())?;
-        home.ledger.received(vec![(album.space, facts.content, FileKind::Original)])?;
         return Ok(());
     }
     Err(io::Error::other("too many files of that name").into())

@@ -161,3 +161,22 @@ async fn names_that_collide_get_numbers() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_larger_album_comes_whole() {
+    let (anna, ben) = two().await;
+    let space = anna.album("Holiday");
+    for seed in 0..60 {
+        anna.photo_without_pictures(seed);
+    }
+    anna.derive();
+    let all: Vec<_> =
+        anna.home.ledger.entries_after(0, 500).unwrap().iter().map(|entry| entry.asset).collect();
+    heirloom::sharing::add_assets(&anna.home, &space, anna.account, &all).unwrap();
+    anna.share(&space, &ben, Role::Viewer);
+    ben.has_album(&space).await;
+    until_true("every entry", || progress(&ben, &space).thumbnails.of == 60).await;
+    until_true("every small picture", || progress(&ben, &space).thumbnails.have == 60).await;
+    until_true("everything", || progress(&ben, &space).bytes_missing == 0).await;
+    assert_eq!(progress(&ben, &space).originals.have, 60);
+}
