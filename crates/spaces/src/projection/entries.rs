@@ -89,30 +89,35 @@ fn put(
     }
     let (caption, place) = notes(document, &facts.content);
     let hand = place.clone().unwrap_or_else(|| order::implied(facts.date_ms(), &facts.content));
-    work.conn
-        .prepare_cached(
-            "INSERT INTO album_entries (album, household, content, shown, date_key, hand_key, bytes, caption, placed,
-                                        thumbnail, preview, packed)
-             VALUES (:album, :household, :content, 1, :date, :hand, :bytes, :caption, :placed, :thumbnail,
-                     :preview, :packed)
-             ON CONFLICT (album, content, household) DO UPDATE SET
-                 date_key = excluded.date_key, hand_key = excluded.hand_key, bytes = excluded.bytes,
-                 caption = excluded.caption, placed = excluded.placed, thumbnail = excluded.thumbnail,
-                 preview = excluded.preview, packed = excluded.packed",
-        )?
-        .execute(named_params! {
-            ":album": album,
-            ":household": by.as_bytes(),
-            ":content": facts.content.as_bytes(),
-            ":date": facts.date_ms(),
-            ":hand": hand,
-            ":bytes": crate::replica::rows::to_sql(facts.bytes),
-            ":caption": caption,
-            ":placed": place,
-            ":thumbnail": facts.thumbnail.map(|blob| *blob.hash.as_bytes()),
-            ":preview": facts.preview.map(|blob| *blob.hash.as_bytes()),
-            ":packed": packed,
-        })?;
+    // Two plain statements: one that does either makes SQLite journal each row by itself.
+    let sql = match known {
+        None => {
+            "INSERT INTO album_entries (number, album, household, content, shown, date_key, hand_key, bytes, caption,
+                                        placed, thumbnail, preview, packed)
+             VALUES (:number, :album, :household, :content, 1, :date, :hand, :bytes, :caption, :placed, :thumbnail,
+                     :preview, :packed)"
+        }
+        Some(_) => {
+            "UPDATE album_entries SET album = :album, household = :household, content = :content, date_key = :date,
+                    hand_key = :hand, bytes = :bytes, caption = :caption, placed = :placed, thumbnail = :thumbnail,
+                    preview = :preview, packed = :packed
+             WHERE number = :number"
+        }
+    };
+    work.conn.prepare_cached(sql)?.execute(named_params! {
+        ":number": known,
+        ":album": album,
+        ":household": by.as_bytes(),
+        ":content": facts.content.as_bytes(),
+        ":date": facts.date_ms(),
+        ":hand": hand,
+        ":bytes": crate::replica::rows::to_sql(facts.bytes),
+        ":caption": caption,
+        ":placed": place,
+        ":thumbnail": facts.thumbnail.map(|blob| *blob.hash.as_bytes()),
+        ":preview": facts.preview.map(|blob| *blob.hash.as_bytes()),
+        ":packed": packed,
+    })?;
     Ok(())
 }
 
@@ -130,12 +135,19 @@ fn take(conn: &Connection, album: i64, by: &HouseholdId, content: &ContentHash) 
 
 /// Of several homes that added one photo, the one with the lowest id is shown.
 fn show(conn: &Connection, album: i64, content: &ContentHash) -> Result<(), AlbumError> {
-    conn.prepare_cached(
-        "UPDATE album_entries SET shown = (household = (SELECT min(household) FROM album_entries
-                                                        WHERE album = :album AND content = :content))
-         WHERE album = :album AND content = :content",
-    )?
-    .execute(named_params! { ":album": album, ":content": content.as_bytes() })?;
+    let bound = named_params! { ":album": album, ":content": content.as_bytes() };
+    let mut statement = conn.prepare_cached(
+        "SELECT number, shown FROM album_entries
+         WHERE album = :album AND content = :content ORDER BY household",
+    )?;
+    let rows = statement.query_map(bound, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?)))?;
+    for (place, row) in rows.collect::<Result<Vec<_>, _>>()?.into_iter().enumerate() {
+        let (number, shown) = row;
+        if shown != (place == 0) {
+            conn.prepare_cached("UPDATE album_entries SET shown = :shown WHERE number = :number")?
+                .execute(named_params! { ":number": number, ":shown": place == 0 })?;
+        }
+    }
     Ok(())
 }
 

@@ -113,7 +113,8 @@ impl Document {
     }
 
     pub(crate) fn save(&mut self) -> Vec<u8> {
-        let saved = self.doc.save();
+        // Hashes, which most of it is, don't get smaller.
+        let saved = self.doc.save_nocompress();
         (self.unsaved_changes, self.unsaved_bytes, self.saved_bytes) = (0, 0, saved.len());
         saved
     }

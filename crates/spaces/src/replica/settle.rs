@@ -227,10 +227,10 @@ impl Replica {
                 None => self.change(work.conn, number)?,
             });
         }
-        let Ok(keys) = document.apply(changes.clone()) else { return self.rebuild(work, kind, document) };
         for change in &changes {
             self.now_counts(work, kind, &document, change)?;
         }
+        let Ok(keys) = document.apply(changes) else { return self.rebuild(work, kind, document) };
         projection::project(work, self, kind, &document, &keys)?;
         if let Some(saved) = document.snapshot_when_due() {
             rows::save_document(work.conn, self.row, kind.name(), &saved)?;
@@ -303,6 +303,7 @@ impl Replica {
         for number in node.envelopes {
             rows::describe(conn, number, kind.name(), None, None, 0)?;
             rows::set_counted(conn, number, false)?;
+            projection::activity::remove(conn, self.row, number)?;
         }
         Ok(())
     }
