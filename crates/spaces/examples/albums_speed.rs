@@ -50,7 +50,7 @@ fn main() -> Result<(), Failure> {
     };
     let (started, cpu) = (Instant::now(), cpu_seconds());
     let offers = link.left.open()?;
-    link.exchange(offers)?;
+    link.exchange(&offers)?;
     let seconds = started.elapsed().as_secs_f64();
     let has = ben.album(&space)?.map_or(0, |album| album.entries);
     println!(
@@ -88,7 +88,7 @@ fn caption(
     let text = "Nonna am Meer".to_owned();
     anna.edit(space, account, &[AlbumEdit::Caption(content, Some(text.clone()))], NOW_MS)?;
     let pushed = link.left.push(space)?;
-    link.exchange(pushed)?;
+    link.exchange(&pushed)?;
     let seen = ben.entry(space, &content)?.and_then(|entry| entry.caption);
     println!(
         "one caption: {} bytes on the wire, {:.1} ms from edit to seen ({})",
@@ -108,7 +108,7 @@ struct Link {
 }
 
 impl Link {
-    fn exchange(&mut self, first: Vec<SyncMessage>) -> Result<(), Failure> {
+    fn exchange(&mut self, first: &[SyncMessage]) -> Result<(), Failure> {
         let mut under_way: VecDeque<(bool, Vec<u8>)> =
             first.iter().map(|message| (true, message.encode())).collect();
         while let Some((to_right, bytes)) = under_way.pop_front() {

@@ -1,7 +1,7 @@
 //! Albums: the handle that the rest of the program uses.
 //!
 //! Everything that changes an album runs on the database's writer thread, inside one transaction, with the album's
-//! [`Replica`](crate::replica::Replica) in memory; reading what was projected needs neither. Listeners are told what
+//! `Replica` in memory; reading what was projected needs neither. Listeners are told what
 //! changed after the commit, outside of every lock.
 
 mod error;
@@ -28,7 +28,7 @@ use state::{Outcome, State};
 pub use error::AlbumError;
 pub use types::{
     Activity, Album, AlbumEdit, AlbumKeys, Changed, Comment, CommentId, CommentIdError, Ended, Entry,
-    Happening, Holder, NEWS_ENTRIES_MAX, News, Part, Randomness, Reaction,
+    Happening, Holder, NEWS_ENTRIES_MAX, News, Part, Randomness, Reaction, TalkCounts,
 };
 
 /// How many albums a home takes part in at most.
@@ -197,11 +197,7 @@ impl Albums {
     ///
     /// # Errors
     /// [`AlbumError::Unknown`], [`AlbumError::Store`].
-    pub fn talk_counts(
-        &self,
-        space: &SpaceId,
-        entries: &[ContentHash],
-    ) -> Result<BTreeMap<ContentHash, (u64, BTreeMap<String, u64>)>, AlbumError> {
+    pub fn talk_counts(&self, space: &SpaceId, entries: &[ContentHash]) -> Result<TalkCounts, AlbumError> {
         self.read(space, |conn, album| read::talk_counts(conn, album.number, entries))
     }
 

@@ -75,7 +75,7 @@ impl State {
     /// Makes a new album of these operations.
     pub(crate) fn found(
         &mut self,
-        work: &mut Work<'_>,
+        work: &Work<'_>,
         operations: Operations,
     ) -> Result<&mut Replica, AlbumError> {
         let count: i64 = work.conn.query_row("SELECT count(*) FROM albums", [], |row| row.get(0))?;

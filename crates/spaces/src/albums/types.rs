@@ -1,6 +1,6 @@
 //! What albums show, and what can be done to them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::{fmt, str::FromStr, sync::Arc};
 
 use heirloom_identity::{
@@ -225,6 +225,9 @@ pub struct Reaction {
     /// How.
     pub emoji: String,
 }
+
+/// For each entry how many comments it has, and how often each reaction.
+pub type TalkCounts = BTreeMap<ContentHash, (u64, BTreeMap<String, u64>)>;
 
 /// One line of what happened.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Places in an album that is arranged by hand: texts that sort, with room between any two.
 //!
 //! A place is read as the digits of a fraction in base 36, so between two different ones there is always a third. An
-//! entry that nobody put anywhere stands where its date would put it ([`implied`]).
+//! entry that nobody put anywhere stands where its date would put it.
 
 use heirloom_identity::ContentHash;
 

@@ -35,7 +35,7 @@ const OF_OPERATION: &[u8] = b"op";
 
 /// Adds the lines of a change that counts from now on.
 pub(crate) fn add(
-    work: &mut Work<'_>,
+    work: &Work<'_>,
     album: i64,
     kind: Kind,
     number: i64,
@@ -76,7 +76,7 @@ pub(crate) fn remove(conn: &Connection, album: i64, number: i64) -> Result<(), A
 }
 
 /// Writes the lines of all operations that count anew.
-pub(crate) fn members(work: &mut Work<'_>, replica: &Replica) -> Result<(), AlbumError> {
+pub(crate) fn members(work: &Work<'_>, replica: &Replica) -> Result<(), AlbumError> {
     work.conn
         .prepare_cached(
             "DELETE FROM album_activity WHERE album = :album AND source >= :from AND length(source) > 8",

@@ -62,7 +62,7 @@ pub(crate) fn project_all(
     project(work, replica, kind, document, &keys.into_iter().collect::<Vec<_>>())
 }
 
-fn put(work: &mut Work<'_>, replica: &Replica, document: &Document, key: &Key) -> Result<(), AlbumError> {
+fn put(work: &Work<'_>, replica: &Replica, document: &Document, key: &Key) -> Result<(), AlbumError> {
     let value = document.get(&key.to_string());
     let text = match &value {
         Some(ScalarValue::Str(text)) => Some(text.as_str()),

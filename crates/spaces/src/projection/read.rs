@@ -6,7 +6,9 @@ use std::ops::Range;
 use heirloom_identity::{AccountId, AlbumId, ContentHash, HouseholdId, SpaceId};
 use heirloom_store::rusqlite::{self, Connection, OptionalExtension, Row, named_params};
 
-use crate::albums::{Activity, AlbumError, Comment, CommentId, Entry, Happening, Holder, Part, Reaction};
+use crate::albums::{
+    Activity, AlbumError, Comment, CommentId, Entry, Happening, Holder, Part, Reaction, TalkCounts,
+};
 use crate::documents::{Home, Key, Kind, Sort, entry::EntryFacts, order};
 use crate::projection::{activity::words, target_of};
 use crate::replica::{rows::from_sql, write::sort_of};
@@ -262,8 +264,8 @@ pub(crate) fn talk_counts(
     conn: &Connection,
     album: i64,
     contents: &[ContentHash],
-) -> Result<BTreeMap<ContentHash, (u64, BTreeMap<String, u64>)>, AlbumError> {
-    let mut counts: BTreeMap<ContentHash, (u64, BTreeMap<String, u64>)> = BTreeMap::new();
+) -> Result<TalkCounts, AlbumError> {
+    let mut counts = TalkCounts::new();
     let mut comments = conn
         .prepare_cached("SELECT count(*) FROM album_comments WHERE album = :album AND content = :content")?;
     let mut reactions = conn.prepare_cached(

@@ -83,7 +83,7 @@ impl Replica {
     /// Stores an envelope. Gives its row and whether its bytes were kept.
     fn place(
         &mut self,
-        work: &mut Work<'_>,
+        work: &Work<'_>,
         envelope: &Envelope,
         household: &HouseholdId,
         idle: u64,

@@ -205,7 +205,7 @@ impl Replica {
 
     /// Makes a document show what its index counted: what was added, or, when something was lost, all of it anew.
     fn settle(
-        &mut self,
+        &self,
         work: &mut Work<'_>,
         kind: Kind,
         mut document: Document,
@@ -240,7 +240,7 @@ impl Replica {
 
     fn now_counts(
         &self,
-        work: &mut Work<'_>,
+        work: &Work<'_>,
         kind: Kind,
         document: &Document,
         change: &Change,
@@ -254,7 +254,7 @@ impl Replica {
 
     /// Builds a document anew from its envelopes. A change that Automerge doesn't take is put aside for good.
     fn rebuild(
-        &mut self,
+        &self,
         work: &mut Work<'_>,
         kind: Kind,
         mut document: Document,
@@ -311,7 +311,7 @@ impl Replica {
     /// Writes down which envelopes of a document count, and what happened in those that newly do or no longer do.
     fn mark_counted(
         &self,
-        work: &mut Work<'_>,
+        work: &Work<'_>,
         kind: Kind,
         document: &Document,
         changes: &HashMap<ChangeHash, Change>,

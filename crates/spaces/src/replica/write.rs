@@ -308,7 +308,7 @@ impl Replica {
 
     /// The stream to write to, begun when there is none, or when what it wrote to this document doesn't count: its next
     /// numbers are taken then.
-    fn own_stream(&mut self, work: &mut Work<'_>, kind: Kind) -> Result<OwnStream, AlbumError> {
+    fn own_stream(&mut self, work: &Work<'_>, kind: Kind) -> Result<OwnStream, AlbumError> {
         if let Some(incarnation) = self.incarnation {
             let own = self.stream_of(work, incarnation)?;
             let document = self.documents.get(&kind);

@@ -1,6 +1,6 @@
 //! Envelopes in a sync: asked for, sent, verified, taken in.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use heirloom_identity::{
     Certificate, CertificateError, CertificateId, Envelope, EnvelopeError, EnvelopeHash, HouseholdId,
@@ -130,16 +130,16 @@ impl SyncSession {
                 }
             };
             let id = envelope.stream().certificate;
-            if !known.contains_key(&id) {
-                match self.albums.rows(|conn| rows::certificate(conn, &id))? {
-                    Some(certificate) => drop(known.insert(id, certificate)),
+            let certificate = match known.entry(id) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => match self.albums.rows(|conn| rows::certificate(conn, &id))? {
+                    Some(certificate) => entry.insert(certificate),
                     None => {
                         self.problem("an envelope", Reason::UnknownCertificate, Some(*space));
                         continue;
                     }
-                }
-            }
-            let certificate = &known[&id];
+                },
+            };
             match envelope.verify(certificate) {
                 Ok(()) => envelopes.push((envelope, *certificate.household())),
                 Err(_) => self.problem("an envelope", Reason::BadSignature, Some(*space)),
