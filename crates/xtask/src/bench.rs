@@ -7,6 +7,7 @@ mod corpus;
 mod http;
 mod ingest;
 mod measure;
+mod sharing;
 mod thumbnails;
 mod timeline;
 mod transfer;
@@ -20,7 +21,7 @@ use crate::args::Args;
 use crate::{folders, system, web};
 
 const HELP: &str = "\
-cargo xtask bench [thumbnails] [ingest] [timeline] [transfer]
+cargo xtask bench [thumbnails] [ingest] [timeline] [transfer] [sharing]
 
 Builds optimised programs, measures (all of them when none is named), prints tables, writes target/bench.json.
 
@@ -28,6 +29,7 @@ Builds optimised programs, measures (all of them when none is named), prints tab
   ingest       importing a folder of unique photos, against the bare cost of its decoding and encoding
   timeline     100,000 photos: answers of the server, and the page in a browser
   transfer     files between two nodes over the loopback, against rsync
+  sharing      how soon another home sees an edit; the first sync of an album of 100,000 entries
 ";
 
 /// What one bench has to tell.
@@ -45,6 +47,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("ingest", ingest::measure),
     ("timeline", timeline::measure),
     ("transfer", transfer::measure),
+    ("sharing", sharing::measure),
 ];
 
 /// Runs the verb.

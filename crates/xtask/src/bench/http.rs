@@ -37,12 +37,22 @@ impl Client {
         self.send("GET", path, "")
     }
 
-    fn send(&self, method: &str, path: &str, body: &str) -> Result<Answer> {
+    /// `127.0.0.1:PORT`.
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The header that signs in, with its line's end; empty for a stranger.
+    pub(super) fn authorization(&self) -> String {
+        let token = &self.token;
+        if token.is_empty() { String::new() } else { format!("Authorization: Bearer {token}\r\n") }
+    }
+
+    /// The answer to a request that must succeed.
+    pub(super) fn send(&self, method: &str, path: &str, body: &str) -> Result<Answer> {
         let started = Instant::now();
         let mut stream = TcpStream::connect(&self.host).context("could not reach the node")?;
-        let token = &self.token;
-        let authorization =
-            if token.is_empty() { String::new() } else { format!("Authorization: Bearer {token}\r\n") };
+        let authorization = self.authorization();
         let request = format!(
             "{method} {path} HTTP/1.0\r\nHost: {}\r\n{authorization}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             self.host,
