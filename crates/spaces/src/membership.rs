@@ -53,6 +53,14 @@
 //! them. Admins are made by owners only, and an owner who follows its own operations makes one view after the other, so
 //! rings take an owner who forked its own history. The rule for them (highest authority, then lowest id) only has to be a rule.
 //!
+//! # What is bounded
+//!
+//! A household that nobody made an admin has [`HOUSEHOLD_OPERATIONS_MAX`] operations, and the last places of an album are
+//! for admins and the owner, so one that floods the album can still be removed. What comes past a limit is taken only when
+//! another household's operation names it. Renewals and epochs that one household makes side by side, which an honest one
+//! never does on purpose, amount to one of each. At most 64 transfers count, and removals are decided in a bounded
+//! number of turns; honest families need a handful.
+//!
 //! # Why this holds
 //!
 //! * *All homes agree*: nothing above looks at anything but ids, contents and who follows whom. Tests deliver random
@@ -87,10 +95,11 @@ mod evaluation;
 mod operations;
 mod permission;
 mod state;
+mod taking;
 
 pub use admission::{Admission, Authored, Verdict};
 pub use authoring::{cut_for, next_parents};
 pub use epochs::{NewEpoch, plan_rekey};
-pub use operations::{Inserted, OPERATIONS_MAX, Operations, PENDING_MAX, Unfit};
+pub use operations::{HOUSEHOLD_OPERATIONS_MAX, Inserted, OPERATIONS_MAX, Operations, PENDING_MAX, Unfit};
 pub use permission::Refusal;
 pub use state::{Epoch, Member, Membership, Removal, evaluate, evaluate_at};

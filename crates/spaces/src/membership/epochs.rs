@@ -27,8 +27,8 @@ impl Membership {
     /// Whether a new epoch must begin before anything is encrypted.
     ///
     /// It must when there isn't exactly one newest epoch, when that one was begun without knowledge of a removal, a
-    /// leaving or a renewed key that counts, and when its secret was given to a household that isn't a member: one whose
-    /// inviter, as it turned out, had no right to invite.
+    /// leaving or a renewed key that counts, and when its secret was given to a household that isn't a member, or may have
+    /// been on its asking: one whose inviter, as it turned out, had no right to invite.
     pub fn needs_rekey(&self, operations: &Operations) -> bool {
         let [head] = self.epoch_heads.as_slice() else { return true };
         let Some((operation, rekey)) = self.beginning(operations, head) else { return true };

@@ -5,7 +5,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
 };
 
 use heirloom_identity::{Action, EpochId, HouseholdId, Operation, OperationId, ReceivePublic, Role};
@@ -14,6 +14,7 @@ use super::{
     bits::Bits,
     operations::Operations,
     permission::{Standing, judge, target},
+    taking::Kinds,
 };
 
 /// The worth of every operation in a scope.
@@ -29,11 +30,19 @@ pub(super) struct Evaluation<'a> {
     transfers: Bits,
     /// The removals, leavings and renewals that were decided and stand.
     settled: Bits,
-    by: HashMap<HouseholdId, Bits>,
-    about: HashMap<HouseholdId, Bits>,
+    pub(super) by: HashMap<HouseholdId, Bits>,
+    pub(super) about: HashMap<HouseholdId, Bits>,
+    /// By the operation: all in the scope that follow it.
+    pub(super) followers: Vec<Bits>,
+    pub(super) kinds: Kinds,
     renewals: HashMap<HouseholdId, Bits>,
     rekeys: HashMap<EpochId, Bits>,
 }
+
+/// How many transfers may count, and among how many the next one is looked for.
+const TRANSFERS_MAX: usize = 64;
+/// After so many turns removals no longer wait for higher authority, and after one more turn the rest is void.
+const TURNS_MAX: usize = 64;
 
 impl<'a> Evaluation<'a> {
     /// Evaluates a scope, which holds with each operation all that it follows.
@@ -47,13 +56,16 @@ impl<'a> Evaluation<'a> {
             settled: Bits::default(),
             by: HashMap::new(),
             about: HashMap::new(),
+            followers: Vec::new(),
+            kinds: Kinds::default(),
             renewals: HashMap::new(),
             rekeys: HashMap::new(),
         };
         evaluation.sort();
-        evaluation.weigh();
+        evaluation.weigh(&evaluation.scope.clone());
         evaluation.settle_transfers();
         evaluation.settle_removals();
+        evaluation.drop_surplus();
         evaluation
     }
 
@@ -98,11 +110,11 @@ impl<'a> Evaluation<'a> {
     /// The operation that brought a household in: after its last removal, and of several the one with the lowest id.
     pub(super) fn entry(&self, household: &HouseholdId) -> Option<usize> {
         let about = self.about.get(household)?.common(&self.effective);
-        let ended = |place: &usize| ends(self.operation(*place), household);
-        let ends: Vec<usize> = about.iter().filter(ended).collect();
+        let mut left = Bits::default();
+        about.common(&self.kinds.ends).iter().for_each(|end| left.unite(self.ancestors(end)));
         let enters = |place: &usize| {
             matches!(self.operation(*place).action(), Action::Create { .. } | Action::Add { .. })
-                && !ends.iter().any(|end| self.ancestors(*end).contains(*place))
+                && !left.contains(*place)
         };
         about.iter().filter(enters).min_by_key(|place| self.operation(*place).id())
     }
@@ -130,9 +142,18 @@ impl<'a> Evaluation<'a> {
     }
 
     fn sort(&mut self) {
+        self.followers = vec![Bits::default(); self.operations.count()];
+        for place in self.scope.iter().collect::<Vec<_>>().into_iter().rev() {
+            let mut with = std::mem::take(&mut self.followers[place]);
+            with.insert(place);
+            self.operations.parents(place).iter().for_each(|parent| self.followers[*parent].unite(&with));
+            with.remove(place);
+            self.followers[place] = with;
+        }
         for place in self.scope.iter() {
             let operation = self.operations.operation(place);
             let author = operation.author();
+            self.kinds.note(place, operation.action());
             self.by.entry(author).or_default().insert(place);
             match operation.action() {
                 Action::Create { .. } | Action::Leave { .. } | Action::Transfer { .. } => {
@@ -148,12 +169,19 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// Says of every operation whether it has an effect, ancestors first, given what is void.
-    fn weigh(&mut self) {
-        self.effective = Bits::default();
-        for place in self.scope.clone().iter() {
-            if !self.void.contains(place) && self.permits(place) {
-                self.effective.insert(place);
+    /// Says of operations whether they have an effect, ancestors first, given what is void: of those that became doubtful,
+    /// and of all that follow one of which the answer changed.
+    fn weigh(&mut self, doubtful: &Bits) {
+        let Some(first) = doubtful.iter().next() else { return };
+        let mut changed = Bits::default();
+        for place in self.scope.clone().iter().filter(|place| *place >= first) {
+            if !doubtful.contains(place) && !self.ancestors(place).meets(&changed) {
+                continue;
+            }
+            let effective = !self.void.contains(place) && self.permits(place);
+            if effective != self.effective.contains(place) {
+                changed.insert(place);
+                if effective { self.effective.insert(place) } else { self.effective.remove(place) }
             }
         }
     }
@@ -168,7 +196,7 @@ impl<'a> Evaluation<'a> {
             Action::Rekey(rekey) if self.repeats(rekey.epoch, known) => return false,
             _ => {}
         }
-        !self.is_outranked(operation, known) && self.may(operation, known)
+        !self.is_outranked(place) && self.may(operation, known)
     }
 
     fn may(&self, operation: &Operation, known: &Bits) -> bool {
@@ -183,10 +211,15 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Whether the author knew that its household has a newer node.
-    fn is_outranked(&self, operation: &Operation, known: &Bits) -> bool {
+    fn is_outranked(&self, place: usize) -> bool {
+        let (operation, known) = (self.operation(place), self.ancestors(place));
+        let grade = self.operations.grade(place);
         let Some(renewals) = self.renewals.get(&operation.author()) else { return false };
-        let newer = |place| self.operation(place).certificate().outranks(operation.certificate());
-        renewals.common(&self.effective).common(known).iter().any(newer)
+        renewals
+            .common(&self.effective)
+            .common(known)
+            .iter()
+            .any(|place| self.operations.grade(place) < grade)
     }
 
     /// Follows the ownership from the creator on. Of transfers that one owner made side by side the one with the lowest
@@ -194,60 +227,58 @@ impl<'a> Evaluation<'a> {
     fn settle_transfers(&mut self) {
         let Some(first) = self.scope.iter().next() else { return };
         let (mut owner, mut grant) = (self.operation(first).author(), first);
-        while let Some(next) = self.next_transfer(&owner, grant) {
+        for _ in 0..TRANSFERS_MAX {
+            let Some(next) = self.next_transfer(&owner, grant) else { return };
             let Some(household) = target(self.operation(next).action()) else { return };
             self.transfers.insert(next);
-            self.make_void(self.taken_away_by(next));
-            self.weigh();
+            let mut doubtful = self.make_void(self.taken_away_by(next));
+            doubtful.insert(next);
+            self.weigh(&doubtful);
             (owner, grant) = (household, next);
         }
     }
 
     fn next_transfer(&self, owner: &HouseholdId, grant: usize) -> Option<usize> {
-        let candidate = |&place: &usize| {
-            let operation = self.operation(place);
-            let Action::Transfer { household } = operation.action() else { return false };
-            let known = self.ancestors(place);
-            household != owner
-                && known.contains(grant)
-                && !self.void.contains(place)
-                && !self.transfers.contains(place)
-                && !self.is_outranked(operation, known)
-                && self.standing(household, known).role().is_some()
-                && !self.declined(place, household)
-                && !self.renewed_beside(place)
+        let mut rest = self.by.get(owner)?.common(&self.kinds.transfers).common(&self.followers[grant]);
+        rest.subtract(&self.void);
+        rest.subtract(&self.transfers);
+        let mut first: Vec<usize> = rest.iter().collect();
+        first.sort_unstable_by_key(|place| self.operation(*place).id());
+        first.truncate(TRANSFERS_MAX);
+        let candidate = |place: &usize| {
+            let Some(household) = target(self.operation(*place).action()) else { return false };
+            household != *owner
+                && !self.is_outranked(*place)
+                && self.standing(&household, self.ancestors(*place)).role().is_some()
+                && !self.declined(*place, &household)
+                && !self.renewed_beside(*place)
         };
-        let candidates: Bits = self.by.get(owner)?.iter().filter(candidate).collect();
-        let oldest = candidates.iter().filter(|place| !self.ancestors(*place).meets(&candidates));
-        oldest.min_by_key(|place| self.operation(*place).id())
+        let candidates: Bits = first.iter().copied().filter(candidate).collect();
+        first
+            .into_iter()
+            .find(|place| candidates.contains(*place) && !self.ancestors(*place).meets(&candidates))
     }
 
     /// Whether the household that should become the owner left, or was removed by somebody else than who hands on,
     /// beside it, and never acted after it. Once it acted nothing can change that any more, so a removal that is void for
     /// this reason stays void.
     fn declined(&self, transfer: usize, household: &HouseholdId) -> bool {
-        let after = |place: usize| self.ancestors(place).contains(transfer);
-        let acted = self.by.get(household).is_some_and(|own| own.iter().any(after));
-        let owner = self.operation(transfer).author();
-        let ended = |place: usize| {
-            ends(self.operation(place), household)
-                && self.operation(place).author() != owner
-                && self.effective.contains(place)
-                && self.operations.concurrent(place, transfer)
-        };
-        !acted && self.about.get(household).is_some_and(|about| about.iter().any(ended))
+        let acted = self.by.get(household).is_some_and(|own| own.meets(&self.followers[transfer]));
+        let ends =
+            self.about.get(household).map(|about| about.common(&self.kinds.ends).common(&self.effective));
+        let (false, Some(mut ends)) = (acted, ends) else { return false };
+        if let Some(by_owner) = self.by.get(&self.operation(transfer).author()) {
+            ends.subtract(by_owner);
+        }
+        !self.beside(transfer, &ends).is_empty()
     }
 
     /// Whether the owner's household meanwhile got a new node: the old one, which may be stolen, gives nothing away.
     fn renewed_beside(&self, transfer: usize) -> bool {
-        let operation = self.operation(transfer);
-        let Some(renewals) = self.renewals.get(&operation.author()) else { return false };
-        let replaced = |place: usize| {
-            self.effective.contains(place)
-                && self.operations.concurrent(place, transfer)
-                && self.operation(place).certificate().outranks(operation.certificate())
-        };
-        renewals.iter().any(replaced)
+        let Some(renewals) = self.renewals.get(&self.operation(transfer).author()) else { return false };
+        let grade = self.operations.grade(transfer);
+        let beside = self.beside(transfer, &renewals.common(&self.effective));
+        beside.iter().any(|place| self.operations.grade(place) < grade)
     }
 
     /// Lets removals, demotions and renewals take away what they take away. One that another would take away waits until
@@ -256,27 +287,60 @@ impl<'a> Evaluation<'a> {
         let places = self.scope.iter().filter(|place| !self.transfers.contains(*place));
         let takes = places.map(|place| (place, self.taken_away_by(place)));
         let mut open: BTreeMap<usize, Bits> = takes.filter(|(_, taken)| !taken.is_empty()).collect();
-        loop {
-            let next = self.next_removals(&open);
+        for turn in 0..=TURNS_MAX {
+            let next = self.next_removals(&open, turn < TURNS_MAX);
             if next.is_empty() {
                 return;
             }
             let stays = |place: &&usize| !matches!(self.operation(**place).action(), Action::SetRole { .. });
             let settled: Bits = next.iter().filter(stays).copied().collect();
             self.settled.unite(&settled);
+            let mut doubtful = Bits::default();
             for taken in next.iter().filter_map(|place| open.remove(place)) {
-                self.make_void(taken);
+                doubtful.unite(&self.make_void(taken));
             }
             let lost: Bits =
                 open.extract_if(.., |_, taken| taken.meets(&settled)).map(|(place, _)| place).collect();
-            self.make_void(lost);
-            self.weigh();
+            doubtful.unite(&self.make_void(lost));
+            self.weigh(&doubtful);
+        }
+        let rest = self.make_void(open.into_keys().collect());
+        self.weigh(&rest);
+    }
+
+    /// Of renewals, and of epochs, that one household made side by side the one with the newest certificate, then the lowest
+    /// id, is left. Nothing else changes by that: neither role nor right hangs on them.
+    fn drop_surplus(&mut self) {
+        let mut made: BTreeMap<(HouseholdId, bool), Vec<usize>> = BTreeMap::new();
+        for place in self.effective.iter() {
+            let operation = self.operation(place);
+            let renews = match operation.action() {
+                Action::Renew { .. } => true,
+                Action::Rekey(_) => false,
+                _ => continue,
+            };
+            made.entry((operation.author(), renews)).or_default().push(place);
+        }
+        for mut places in made.into_values() {
+            places.sort_unstable_by_key(|place| (self.operations.grade(*place), self.operation(*place).id()));
+            // What is left is a chain, so only its neighbours are asked.
+            let mut left = BTreeSet::new();
+            for place in places {
+                let before = left.range(..place).next_back();
+                let after = left.range(place..).next();
+                let follows = before.is_none_or(|before| self.ancestors(place).contains(*before));
+                if follows && after.is_none_or(|after| self.ancestors(*after).contains(place)) {
+                    left.insert(place);
+                } else {
+                    self.effective.remove(place);
+                }
+            }
         }
     }
 
     /// Only an owner who wrote two histories side by side can make removals that wait for each other in a ring; then the
     /// highest authority, and after that the lowest id, goes first.
-    fn next_removals(&self, open: &BTreeMap<usize, Bits>) -> Vec<usize> {
+    fn next_removals(&self, open: &BTreeMap<usize, Bits>, by_rank: bool) -> Vec<usize> {
         let live = open.iter().filter(|(place, _)| self.effective.contains(**place));
         let mut threatened = Bits::default();
         live.clone().for_each(|(_, taken)| threatened.unite(taken));
@@ -289,59 +353,19 @@ impl<'a> Evaluation<'a> {
                 waiting.into_iter().min_by_key(|place| (Reverse(rank(place)), self.operation(*place).id()));
             return first.into_iter().collect();
         }
+        if !by_rank {
+            return free;
+        }
         let highest = free.iter().map(rank).max();
         free.into_iter().filter(|place| Some(rank(place)) == highest).collect()
     }
 
-    /// What went ahead stands.
-    fn make_void(&mut self, mut taken: Bits) {
+    /// What went ahead stands. Gives what became void.
+    fn make_void(&mut self, mut taken: Bits) -> Bits {
         taken.subtract(&self.transfers);
         taken.subtract(&self.settled);
         self.void.unite(&taken);
-    }
-
-    /// What an operation takes from others if it counts. Only what stands beside it: what it follows its author accepted,
-    /// and what follows it is judged by what it follows.
-    fn taken_away_by(&self, place: usize) -> Bits {
-        let operation = self.operation(place);
-        let author = operation.author();
-        let older = |other: &Operation| operation.certificate().outranks(other.certificate());
-        let newer = |other: &Operation| other.certificate().outranks(operation.certificate());
-        let beside = |places: Option<&Bits>, which: &dyn Fn(&Operation) -> bool| -> Bits {
-            let Some(mut rest) = places.cloned() else { return Bits::default() };
-            rest.subtract(self.ancestors(place));
-            rest.iter()
-                .filter(|at| self.operations.concurrent(*at, place) && which(self.operation(*at)))
-                .collect()
-        };
-        let everything = |_: &Operation| true;
-        match operation.action() {
-            Action::Remove { household, .. } => {
-                let mut taken = beside(self.by.get(household), &everything);
-                taken.unite(&beside(self.about.get(household), &gives_role));
-                taken
-            }
-            Action::Leave { .. } => {
-                let mut taken = beside(self.by.get(&author), &|other| !newer(other));
-                taken.unite(&beside(self.about.get(&author), &gives_role));
-                taken
-            }
-            Action::SetRole { household, role, .. } if *role < Role::Admin => {
-                beside(self.by.get(household), &needs_authority)
-            }
-            Action::Transfer { household } => {
-                let mut taken = beside(self.by.get(&author), &needs_authority);
-                taken.unite(&beside(self.by.get(&author), &leaves));
-                taken.unite(&beside(self.about.get(household), &|other| {
-                    gives_role(other) || ends(other, household)
-                }));
-                taken
-            }
-            Action::Renew { .. } => beside(self.by.get(&author), &older),
-            Action::Create { .. } | Action::Add { .. } | Action::SetRole { .. } | Action::Rekey(_) => {
-                Bits::default()
-            }
-        }
+        taken
     }
 }
 
@@ -367,29 +391,5 @@ fn receive_key(operation: &Operation) -> Option<ReceivePublic> {
         | Action::Leave { .. }
         | Action::Transfer { .. }
         | Action::Rekey(_) => None,
-    }
-}
-
-fn gives_role(operation: &Operation) -> bool {
-    matches!(operation.action(), Action::Add { .. } | Action::SetRole { .. })
-}
-
-fn leaves(operation: &Operation) -> bool {
-    matches!(operation.action(), Action::Leave { .. })
-}
-
-fn ends(operation: &Operation, household: &HouseholdId) -> bool {
-    match operation.action() {
-        Action::Remove { household: removed, .. } => removed == household,
-        Action::Leave { .. } => operation.author() == *household,
-        _ => false,
-    }
-}
-
-/// Whether it takes at least an admin.
-fn needs_authority(operation: &Operation) -> bool {
-    match operation.action() {
-        Action::Add { .. } | Action::SetRole { .. } | Action::Remove { .. } | Action::Transfer { .. } => true,
-        Action::Create { .. } | Action::Leave { .. } | Action::Rekey(_) | Action::Renew { .. } => false,
     }
 }

@@ -10,7 +10,7 @@ use heirloom_identity::{
 use super::{
     bits::Bits,
     evaluation::Evaluation,
-    operations::Operations,
+    operations::{Authority, Operations},
     permission::{Refusal, Standing, judge, target},
 };
 
@@ -75,8 +75,10 @@ pub struct Membership {
     /// Equal exactly when everything above is, but for chance.
     pub digest: [u8; 32],
     pub(super) epoch_heads: Vec<EpochId>,
-    /// The newest operations that count and after which a secret must be a new one.
+    /// The newest operations after which a secret must be a new one.
     pub(super) rotations: Vec<OperationId>,
+    /// Invitations by members that turned out void, of households that are no members: they may have got secrets.
+    pub(super) lapsed: Vec<OperationId>,
 }
 
 /// What all operations of the album amount to.
@@ -116,16 +118,20 @@ impl Membership {
     }
 
     pub(super) fn of(evaluation: &Evaluation<'_>) -> Self {
+        let members = members(evaluation);
+        let lapsed = lapsed(evaluation, &members);
         let mut membership = Self {
-            members: members(evaluation),
+            members,
             owner: None,
             removals: removals(evaluation),
             epochs: epochs(evaluation),
             ineffective: ineffective(evaluation),
             digest: [0; 32],
             epoch_heads: epoch_heads(evaluation),
-            rotations: rotations(evaluation),
+            rotations: rotations(evaluation, &lapsed),
+            lapsed: lapsed.iter().map(|place| evaluation.operation(place).id()).collect(),
         };
+        membership.lapsed.sort_unstable();
         let mut members = membership.members.iter();
         membership.owner = members.find(|(_, member)| member.role == Role::Owner).map(|(owner, _)| *owner);
         membership.digest = membership.digest();
@@ -220,12 +226,27 @@ fn epoch_heads(evaluation: &Evaluation<'_>) -> Vec<EpochId> {
     begun.into_keys().filter(|epoch| !followed.contains(epoch)).collect()
 }
 
-fn rotations(evaluation: &Evaluation<'_>) -> Vec<OperationId> {
+/// Who signed an invitation and is no member any more is removed by an operation that counts; whoever knows of that never
+/// let the invited in. And nobody ever did for an invitation by somebody who couldn't be an admin.
+fn lapsed(evaluation: &Evaluation<'_>, members: &BTreeMap<HouseholdId, Member>) -> Bits {
+    let lapses = |place: &usize| {
+        let operation = evaluation.operation(*place);
+        let Action::Add { household, .. } = operation.action() else { return false };
+        !evaluation.effective.contains(*place)
+            && evaluation.operations.authority(*place) >= Authority::Admin
+            && members.contains_key(&operation.author())
+            && !members.contains_key(household)
+    };
+    evaluation.scope.iter().filter(lapses).collect()
+}
+
+fn rotations(evaluation: &Evaluation<'_>, lapsed: &Bits) -> Vec<OperationId> {
     let rotates = |place: &usize| {
         let action = evaluation.operation(*place).action();
         matches!(action, Action::Remove { .. } | Action::Leave { .. } | Action::Renew { .. })
     };
-    let all: Bits = evaluation.effective.iter().filter(rotates).collect();
+    let mut all: Bits = evaluation.effective.iter().filter(rotates).collect();
+    all.unite(lapsed);
     let newest = evaluation.operations.newest(&all);
     let mut ids: Vec<OperationId> =
         newest.into_iter().map(|place| evaluation.operation(place).id()).collect();

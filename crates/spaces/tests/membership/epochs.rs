@@ -159,6 +159,28 @@ fn an_epoch_given_to_a_stranger_is_replaced_without_any_removal() {
     assert!(of_friend.contains_key(&given) && !of_friend.contains_key(&replaced));
 }
 
+/// The friend asked the inviter for the secret, so no operation says that it has it.
+#[test]
+fn an_epoch_that_a_stranger_may_have_asked_for_is_replaced() {
+    let (mut album, homes, _) = Album::with(&[Admin, Contributor]);
+    let [owner, anna, ben] = apart(&homes);
+    let friend = Home::new(9);
+    let mut secrets = Secrets::new();
+    let (first, start) = rekey(&mut album, owner, &mut secrets);
+    let invited = album.by(anna, &[start], add(&friend, Contributor));
+    assert_eq!(album.now().writing_epoch(&album.operations), Some(first));
+    album.by(owner, &[start], set(anna, Contributor));
+    assert!(!album.counts(invited) && album.now().removals.is_empty());
+    assert!(album.now().needs_rekey(&album.operations), "the friend may have the newest secret");
+    let (second, replaced) = rekey(&mut album, ben, &mut secrets);
+    assert_eq!(album.now().writing_epoch(&album.operations), Some(second));
+    assert!(album.operations.is_ancestor(&invited, &replaced));
+    assert!(!opened(&album, &friend).contains_key(&second));
+    // An invitation by who never could invite, and one by who is out, call for nothing.
+    album.by(ben, &[replaced], add(&friend, Viewer));
+    assert_eq!(album.now().writing_epoch(&album.operations), Some(second));
+}
+
 #[test]
 fn a_removed_or_repeated_epoch_never_becomes_the_newest() {
     let (mut album, homes, _) = Album::with(&[Contributor]);

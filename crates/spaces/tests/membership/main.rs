@@ -6,6 +6,7 @@
 mod album;
 mod cuts;
 mod epochs;
+mod floods;
 mod histories;
 mod limits;
 mod ownership;

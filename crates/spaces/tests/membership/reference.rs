@@ -23,7 +23,8 @@ pub(crate) fn evaluate(operations: &[Operation]) -> Found {
     let mut slow = Slow { all, known, void: Ids::new(), chain: Ids::new(), stands: Ids::new() };
     slow.ownership();
     slow.removals();
-    let effective = slow.effective();
+    let mut effective = slow.effective();
+    effective = &effective - &slow.surplus(&effective);
     let everything: Ids = slow.all.keys().copied().collect();
     let households: BTreeSet<HouseholdId> = slow.all.values().flat_map(named).collect();
     let roles = households.into_iter().filter_map(|household| {
@@ -209,6 +210,33 @@ impl Slow {
         };
         let beside = self.all.iter().filter(|(other, _)| self.beside(id, other));
         beside.filter(|(_, other)| taken(other)).map(|(other, _)| *other).collect()
+    }
+
+    /// Renewals, and epochs, beside a better one of the same household.
+    fn surplus(&self, effective: &Ids) -> Ids {
+        let mut rest: Vec<&Operation> = effective.iter().map(|id| &self.all[id]).collect();
+        rest.retain(|it| matches!(it.action(), Action::Renew { .. } | Action::Rekey(_)));
+        let better = |one: &Operation, other: &Operation| {
+            let (a, b) = (one.certificate(), other.certificate());
+            a.outranks(b) || (!b.outranks(a) && one.id() < other.id())
+        };
+        let mut surplus = Ids::new();
+        while let Some(best) = rest.iter().copied().find(|one| {
+            !rest
+                .iter()
+                .any(|other| other.author() == one.author() && other.id() != one.id() && better(other, one))
+        }) {
+            let same = |it: &Operation| {
+                it.author() == best.author()
+                    && matches!(it.action(), Action::Renew { .. })
+                        == matches!(best.action(), Action::Renew { .. })
+            };
+            surplus.extend(
+                rest.iter().filter(|it| same(it) && self.beside(&it.id(), &best.id())).map(|it| it.id()),
+            );
+            rest.retain(|it| it.id() != best.id() && !surplus.contains(&it.id()));
+        }
+        surplus
     }
 
     fn ownership(&mut self) {
