@@ -1,6 +1,6 @@
 //! Envelopes in a sync: asked for, sent, verified, taken in.
 
-use std::collections::{HashMap, HashSet, hash_map::Entry};
+use std::collections::{BTreeSet, HashMap, HashSet, hash_map::Entry};
 
 use heirloom_identity::{
     Certificate, CertificateError, CertificateId, Envelope, EnvelopeError, EnvelopeHash, HouseholdId,
@@ -25,6 +25,7 @@ impl SyncSession {
         let progress = self.progress(&pseudonym);
         // What the peer says it has is all it has: it may have been put back from a copy.
         progress.ends.clear();
+        progress.certificates.clear();
         for have in have {
             let stream = answer::key(&have.stream);
             let places = have.earlier.iter().copied().chain([(have.seq, have.hash)]);
@@ -69,7 +70,7 @@ impl SyncSession {
             return Ok(replies);
         }
         let (certificates, envelopes) = self.verified(&space, certificates, encoded)?;
-        let heads: HashSet<OperationId> =
+        let heads: BTreeSet<OperationId> =
             envelopes.iter().flat_map(|(envelope, _)| envelope.heads().iter().copied()).collect();
         let progress = self.progress(&pseudonym);
         for (envelope, _) in &envelopes {
@@ -85,14 +86,19 @@ impl SyncSession {
             self.problem("an envelope", *reason, Some(space));
         }
         let mut replies = Vec::new();
-        let unknown = self
-            .albums
-            .look(&space, |_, replica| Ok(heads.iter().any(|head| !replica.operations.contains(head))))?;
-        if unknown {
-            replies.extend(self.ask_operations(&space, Peer::Member)?);
+        let unknown: Vec<OperationId> = self.albums.look(&space, |_, replica| {
+            Ok(heads.into_iter().filter(|head| !replica.operations.contains(head)).collect())
+        })?;
+        if !unknown.is_empty() {
+            replies.extend(self.ask_operations(&space, Peer::Member, Some(&unknown))?);
+        }
+        // Their author's invitation may be among the operations that are still to come.
+        if !unknown.is_empty() || received.refused.contains(&Reason::NotMember) {
+            self.progress(&pseudonym).asks_again = true;
         }
         replies.extend(self.ask_secrets(&space)?);
-        if (more && received.stored > 0) || received.pending > 0 {
+        // Of two homes that send the same, one brings nothing new; the ends say whether there is more to ask for.
+        if more || received.pending > 0 {
             replies.extend(self.ask_envelopes(&space, false)?);
         }
         Ok(replies)
@@ -160,8 +166,9 @@ impl SyncSession {
         let bytes: Vec<u8> =
             streams.iter().flat_map(|one| [&one.certificate[..], &one.incarnation].concat()).collect();
         self.count_repeat(&pseudonym, &bytes)?;
-        let progress = self.progress(&pseudonym);
-        progress.earlier.extend(streams.iter().take(HAVES_MAX).map(answer::key));
+        let here: HashSet<_> = self.heads(&space)?.into_iter().map(|head| head.stream).collect();
+        let asked = streams.iter().take(HAVES_MAX).map(answer::key).filter(|stream| here.contains(stream));
+        self.progress(&pseudonym).earlier.extend(asked);
         self.ask_envelopes(&space, true)
     }
 

@@ -1,6 +1,8 @@
 //! Operations and secrets in a sync: asked for, sent, taken in.
 
-use heirloom_identity::{Certificate, EpochId, Operation, OperationError, OperationId, Pseudonym, SpaceId};
+use heirloom_identity::{
+    Certificate, ContentHash, EpochId, Operation, OperationError, OperationId, Pseudonym, SpaceId,
+};
 
 use crate::albums::Standing;
 use crate::membership::{Inserted, OPERATIONS_MAX, Operations, evaluate};
@@ -12,6 +14,8 @@ use crate::sync::{Reason, SyncError};
 
 /// How many operations of an album that isn't here yet are held.
 const BUFFER_MAX: usize = OPERATIONS_MAX;
+/// How many bytes of them are held in one session, of all such albums together.
+const BUFFER_BYTES_MAX: usize = 32 << 20;
 
 impl SyncSession {
     pub(super) fn on_ask_operations(&mut self, pseudonym: Pseudonym, have: &[[u8; 32]]) -> Replies {
@@ -22,13 +26,14 @@ impl SyncSession {
         }
         self.count_repeat(&pseudonym, have.as_flattened())?;
         let have: Vec<OperationId> = have.iter().copied().map(OperationId::from_bytes).collect();
-        let lacking = self
-            .albums
-            .look(&space, |_, replica| Ok(have.iter().any(|id| !replica.operations.contains(id))))?;
-        self.progress(&pseudonym).operations.extend(have);
+        let (known, lacking): (Vec<_>, Vec<_>) = self.albums.look(&space, |_, replica| {
+            Ok(have.into_iter().partition(|id| replica.operations.contains(id)))
+        })?;
+        // What the peer says it has is all it has: it may have put the album away meanwhile.
+        self.progress(&pseudonym).operations = known.into_iter().collect();
         let mut replies = self.operations(&space, peer, true)?;
-        if lacking {
-            replies.extend(self.ask_operations(&space, peer)?);
+        if !lacking.is_empty() {
+            replies.extend(self.ask_operations(&space, peer, Some(&lacking))?);
         }
         Ok(replies)
     }
@@ -48,11 +53,10 @@ impl SyncSession {
                 Err(error) => self.problem("a membership operation", reason_of_operation(&error), None),
             }
         }
-        let ids: Vec<OperationId> = operations.iter().map(Operation::id).collect();
-        self.progress(&pseudonym).operations.extend(ids);
         let Some((space, _)) = self.known(&pseudonym) else {
             return self.on_operations_of_new(pseudonym, operations, more, now_ms);
         };
+        let ids: Vec<OperationId> = operations.iter().map(Operation::id).collect();
         let peer = self.peer;
         let taken = self.albums.change(space, Some(peer), now_ms, move |work, replica| {
             let taken = replica.take_operations(work, operations)?;
@@ -64,12 +68,24 @@ impl SyncSession {
         }
         let Some(standing) = self.albums.standing(&space) else { return Ok(Vec::new()) };
         let peer = self.standing_of_peer(&standing);
-        if more && !taken.added.is_empty() {
-            return self.ask_operations(&space, peer);
+        let (known, gaps) = self.albums.look(&space, |_, replica| {
+            let known = ids.into_iter().filter(|id| replica.operations.contains(id));
+            Ok((known.collect::<Vec<_>>(), replica.operations.missing_parents()))
+        })?;
+        let progress = self.progress(&pseudonym);
+        progress.operations.extend(known);
+        if progress.asks_again && !taken.added.is_empty() {
+            (progress.asks_again, progress.asked) = (false, None);
         }
-        let gaps =
-            self.albums.look(&space, |_, replica| Ok(!replica.operations.missing_parents().is_empty()))?;
-        let mut replies = if gaps { self.ask_operations(&space, peer)? } else { Vec::new() };
+        // Of two homes that send the same, one brings nothing new; what is here says whether there is more to ask for.
+        let mut replies = if more || !gaps.is_empty() {
+            self.ask_operations(&space, peer, Some(&gaps))?
+        } else {
+            Vec::new()
+        };
+        if more && !replies.is_empty() {
+            return Ok(replies);
+        }
         replies.extend(self.after_operations(&space)?);
         Ok(replies)
     }
@@ -84,20 +100,24 @@ impl SyncSession {
     ) -> Replies {
         let ours = self.albums.household();
         let came = !operations.is_empty();
+        let bytes: usize = operations.iter().map(|operation| operation.as_bytes().len()).sum();
+        let is_full = self.buffered() + bytes > BUFFER_BYTES_MAX;
         let progress = self.progress(&pseudonym);
         if progress.asked_operations == 0 {
             return Err(SyncError::slight("operations nobody asked for", Reason::WrongSpace, None));
         }
-        if progress.buffer.len() + operations.len() > BUFFER_MAX {
-            progress.buffer.clear();
+        if is_full || progress.buffer.len() + operations.len() > BUFFER_MAX {
+            (progress.buffer, progress.buffer_bytes) = (Vec::new(), 0);
             return Err(SyncError::slight("operations of an album", Reason::Flood, None));
         }
         progress.buffer.extend(operations);
+        progress.buffer_bytes += bytes;
         if more && came {
             let have = progress.buffer.iter().map(|operation| *operation.id().as_bytes()).collect();
             return Ok(vec![SyncMessage::AskOperations { space: *pseudonym.as_bytes(), have }]);
         }
         let buffer = std::mem::take(&mut progress.buffer);
+        progress.buffer_bytes = 0;
         let Some(space) = buffer.first().map(Operation::space) else { return Ok(Vec::new()) };
         let mut operations = Operations::new(space);
         let certificates: Vec<Certificate> = buffer.iter().map(|one| one.certificate().clone()).collect();
@@ -106,9 +126,20 @@ impl SyncSession {
             self.problem("a membership operation", Reason::NotMember, Some(space));
         }
         if evaluate(&operations).role(&ours).is_none() {
+            // Pushed by a peer that doesn't know that the album was put away here: the beginning is missing.
+            let missing = operations.missing_parents();
+            let progress = self.progress(&pseudonym);
+            let key = *ContentHash::of(&missing.iter().flat_map(|id| *id.as_bytes()).collect::<Vec<u8>>())
+                .as_bytes();
+            if !missing.is_empty() && progress.asked_ids != Some(key) {
+                progress.asked_ids = Some(key);
+                let space = *pseudonym.as_bytes();
+                return Ok(vec![SyncMessage::AskOperations { space, have: Vec::new() }]);
+            }
             return Err(SyncError::slight("an album without us", Reason::NotMember, Some(space)));
         }
         let peer = self.peer;
+        let came: Vec<OperationId> = operations.ids().collect();
         self.albums.transact(space, Some(peer), now_ms, move |work, state| {
             for certificate in &certificates {
                 rows::insert_certificate(work.conn, certificate)?;
@@ -117,6 +148,9 @@ impl SyncSession {
             replica.refresh(work)?;
             replica.ensure_receives(work)
         })?;
+        let progress = self.progress(&pseudonym);
+        progress.operations = came.into_iter().collect();
+        progress.asked = None;
         self.after_operations(&space)
     }
 
@@ -189,7 +223,13 @@ impl SyncSession {
         }
     }
 
-    pub(super) fn ask_operations(&mut self, space: &SpaceId, peer: Peer) -> Replies {
+    /// Asks for operations; when it is said which are `missing`, not twice for the same ones with the same in hand.
+    pub(super) fn ask_operations(
+        &mut self,
+        space: &SpaceId,
+        peer: Peer,
+        missing: Option<&[OperationId]>,
+    ) -> Replies {
         let household = self.peer;
         let have = self.albums.look(space, |_, replica| {
             let shown = (peer == Peer::Former).then(|| replica.up_to_removals(&household));
@@ -198,7 +238,16 @@ impl SyncSession {
             Ok(ids.map(|id| *id.as_bytes()).collect::<Vec<_>>())
         })?;
         let have = if peer == Peer::Stranger { Vec::new() } else { have };
-        self.progress(&space.pseudonym()).asked_operations += 1;
+        let mut bytes = have.as_flattened().to_vec();
+        bytes.push(0);
+        missing.unwrap_or_default().iter().for_each(|id| bytes.extend(id.as_bytes()));
+        let key = *ContentHash::of(&bytes).as_bytes();
+        let progress = self.progress(&space.pseudonym());
+        if missing.is_some() && progress.asked_ids == Some(key) {
+            return Ok(Vec::new());
+        }
+        progress.asked_operations += 1;
+        progress.asked_ids = Some(key);
         Ok(vec![SyncMessage::AskOperations { space: *space.pseudonym().as_bytes(), have }])
     }
 

@@ -21,6 +21,9 @@ const PROBLEMS_MAX: usize = 64;
 const REPEATS_MAX: u32 = 32;
 /// How many ends of one stream are remembered of a peer.
 const ENDS_MAX: usize = 128;
+/// How many refused things, and how many repeats of a question, are forgiven each time that is offered again.
+const FORGIVEN: (usize, u32) = (4, 2);
+
 /// A sync with a peer, for the life of one connection. Sans-IO: what [`SyncSession::receive`] gives is to be sent in
 /// this order. Blocks for as long as the disk takes.
 pub struct SyncSession {
@@ -43,11 +46,18 @@ pub(super) struct Progress {
     pub(super) certificates: HashSet<CertificateId>,
     /// Where our streams ended when we last asked for what is past them.
     pub(super) asked: Option<[u8; 32]>,
+    /// Envelopes came whose authors are no members, or that follow unknown operations.
+    pub(super) asks_again: bool,
     pub(super) asked_secrets: Vec<EpochId>,
     pub(super) asked_operations: usize,
+    /// What we had, and what we knew to be missing, when we last asked for operations.
+    pub(super) asked_ids: Option<[u8; 32]>,
+    /// How many secrets we had when the peer was last offered the space.
+    offered_secrets: usize,
     pub(super) earlier: BTreeSet<StreamKey>,
     /// Operations of an album that isn't here yet.
     pub(super) buffer: Vec<Operation>,
+    pub(super) buffer_bytes: usize,
     /// What the peer last asked, and how often.
     pub(super) repeated: ([u8; 32], u32),
 }
@@ -94,6 +104,19 @@ impl SyncSession {
         Ok(offers.chunks(OFFERS_MAX).map(|offers| SyncMessage::Offer(offers.to_vec())).collect())
     }
 
+    /// What to send now and then, so that whatever went wrong meanwhile is made good: the offers of [`Self::open`] again.
+    /// A peer that has the same is silent.
+    ///
+    /// # Errors
+    /// A [`SyncError`] when our own albums can't be read.
+    pub fn offer_again(&mut self) -> Replies {
+        self.problem_count = self.problem_count.saturating_sub(FORGIVEN.0);
+        for progress in self.spaces.values_mut() {
+            progress.repeated.1 = progress.repeated.1.saturating_sub(FORGIVEN.1);
+        }
+        self.open()
+    }
+
     /// Takes in a message and gives the answers. `now_ms` is now, in milliseconds since the Unix epoch, UTC.
     ///
     /// # Errors
@@ -124,11 +147,8 @@ impl SyncSession {
             SyncMessage::Secrets { space, secrets } => {
                 self.on_secrets(Pseudonym::from_bytes(space), &secrets, now_ms)
             }
-            // Nothing is to be done about it; that it comes again and again is.
-            SyncMessage::Refused { .. } => {
-                self.problem_count += 1;
-                Ok(Vec::new())
-            }
+            // Nothing is to be done about it.
+            SyncMessage::Refused { .. } => Ok(Vec::new()),
         };
         let (mut replies, slight) = match replies {
             Ok(replies) => (replies, None),
@@ -170,6 +190,11 @@ impl SyncSession {
         let mut messages = self.operations(space, peer, false)?;
         if peer == Peer::Member {
             messages.extend(self.envelopes(space, false)?);
+            // Secrets aren't pushed; a peer that waits for one asks again when it is offered the space.
+            let secrets = self.albums.look(space, |_, replica| Ok(replica.secrets.len()))?;
+            if self.progress(&pseudonym).offered_secrets != secrets {
+                messages.push(SyncMessage::Offer(vec![self.offer(space)?]));
+            }
         }
         Ok(messages)
     }
@@ -192,6 +217,7 @@ impl SyncSession {
             }
             let progress = self.spaces.entry(pseudonym).or_default();
             progress.asked_operations += 1;
+            (progress.asked, progress.asked_ids) = (None, None);
             let have = progress.buffer.iter().map(|operation| *operation.id().as_bytes()).collect();
             return Ok(vec![SyncMessage::AskOperations { space: offer.space, have }]);
         };
@@ -203,11 +229,11 @@ impl SyncSession {
         let ours = self.offer(&space)?;
         let mut replies = Vec::new();
         if ours.operations != offer.operations {
-            replies.extend(self.ask_operations(&space, peer)?);
+            replies.extend(self.ask_operations(&space, peer, None)?);
         } else {
             let ids: Vec<OperationId> =
                 self.albums.look(&space, |_, replica| Ok(replica.operations.ids().collect()))?;
-            self.progress(&pseudonym).operations.extend(ids);
+            self.progress(&pseudonym).operations = ids.into_iter().collect();
             let both = peer == Peer::Member && standing.our_role().is_some();
             if both && ours.state != offer.state {
                 self.problem("another reading of the same membership", Reason::Diverged, Some(space));
@@ -224,25 +250,28 @@ impl SyncSession {
             heads.iter().for_each(|head| progress.note(head));
             progress.knows_ends = true;
         }
+        self.progress(&pseudonym).asked_secrets.clear();
         replies.extend(self.ask_secrets(&space)?);
         Ok(replies)
     }
 
-    fn offer(&self, space: &SpaceId) -> Result<Offer, SyncError> {
+    fn offer(&mut self, space: &SpaceId) -> Result<Offer, SyncError> {
         let household = self.peer;
-        let offer = self.albums.look(space, |conn, replica| {
+        let (offer, secrets) = self.albums.look(space, |conn, replica| {
             let former = !replica.membership.members.contains_key(&household);
             let shown = former.then(|| replica.up_to_removals(&household));
             let ids = replica.operations.ids();
             let ids = ids.filter(|id| shown.as_ref().is_none_or(|shown| shown.contains(id)));
             let envelopes = if former { [0; 32] } else { heads_digest(&rows::heads(conn, replica.row)?) };
-            Ok(Offer {
+            let offer = Offer {
                 space: *space.pseudonym().as_bytes(),
                 operations: operations_digest(ids),
                 state: if former { [0; 32] } else { replica.membership.digest },
                 envelopes,
-            })
+            };
+            Ok((offer, replica.secrets.len()))
         })?;
+        self.progress(&space.pseudonym()).offered_secrets = secrets;
         Ok(offer)
     }
 
@@ -252,6 +281,11 @@ impl SyncSession {
 
     pub(super) fn progress(&mut self, pseudonym: &Pseudonym) -> &mut Progress {
         self.spaces.entry(*pseudonym).or_default()
+    }
+
+    /// The bytes of operations that are held of albums that aren't here yet.
+    pub(super) fn buffered(&self) -> usize {
+        self.spaces.values().map(|progress| progress.buffer_bytes).sum()
     }
 
     pub(super) fn known(&self, pseudonym: &Pseudonym) -> Option<(SpaceId, Arc<Standing>)> {

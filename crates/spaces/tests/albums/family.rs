@@ -260,6 +260,20 @@ impl Link {
         panic!("the exchange doesn't end");
     }
 
+    /// Lets one side say what the other lacks of an album now, as a node does when it has news.
+    pub(crate) fn push_from(&mut self, right: bool, space: &SpaceId) {
+        let session = if right { &mut self.right } else { &mut self.left };
+        let messages = session.push(space).unwrap();
+        self.send(!right, messages);
+    }
+
+    /// Lets both offer everything again, as a node does now and then.
+    pub(crate) fn offer_again(&mut self) {
+        let (to_right, to_left) = (self.left.offer_again().unwrap(), self.right.offer_again().unwrap());
+        self.send(true, to_right);
+        self.send(false, to_left);
+    }
+
     pub(crate) fn push(&mut self, space: &SpaceId) {
         let (to_right, to_left) = (self.left.push(space).unwrap(), self.right.push(space).unwrap());
         self.send(true, to_right);

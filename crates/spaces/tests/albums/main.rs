@@ -5,6 +5,7 @@
 mod edits;
 mod family;
 mod hostile;
+mod late;
 mod members;
 mod merging;
 mod projection;
