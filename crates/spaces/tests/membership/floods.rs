@@ -190,3 +190,22 @@ fn removals_that_wait_for_each_other_end() {
     assert!(album.counts(made[made.len() - 1]));
     assert_eq!(now.role(&anna.id()), Some(Contributor));
 }
+
+/// Every operation about one home, most of them side by side and followed by ever more of its own.
+#[test]
+fn a_ladder_of_changes_is_evaluated() {
+    let (mut album, homes, last) = Album::with(&[Admin, Viewer]);
+    let [owner, anna, ben] = apart(&homes);
+    let changes: Vec<OperationId> = (0..6000).map(|_| album.by(owner, &[last], set(anna, Admin))).collect();
+    let mut end = last;
+    for change in changes.iter().take(HOUSEHOLD_OPERATIONS_MAX * 2) {
+        end = album.by(anna, &[end.min(*change), end.max(*change)], set(ben, Contributor));
+    }
+    while album.operations.count() < OPERATIONS_MAX {
+        album.by(owner, &[last], remove(ben));
+    }
+    let started = Instant::now();
+    let now = album.now();
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert_eq!(now.role(&ben.id()), None);
+}
