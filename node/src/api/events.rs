@@ -174,7 +174,7 @@ impl Listener {
                 () = self.stopping.cancelled() => return None,
                 () = jobs_due => self.count_jobs().await,
                 news = self.news.recv() => match news {
-                    Ok(event) => self.take(event),
+                    Ok(event) => self.take(event).await,
                     Err(RecvError::Lagged(_)) => {
                         self.ready.push_back(look_again(&self.home, &self.account));
                         self.jobs_soon();
@@ -185,7 +185,7 @@ impl Listener {
         }
     }
 
-    fn take(&mut self, event: Event) {
+    async fn take(&mut self, event: Event) {
         match event {
             Event::Timeline { account, rev, months } if account == self.account => {
                 let months = months.into_iter().map(month_text).collect();
@@ -197,16 +197,20 @@ impl Listener {
             Event::Jobs => self.jobs_soon(),
             Event::Peers => self.ready.push_back(told("peers", &Nothing {})),
             Event::Albums => self.ready.push_back(told("albums", &Nothing {})),
-            Event::Album { space, changed } => self.ready.extend(self.album_news(&space, changed)),
+            Event::Album { space, changed } => self.ready.extend(self.album_news(space, changed).await),
             Event::Timeline { .. } | Event::Asset { .. } => {}
         }
     }
 
     /// News of an album, if the account sees it.
-    fn album_news(&self, space: &SpaceId, changed: Vec<AlbumPart>) -> Option<sse::Event> {
-        let album = self.home.albums.album(space).ok().flatten()?;
-        let sees = sharing::sees(&self.home, &self.account, &album).unwrap_or(false);
-        sees.then(|| told("album", &AlbumNews { id: album.id.to_string(), changed }))
+    async fn album_news(&self, space: SpaceId, changed: Vec<AlbumPart>) -> Option<sse::Event> {
+        let (home, account) = (Arc::clone(&self.home), self.account);
+        let look = move || {
+            let Some(album) = home.albums.album(&space)? else { return Ok(None) };
+            Ok(sharing::sees(&home, &account, &album)?.then_some(album.id))
+        };
+        let id = blocking(look).await.ok().flatten()?;
+        Some(told("album", &AlbumNews { id: id.to_string(), changed }))
     }
 
     fn jobs_soon(&mut self) {

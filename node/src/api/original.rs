@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use heirloom_identity::{AccountId, ContentHash};
 use heirloom_media::Format;
+use heirloom_spaces::{Album, Entry as AlbumEntry};
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
@@ -22,11 +23,12 @@ use super::ApiState;
 use super::access::{own_entry, seen_entry};
 use super::album_files;
 use super::error::{ApiError, ErrorBody};
-use super::extract::{Path, Query};
+use super::extract::{Path, Query, blocking};
 use super::headers::{NO_CONTENT_POLICY, has_version};
 use super::limits::FILE_PIECE_BYTES;
 use super::range::{Part, asked};
 use super::session::SignedIn;
+use crate::ledger::assets::Entry;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::new().routes(routes!(get_original))
@@ -99,11 +101,10 @@ pub async fn send(
     delivery: Delivery,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let entry = match own_entry(&state.home, account, id) {
-        Ok(entry) => entry,
-        Err(error) => {
-            let (album, entry) = seen_entry(&state.home, account, id)?.ok_or(error)?;
-            return album_files::original(state, Arc::new(album), entry, delivery, headers).await;
+    let entry = match find(state, *account, id.to_owned()).await? {
+        Found::Own(entry) => *entry,
+        Found::Album(album, entry) => {
+            return album_files::original(state, album, *entry, delivery, headers).await;
         }
     };
     let file = SentFile {
@@ -114,6 +115,24 @@ pub async fn send(
         name: entry.given_name,
     };
     send_file(file, delivery, headers).await
+}
+
+/// Whose photo an id stands for.
+enum Found {
+    Own(Box<Entry>),
+    Album(Arc<Album>, Box<AlbumEntry>),
+}
+
+async fn find(state: &Arc<ApiState>, account: AccountId, id: String) -> Result<Found, ApiError> {
+    let state = Arc::clone(state);
+    blocking(move || match own_entry(&state.home, &account, &id) {
+        Ok(entry) => Ok(Found::Own(Box::new(entry))),
+        Err(error) => {
+            let (album, entry) = seen_entry(&state.home, &account, &id)?.ok_or(error)?;
+            Ok(Found::Album(Arc::new(album), Box::new(entry)))
+        }
+    })
+    .await
 }
 
 /// Sends a file, or the part of it that is asked for.

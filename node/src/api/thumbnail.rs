@@ -9,6 +9,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use heirloom_catalog::{AssetDetail, State as Derived};
+use heirloom_identity::AccountId;
+use heirloom_spaces::{Album, Entry};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -70,13 +72,10 @@ async fn get_thumbnail(
     Query(query): Query<ThumbnailQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let detail = match own_detail(&state.home, &signed_in.account, &id) {
-        Ok(detail) if !detail.shared => detail,
-        other => {
-            // A photo of an album: in the timeline, or on the album's cover.
-            let found = seen_entry(&state.home, &signed_in.account, &id)?;
-            let (album, entry) = found.ok_or_else(|| other.err().unwrap_or_else(ApiError::not_found))?;
-            return album_files::picture(&state, Arc::new(album), entry, query.size, &headers).await;
+    let detail = match find(&state, signed_in.account, id.clone()).await? {
+        Found::Own(detail) => *detail,
+        Found::Album(album, entry) => {
+            return album_files::picture(&state, album, *entry, query.size, &headers).await;
         }
     };
     if query.size == Size::Fullsize && WEB_SAFE.contains(&detail.mime.as_str()) {
@@ -111,6 +110,26 @@ async fn get_thumbnail(
         response.headers_mut().insert(name, HeaderValue::from_str(value).map_err(ApiError::internal)?);
     }
     Ok(response)
+}
+
+/// Whose photo an id stands for.
+enum Found {
+    Own(Box<AssetDetail>),
+    /// A photo of an album: in the timeline, or on the album's cover.
+    Album(Arc<Album>, Box<Entry>),
+}
+
+async fn find(state: &Arc<ApiState>, account: AccountId, id: String) -> Result<Found, ApiError> {
+    let state = Arc::clone(state);
+    blocking(move || match own_detail(&state.home, &account, &id) {
+        Ok(detail) if !detail.shared => Ok(Found::Own(Box::new(detail))),
+        other => {
+            let found = seen_entry(&state.home, &account, &id)?;
+            let (album, entry) = found.ok_or_else(|| other.err().unwrap_or_else(ApiError::not_found))?;
+            Ok(Found::Album(Arc::new(album), Box::new(entry)))
+        }
+    })
+    .await
 }
 
 fn read(home: &Home, detail: &AssetDetail, size: Size) -> Result<Vec<u8>, ApiError> {
