@@ -190,6 +190,7 @@ pub(super) async fn original(
 fn unreachable(why: Unreachable) -> ApiError {
     let busy = |message: &'static str, hint: String| ApiError::unavailable(message, RETRY_SECS).hint(hint);
     match why {
+        Unreachable::NoSuch => ApiError::not_found().hint("No picture of it can be had."),
         Unreachable::Off => busy(
             "The home that has this photo is off.",
             "It comes as soon as that home can be reached again.".to_owned(),

@@ -35,7 +35,8 @@ pub struct Standing {
     #[serde(default)]
     #[schema(value_type = String, required = false)]
     pub role: Option<Role>,
-    /// The accounts there that take part; none: everybody. Of this home: the accounts that it is opened to.
+    /// The accounts there that take part; none: everybody. Of this home: the accounts that it is opened to, besides who
+    /// asks and who made it; none opens an album that was joined for everybody to everybody again.
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     pub accounts: Vec<AccountId>,
@@ -59,7 +60,7 @@ async fn set_home(
         let album = seen_album(home, &account, &id)?;
         let household = household_of(&state, &household)?;
         if household == *home.keys.certificate.household() {
-            albums::open_at_home(home, &album.space, account, &standing.accounts)?;
+            albums::open_at_home(home, &album, account, &standing.accounts)?;
             return answer(home, &account, &id);
         }
         must_write(home)?;

@@ -174,8 +174,8 @@ pub fn album_json(
     album: &Album,
 ) -> Result<AlbumJson, ApiError> {
     let told = home.albums.names(&album.space)?;
-    let opened = home.ledger.album_opened_to(&album.space)?;
-    let others_here = opened.iter().any(|opened| opened != account);
+    let here = albums::accounts_here(home, album)?;
+    let others_here = here.iter().any(|opened| opened != account);
     let users = album_users(names, &told, account, album);
     let updated_at = iso(album.updated_at_ms);
     Ok(AlbumJson {
@@ -202,7 +202,7 @@ pub fn album_json(
             at: iso(ended.at_ms),
             left: ended.left,
         }),
-        homes: homes(names, album, &opened),
+        homes: homes(names, album, &here),
         bytes: album.bytes,
         keep: home.ledger.keep(&album.space)?,
         in_timeline: home.ledger.album_account(&album.space, account)?.in_timeline,
@@ -222,12 +222,11 @@ fn progress_json(home: &Home, album: &Album) -> Result<ProgressJson, ApiError> {
     })
 }
 
-fn homes(names: &Names, album: &Album, opened: &[AccountId]) -> Vec<AlbumHomeJson> {
+fn homes(names: &Names, album: &Album, here: &[AccountId]) -> Vec<AlbumHomeJson> {
     let members = album.membership.members.iter();
     let mut homes: Vec<AlbumHomeJson> = members
         .map(|(household, member)| {
-            let accounts =
-                if *household == names.us && !opened.is_empty() { opened } else { &member.accounts };
+            let accounts = if *household == names.us { here } else { &member.accounts };
             AlbumHomeJson {
                 household: household.to_string(),
                 name: names.home(household),

@@ -215,7 +215,7 @@ impl From<ShareError> for ApiError {
         match error {
             ShareError::NoSuchAlbum => Self::not_found(),
             ShareError::NotPaired | ShareError::NotMet => Self::bad_request(error.to_string()),
-            ShareError::OthersLeft => Self::forbidden(error.to_string()),
+            ShareError::OthersLeft | ShareError::Named => Self::forbidden(error.to_string()),
             ShareError::Album(error) => error.into(),
             ShareError::Store(error) => error.into(),
         }

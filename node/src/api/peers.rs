@@ -3,10 +3,11 @@
 //! Every account sees the homes, since it may share albums with them; inviting, confirming and removing is for admins.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use heirloom_identity::{AccountId, AlbumId, HouseholdId};
+use heirloom_identity::{AccountId, AlbumId, HouseholdId, InvitationId};
 use heirloom_net::{Path as NetPath, PathKind};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -20,6 +21,7 @@ use super::extract::{Json, Path, blocking, present};
 use super::households::{DONE, PersonJson};
 use super::session::SignedIn;
 use crate::home::Home;
+use crate::ledger::invitations::InviteError;
 use crate::ledger::peers::{Peer, PeerState};
 use crate::protocols::{Network, Pairing, PairingRole, PairingState};
 use crate::sharing;
@@ -35,6 +37,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(confirm))
         .routes(routes!(deny))
 }
+
+/// How long a home that is removed is given to hear that it was taken out of albums.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Another home.
 #[derive(Serialize, ToSchema)]
@@ -151,7 +156,7 @@ async fn change_peer(
     Json(change): Json<PeerChange>,
 ) -> Result<StatusCode, ApiError> {
     let network = administered(&state, &signed_in)?;
-    must_be_known(&state, &household)?;
+    must_be_known(&state, household).await?;
     if let Some(name) = change.name {
         network.name_peer(household, name).await.map_err(in_words)?;
     }
@@ -161,7 +166,8 @@ async fn change_peer(
     Ok(DONE)
 }
 
-/// Ends the pairing with another home, for admins. Albums stay as they are.
+/// Ends the pairing with another home, for admins: it is taken out of the albums where this home decides that, and the
+/// connection ends. Other albums stay as they are.
 #[utoipa::path(delete, path = "/peers/{household}", tag = "homes",
     params(("household" = String, Path, description = "The home's id")),
     responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
@@ -172,7 +178,17 @@ async fn remove_peer(
     Path(household): Path<HouseholdId>,
 ) -> Result<StatusCode, ApiError> {
     let network = administered(&state, &signed_in)?;
-    must_be_known(&state, &household)?;
+    must_be_known(&state, household).await?;
+    let home = Arc::clone(&state.home);
+    let is_to_hear = blocking(move || {
+        // What another computer of this household decides now is no longer for this one to say.
+        Ok(!home.is_outranked() && sharing::unshare_everywhere(&home, household)?)
+    })
+    .await?;
+    if is_to_hear && let Some(connection) = network.connection(&household) {
+        // The sync tells it; a home that is off learns it from other members.
+        tokio::time::timeout(LAST_WORDS, connection.closed()).await.ok();
+    }
     network.remove_peer(household).await.map_err(in_words)?;
     Ok(DONE)
 }
@@ -192,7 +208,8 @@ pub struct InvitationJson {
 /// Makes an invitation for one other home, good for a day; for admins.
 #[utoipa::path(post, path = "/peers/invitations", tag = "homes",
     responses((status = 201, body = InvitationJson), (status = 401, body = ErrorBody),
-        (status = 403, body = ErrorBody), (status = 503, body = ErrorBody)))]
+        (status = 403, body = ErrorBody), (status = 409, description = "Too many are open", body = ErrorBody),
+        (status = 503, body = ErrorBody)))]
 async fn invite(
     State(state): State<Arc<ApiState>>,
     signed_in: SignedIn,
@@ -214,7 +231,10 @@ async fn withdraw(
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     let network = administered(&state, &signed_in)?;
-    network.withdraw(&id).await.map_err(|_| ApiError::not_found())?;
+    let named = id.parse::<InvitationId>().map_err(|_| ApiError::not_found())?;
+    let known = blocking(move || Ok(state.home.ledger.invitation(named.as_bytes())?)).await?;
+    known.ok_or_else(ApiError::not_found)?;
+    network.withdraw(&id).await.map_err(in_words)?;
     Ok(DONE)
 }
 
@@ -323,12 +343,22 @@ fn administered(state: &ApiState, signed_in: &SignedIn) -> Result<Arc<Network>, 
     })
 }
 
-fn must_be_known(state: &ApiState, household: &HouseholdId) -> Result<(), ApiError> {
-    state.home.ledger.peer(household)?.map(drop).ok_or_else(ApiError::not_found)
+async fn must_be_known(state: &Arc<ApiState>, household: HouseholdId) -> Result<(), ApiError> {
+    let state = Arc::clone(state);
+    blocking(move || {
+        let known = state.home.ledger.peer(&household)?.filter(|peer| peer.state != PeerState::Removed);
+        known.map(drop).ok_or_else(ApiError::not_found)
+    })
+    .await
 }
 
 /// What the network says goes to the person as it is: it is written for them.
 fn in_words(error: anyhow::Error) -> ApiError {
+    let error = match error.downcast::<InviteError>() {
+        Ok(InviteError::Store(error)) => return error.into(),
+        Ok(full @ InviteError::TooMany) => return ApiError::new(StatusCode::CONFLICT, full.to_string()),
+        Err(other) => other,
+    };
     if error.chain().any(|cause| cause.is::<heirloom_store::StoreError>()) {
         return error.into();
     }

@@ -36,9 +36,11 @@ impl Keep {
     }
 }
 
-/// How `album_accounts.opened` says that an album was opened to an account, and that the account made it.
+/// The bits of `album_accounts.opened`: the album was opened to the account, the account made it, the account was among
+/// those that the album was for when this home was last in it.
 const OPENED: u8 = 1;
 const MADE: u8 = 2;
+const INVITED: u8 = 4;
 
 /// How one account of this household stands to an album.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,17 +49,16 @@ pub struct AlbumAccount {
     pub made: bool,
     /// It was opened to the account here at home.
     pub opened: bool,
+    /// It saw the album when this household was last a member; counts once the household is none.
+    pub invited: bool,
     /// Its photos stand in the account's timeline.
     pub in_timeline: bool,
 }
 
 impl AlbumAccount {
     fn opened_number(self) -> u8 {
-        match (self.made, self.opened) {
-            (true, _) => MADE,
-            (false, true) => OPENED,
-            (false, false) => 0,
-        }
+        let bit = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
+        bit(self.opened, OPENED) | bit(self.made, MADE) | bit(self.invited, INVITED)
     }
 }
 
@@ -135,8 +136,9 @@ impl Ledger {
                 .query_row((space.as_bytes(), account.as_bytes()), |row| {
                     let opened: u8 = row.get(0)?;
                     Ok(AlbumAccount {
-                        made: opened == MADE,
-                        opened: opened == OPENED,
+                        made: opened & MADE != 0,
+                        opened: opened & OPENED != 0,
+                        invited: opened & INVITED != 0,
                         in_timeline: row.get(1)?,
                     })
                 })
@@ -151,7 +153,7 @@ impl Ledger {
     /// When the ledger cannot be read.
     pub fn album_opened_to(&self, space: &SpaceId) -> Result<Vec<AccountId>, StoreError> {
         self.db.read(|conn| {
-            let sql = "SELECT account FROM album_accounts WHERE space = ?1 AND opened > 0";
+            let sql = "SELECT account FROM album_accounts WHERE space = ?1 AND opened & 3 != 0";
             let mut select = conn.prepare_cached(sql)?;
             let rows = select
                 .query_map([space.as_bytes()], |row| Ok(AccountId::from_bytes(bytes(row, "account")?)))?;
@@ -223,6 +225,14 @@ mod tests {
         ledger.set_album_account(space(1), account, maker).unwrap();
         assert_eq!(ledger.album_account(&space(1), &account).unwrap(), maker);
         assert_eq!(ledger.album_opened_to(&space(1)).unwrap(), [account]);
+        let invited = AlbumAccount { invited: true, ..AlbumAccount::default() };
+        ledger.set_album_account(space(1), account, invited).unwrap();
+        assert_eq!(ledger.album_account(&space(1), &account).unwrap(), invited);
+        assert_eq!(
+            ledger.album_opened_to(&space(1)).unwrap(),
+            [],
+            "others invited it, nobody here opened it"
+        );
     }
 
     #[test]

@@ -20,7 +20,10 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("accounts.created_ms INTEGER", "UTC"),
     ("album_accounts.space BLOB", "the album's space"),
     ("album_accounts.account BLOB", "an account of this household"),
-    ("album_accounts.opened INTEGER", "1: opened to the account here at home, 2: made by it"),
+    (
+        "album_accounts.opened INTEGER",
+        "bits; 1: opened to the account here at home, 2: made by it, 4: seen by it when this home was last in it",
+    ),
     ("album_accounts.in_timeline INTEGER", "1: the album's photos stand in the account's timeline"),
     ("album_settings.space BLOB", "the album's space"),
     ("album_settings.keep TEXT", "originals, previews or demand; none: originals"),

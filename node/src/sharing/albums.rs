@@ -1,7 +1,9 @@
 //! Albums as the people of this household see them: who sees which, and what they may ask for.
 //!
 //! The household is the member; which of its accounts take part is its own affair. An account sees an album that it
-//! made, one that the household was invited to for it (or for everybody), and one that was opened to it at home.
+//! made, one that the household was invited to for it (or for everybody), and one that was opened to it at home. What
+//! the household joined for everybody may be opened to some accounts instead. Of an album that the household is no
+//! longer in, an account sees what it saw before, which [`remember`] writes down while that is known.
 
 use heirloom_identity::{AccountId, AlbumId, HouseholdId, Role, SpaceId};
 use heirloom_spaces::{Album, AlbumEdit, AlbumError};
@@ -32,6 +34,9 @@ pub enum ShareError {
         "this home owns the album and others are in it; hand it to another home first, or remove the others"
     )]
     OthersLeft,
+    /// The album was shared with an account here by name.
+    #[error("the home that invited this one named the people here; only it can leave one of them out")]
+    Named,
     /// The album refused it.
     #[error(transparent)]
     Album(#[from] AlbumError),
@@ -73,20 +78,73 @@ pub fn sees(home: &Home, account: &AccountId, album: &Album) -> Result<bool, Sto
     if stands.made || stands.opened {
         return Ok(true);
     }
-    if is_made_here(home, album)? {
-        return Ok(false);
+    if album.our_role.is_none() {
+        return Ok(stands.invited);
     }
-    Ok(album.our_accounts.is_empty() || album.our_accounts.contains(account))
+    if is_made_here(home, album) {
+        // A crash right after an album began leaves nobody named as its maker.
+        let is_nobodys = home.ledger.album_opened_to(&album.space)?.is_empty();
+        return Ok(is_nobodys && home.ledger.account(account)?.is_some_and(|known| known.admin));
+    }
+    if album.our_accounts.is_empty() {
+        return Ok(home.ledger.album_opened_to(&album.space)?.is_empty());
+    }
+    Ok(album.our_accounts.contains(account))
 }
 
-/// Whether somebody of this household made the album, so that nobody else here sees it unasked. Of one that this
-/// household is no longer in, those see it who saw it before.
-fn is_made_here(home: &Home, album: &Album) -> Result<bool, StoreError> {
+/// Whether somebody of this household made the album, so that nobody else here sees it unasked.
+fn is_made_here(home: &Home, album: &Album) -> bool {
     let us = home.keys.certificate.household();
-    match album.membership.members.get(us) {
-        Some(member) => Ok(member.added_by == *us),
-        None => Ok(album.our_accounts.is_empty() && !home.ledger.album_opened_to(&album.space)?.is_empty()),
+    album.membership.members.get(us).is_some_and(|member| member.added_by == *us)
+}
+
+/// Whether an account sees an album only because it was opened to it at home.
+fn is_only_opened(home: &Home, account: &AccountId, album: &Album) -> Result<bool, StoreError> {
+    let stands = home.ledger.album_account(&album.space, account)?;
+    let is_invited = match album.our_role {
+        None => stands.invited,
+        Some(_) if is_made_here(home, album) => false,
+        Some(_) => album.our_accounts.is_empty() || album.our_accounts.contains(account),
+    };
+    Ok(stands.opened && !stands.made && !is_invited)
+}
+
+/// The accounts of this household that take part in an album, as members see it; none: everybody.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn accounts_here(home: &Home, album: &Album) -> Result<Vec<AccountId>, StoreError> {
+    let mut accounts = home.ledger.album_opened_to(&album.space)?;
+    if album.our_role.is_some() && !is_made_here(home, album) {
+        accounts.extend(&album.our_accounts);
+        accounts.sort_unstable();
+        accounts.dedup();
     }
+    Ok(accounts)
+}
+
+/// Writes down who sees an album that this household joined, so that nobody else does when the household is removed:
+/// what a home that is no member was invited for, the album does not say.
+///
+/// # Errors
+/// When it could not be saved.
+pub(super) fn remember(home: &Home, album: &Album) -> Result<(), StoreError> {
+    if album.our_role.is_none() || is_made_here(home, album) {
+        return Ok(());
+    }
+    let opened = home.ledger.album_opened_to(&album.space)?;
+    for account in home.ledger.accounts()? {
+        let stands = home.ledger.album_account(&album.space, &account.id)?;
+        let invited = if album.our_accounts.is_empty() {
+            opened.is_empty() || stands.opened
+        } else {
+            album.our_accounts.contains(&account.id)
+        };
+        if stands.invited != invited {
+            home.ledger.set_album_account(album.space, account.id, AlbumAccount { invited, ..stands })?;
+        }
+    }
+    Ok(())
 }
 
 /// The accounts of this household that see an album.
@@ -103,23 +161,37 @@ pub fn seen_by(home: &Home, album: &Album) -> Result<Vec<AccountId>, StoreError>
     Ok(all)
 }
 
-/// Opens an album at home to exactly these accounts, and to `by`, who asks for it. Who made it sees it anyway.
+/// Opens an album at home to exactly these accounts, and to `by`, who asks for it. Who made it sees it anyway, and so
+/// does who was named when the household was invited. One that was joined for everybody is everybody's again when all
+/// are named, or none.
 ///
 /// # Errors
-/// When it could not be saved.
+/// [`ShareError::Named`], or when it could not be saved.
 pub fn open_at_home(
     home: &Home,
-    space: &SpaceId,
+    album: &Album,
     by: AccountId,
     accounts: &[AccountId],
-) -> Result<(), StoreError> {
-    for account in home.ledger.accounts()? {
-        let stands = home.ledger.album_account(space, &account.id)?;
-        let opened = account.id == by || accounts.contains(&account.id);
+) -> Result<(), ShareError> {
+    let is_open_to = |account: &AccountId| *account == by || accounts.contains(account);
+    let all = home.ledger.accounts()?;
+    let is_joined = album.our_role.is_some() && !is_made_here(home, album);
+    if is_joined && !album.our_accounts.iter().all(is_open_to) {
+        return Err(ShareError::Named);
+    }
+    let is_everybodys = is_joined
+        && album.our_accounts.is_empty()
+        && (accounts.is_empty() || all.iter().all(|account| is_open_to(&account.id)));
+    for account in all {
+        let stands = home.ledger.album_account(&album.space, &account.id)?;
+        let opened = !is_everybodys && is_open_to(&account.id);
         if stands.opened != opened {
-            home.ledger.set_album_account(*space, account.id, AlbumAccount { opened, ..stands })?;
+            home.ledger.set_album_account(album.space, account.id, AlbumAccount { opened, ..stands })?;
         }
     }
+    remember(home, album)?;
+    timeline::note_all(home)?;
+    home.sharing.wake();
     home.events.tell(Event::Albums);
     Ok(())
 }
@@ -161,6 +233,22 @@ pub fn unshare(home: &Home, space: &SpaceId, household: HouseholdId) -> Result<(
     Ok(home.albums.remove(space, household, clock::now_ms())?)
 }
 
+/// Removes a home from every album where this home may do that; the others stay as they are. Says whether there was one.
+///
+/// # Errors
+/// When an album could not be changed.
+pub fn unshare_everywhere(home: &Home, household: HouseholdId) -> Result<bool, ShareError> {
+    let mut was_in_one = false;
+    for space in home.albums.spaces_with(&household)? {
+        match unshare(home, &space, household) {
+            Ok(()) => was_in_one = true,
+            Err(ShareError::Album(AlbumError::Refused(_) | AlbumError::Role { .. } | AlbumError::Ended)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(was_in_one)
+}
+
 /// Leaves an album. What is here of it stays, and is no longer changed.
 ///
 /// # Errors
@@ -176,14 +264,19 @@ pub fn leave(home: &Home, space: &SpaceId) -> Result<(), ShareError> {
 /// See [`ShareError`]: an owner hands an album on, or removes the others, before leaving it.
 pub fn end(home: &Home, account: AccountId, album: &Album) -> Result<(), ShareError> {
     let alone = album.membership.members.len() == 1;
-    let stands = home.ledger.album_account(&album.space, &account)?;
     match album.our_role {
-        _ if stands.opened && is_made_here(home, album)? => {
+        _ if is_only_opened(home, &account, album)? => {
             home.ledger.set_album_account(album.space, account, AlbumAccount::default())?;
         }
         Some(Role::Owner) if !alone => return Err(ShareError::OthersLeft),
         Some(_) if !alone => leave(home, &album.space)?,
-        _ => home.albums.forget(&album.space, clock::now_ms())?,
+        _ => {
+            home.albums.forget(&album.space, clock::now_ms())?;
+            // Should the household be invited again, that begins anew.
+            for account in home.ledger.accounts()? {
+                home.ledger.set_album_account(album.space, account.id, AlbumAccount::default())?;
+            }
+        }
     }
     timeline::note_all(home)?;
     home.sharing.wake();

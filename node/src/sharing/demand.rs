@@ -45,6 +45,9 @@ pub enum Unreachable {
     /// Those that are connected do not have it for us, or it cannot be used.
     #[error("{0}")]
     Not(String),
+    /// The entry has no such picture, or one that is too large to be fetched.
+    #[error("there is no such picture of it")]
+    NoSuch,
     /// It is on its way, and takes longer than anybody waits.
     #[error("it is still on its way")]
     TakesLong,
@@ -88,14 +91,18 @@ pub async fn file(
     kind: FileKind,
 ) -> Result<PathBuf, Unreachable> {
     let wanted = missing::files(album.space, entry).find(|file| file.kind == kind);
-    let wanted = wanted.ok_or_else(|| Unreachable::Not("there is no such picture of it".to_owned()))?;
-    let mut outcome = begin(home, album, &wanted)?;
+    let wanted = wanted.ok_or(Unreachable::NoSuch)?;
+    let gone = || Unreachable::Not("this home is going to sleep".to_owned());
+    let (at, of) = (Arc::clone(home), Arc::clone(album));
+    let begun = tokio::task::spawn_blocking(move || begin(&at, &of, &wanted)).await;
+    let mut outcome = begun.map_err(|_| gone())??;
     let wait = if kind == FileKind::Original { ORIGINAL_WAIT } else { PICTURE_WAIT };
     let ended = tokio::time::timeout(wait, outcome.wait_for(Option::is_some)).await;
     let ended = ended.map_err(|_| Unreachable::TakesLong)?;
-    let gone = || Unreachable::Not("this home is going to sleep".to_owned());
     ended.map_err(|_| gone())?.clone().ok_or_else(gone)??;
-    found(home, &wanted).ok_or_else(|| Unreachable::Not("it is gone again".to_owned()))
+    let at = Arc::clone(home);
+    let found = tokio::task::spawn_blocking(move || found(&at, &wanted)).await;
+    found.ok().flatten().ok_or_else(|| Unreachable::Not("it is gone again".to_owned()))
 }
 
 /// Where a file lies that was fetched.
@@ -120,7 +127,7 @@ fn held_path(home: &Home, content: &ContentHash) -> PathBuf {
     fetch::folder(home).join(format!("{content}.held"))
 }
 
-/// Joins the fetch of a file, or begins one.
+/// Joins the fetch of a file, or begins one. Waits for the disk, so it is called on a thread for that.
 fn begin(
     home: &Arc<Home>,
     album: &Arc<Album>,
@@ -145,8 +152,9 @@ fn begin(
     running.insert(file.hash, outcome.clone());
     drop(running);
     let (home, album, file) = (Arc::clone(home), Arc::clone(album), *file);
+    let part = fetch::folder(&home).join(format!("{}.asked.part", file.hash));
     demands.tasks.spawn(async move {
-        let came = fetch_one(&home, &album, file).await;
+        let came = fetch_one(&home, &album, file, part).await;
         lock(&home.sharing.demands.running).remove(&file.hash);
         // Whoever asked may be gone.
         tell.send(Some(came)).unwrap_or_default();
@@ -154,8 +162,12 @@ fn begin(
     Ok(outcome)
 }
 
-async fn fetch_one(home: &Arc<Home>, album: &Arc<Album>, file: Missing) -> Result<(), Unreachable> {
-    let part = fetch::folder(home).join(format!("{}.asked.part", file.hash));
+async fn fetch_one(
+    home: &Arc<Home>,
+    album: &Arc<Album>,
+    file: Missing,
+    part: PathBuf,
+) -> Result<(), Unreachable> {
     let wanted = vec![fetch::wanted(&album.space, &file, part.clone())];
     let stop = home.sharing.demands.stop.clone();
     fetch::bare(home, album, wanted, stop).await.map_err(|error| Unreachable::Not(error.to_string()))?;

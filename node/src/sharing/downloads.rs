@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use heirloom_identity::{ContentHash, HouseholdId, SpaceId};
+use heirloom_net::transfer::ItemError;
 use heirloom_spaces::Album;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::fetch::{self, Got};
 use super::missing::{self, Found, Missing};
-use super::{add, demand, pictures, timeline};
+use super::{add, albums, demand, pictures, timeline};
 use crate::home::Home;
 use crate::home::events::{AlbumPart, Event};
 use crate::ledger::shared_files::FileKind;
@@ -37,6 +38,11 @@ const IDLE: Duration = Duration::from_mins(10);
 const SETTLE: Duration = Duration::from_millis(100);
 /// How long a lane works on large files before it looks whether something small came up.
 const LOOK_UP_AFTER: Duration = Duration::from_secs(5);
+/// How long a batch of one album may take while another album waits: so long, and as much longer as it takes to read what
+/// came of its largest file before, which goes on where it was.
+const TURN: Duration = Duration::from_secs(10);
+const TURN_BYTES_PER_SEC: u64 = 16 << 20;
+const TURN_MAX: Duration = Duration::from_mins(5);
 /// How long a file rests after its first failure; twice as long after each further one, to an hour.
 const REST_FIRST: Duration = Duration::from_secs(5);
 const REST_MAX: Duration = Duration::from_hours(1);
@@ -94,6 +100,7 @@ fn begin(home: &Arc<Home>) -> anyhow::Result<()> {
     add::catch_up(home);
     timeline::note_all(home)?;
     for album in home.albums.list()? {
+        albums::remember(home, &album)?;
         forget_lost(home, &album)?;
     }
     Ok(())
@@ -161,6 +168,7 @@ impl Lane {
         let mut woken = self.home.sharing.woken();
         loop {
             woken.borrow_and_update();
+            let begun = Instant::now();
             let round = self.round().await;
             if self.stop.is_cancelled() {
                 return;
@@ -168,6 +176,8 @@ impl Lane {
             if round == Round::Worked {
                 continue;
             }
+            // Whatever was due and was not tried now is not wanted any more, or out of reach.
+            self.troubles.drop_overdue(begun);
             let rest =
                 self.troubles.next_due().map_or(IDLE, |due| due.saturating_duration_since(Instant::now()));
             tokio::select! {
@@ -192,7 +202,9 @@ impl Lane {
         let mut round = Round::Idle;
         for kind in self.kinds {
             for album in &albums {
-                if self.fetch_kind(album, *kind).await == Round::Worked {
+                let waits = |other: &Arc<Album>| other.space != album.space && !self.is_complete(other);
+                let others = *kind == FileKind::Preview || albums.iter().any(waits);
+                if self.fetch_kind(album, *kind, others).await == Round::Worked {
                     round = Round::Worked;
                 }
                 if self.stop.is_cancelled() {
@@ -215,15 +227,21 @@ impl Lane {
         !now.is_empty()
     }
 
-    async fn fetch_kind(&mut self, album: &Arc<Album>, kind: FileKind) -> Round {
-        let touches = self.home.sharing.touches(&album.space);
-        if self.complete.get(&album.space) == Some(&touches) {
+    /// Whether nothing was missing at the last look, and nothing changed since.
+    fn is_complete(&self, album: &Album) -> bool {
+        self.complete.get(&album.space) == Some(&self.home.sharing.touches(&album.space))
+    }
+
+    /// Fetches what is missing of one kind; for a turn only if `others` wait.
+    async fn fetch_kind(&mut self, album: &Arc<Album>, kind: FileKind, others: bool) -> Round {
+        let (touches, since) = (self.home.sharing.touches(&album.space), Instant::now());
+        if self.is_complete(album) {
             return Round::Idle;
         }
         let (home, looked) = (Arc::clone(&self.home), Arc::clone(album));
         let found = blocking("look through an album", move || Ok(missing::look(&home, &looked)?)).await;
         let Some(found) = found else { return Round::Idle };
-        self.note(album, &found, touches);
+        self.note(album, &found, touches, since);
         let list = match kind {
             FileKind::Thumbnail => found.thumbnails,
             FileKind::Preview => found.previews,
@@ -233,12 +251,12 @@ impl Lane {
         let now = Instant::now();
         let due =
             list.into_iter().filter(|file| self.troubles.is_due(file, now) && !demanded.is_running(file));
-        self.fetch_all(album, due.collect()).await
+        self.fetch_all(album, due.collect(), others).await
     }
 
     /// Notes what a look found, and tells open pages if it is news.
-    fn note(&mut self, album: &Album, found: &Found, touches: u64) {
-        if self.home.sharing.note_progress(album.space, found.progress) {
+    fn note(&mut self, album: &Album, found: &Found, touches: u64, since: Instant) {
+        if self.home.sharing.note_progress(album.space, found.progress, touches, since) {
             let changed = vec![AlbumPart::Progress];
             self.home.events.tell(Event::Album { space: album.space, changed });
         }
@@ -254,7 +272,7 @@ impl Lane {
         }
     }
 
-    async fn fetch_all(&mut self, album: &Arc<Album>, files: Vec<Missing>) -> Round {
+    async fn fetch_all(&mut self, album: &Arc<Album>, files: Vec<Missing>, others: bool) -> Round {
         let started = Instant::now();
         let mut rest = files.as_slice();
         let mut round = Round::Idle;
@@ -262,18 +280,26 @@ impl Lane {
             let count = batch(rest);
             let (batch, after) = rest.split_at(count);
             rest = after;
-            if !has_room(&self.home, batch) {
+            let (home, wanted) = (Arc::clone(&self.home), batch.to_vec());
+            let has_room = blocking("look for room", move || Ok(has_room(&home, &wanted))).await;
+            if has_room != Some(true) {
                 tracing::warn!(
                     "the disk is nearly full; photos of albums are not fetched until there is room"
                 );
                 self.troubles.failed_all(batch);
                 return round;
             }
-            let got = fetch::fetch(&self.home, album, batch.to_vec(), self.stop.clone()).await;
+            let (got, was_ended) = self.fetch_batch(album, batch, others).await;
             for (file, got) in batch.iter().zip(&got) {
+                if was_ended && matches!(got, Got::NotCome(ItemError::Cancelled)) {
+                    continue; // It goes on in the next turn.
+                }
                 if self.troubles.note(file, got) {
                     round = Round::Worked;
                 }
+            }
+            if was_ended {
+                return Round::Worked;
             }
             // Whatever is small goes first, also when it comes up later.
             let is_small = batch.iter().all(|file| file.kind == FileKind::Thumbnail);
@@ -283,6 +309,26 @@ impl Lane {
         }
         round
     }
+
+    /// Fetches a batch. If others wait, so that a home that sends slowly, or nearly nothing, does not hold them up, it is
+    /// ended after a turn; says whether it was.
+    async fn fetch_batch(&self, album: &Arc<Album>, batch: &[Missing], others: bool) -> (Vec<Got>, bool) {
+        let ending = self.stop.child_token();
+        let fetching = fetch::fetch(&self.home, album, batch.to_vec(), ending.clone());
+        tokio::pin!(fetching);
+        tokio::select! {
+            got = &mut fetching => return (got, false),
+            () = tokio::time::sleep(turn(batch)), if others => {}
+        }
+        ending.cancel();
+        (fetching.await, true)
+    }
+}
+
+/// How long a batch may take while others wait.
+fn turn(batch: &[Missing]) -> Duration {
+    let largest = batch.iter().map(|file| file.bytes).max().unwrap_or(0);
+    TURN.saturating_add(Duration::from_secs(largest / TURN_BYTES_PER_SEC)).min(TURN_MAX)
 }
 
 /// How many files make a batch.
@@ -370,6 +416,11 @@ impl Troubles {
         *trouble = Trouble { tries: trouble.tries + 1, due: Instant::now().checked_add(rest) };
     }
 
+    /// Forgets what was due by then and was not tried.
+    fn drop_overdue(&mut self, then: Instant) {
+        self.resting.retain(|_, trouble| trouble.due.is_none_or(|due| due > then));
+    }
+
     /// Gives the files of an album another chance at once, because somebody came who may have them.
     fn forget(&mut self, space: &SpaceId) {
         self.resting.retain(|(of, _), trouble| of != space || trouble.due.is_none());
@@ -399,10 +450,31 @@ mod tests {
     }
 
     #[test]
+    fn what_was_due_and_is_not_wanted_any_more_wakes_nobody() {
+        let mut troubles = Troubles::default();
+        troubles.failed(&file(1, FileKind::Preview, 5));
+        troubles.note(&file(2, FileKind::Preview, 5), &Got::Useless("no picture".to_owned()));
+        let due = troubles.next_due().unwrap();
+        troubles.drop_overdue(due - Duration::from_millis(1));
+        assert_eq!(troubles.next_due(), Some(due), "it is not due yet");
+        troubles.drop_overdue(due);
+        assert_eq!(troubles.next_due(), None);
+        assert!(!troubles.is_due(&file(2, FileKind::Preview, 5), due), "what cannot be used stays so");
+    }
+
+    #[test]
+    fn a_turn_is_long_enough_to_read_what_came_before_and_ends() {
+        let check = |bytes, secs| assert_eq!(turn(&[file(1, FileKind::Original, bytes)]).as_secs(), secs);
+        check(0, 10);
+        check(1 << 30, 74);
+        check(u64::MAX, 300);
+    }
+
+    #[test]
     fn a_file_that_does_not_come_rests_longer_and_longer() {
         let mut troubles = Troubles::default();
         let wanted = file(1, FileKind::Preview, 5);
-        let missed = Got::NotCome(heirloom_net::transfer::ItemError::NotHere);
+        let missed = Got::NotCome(ItemError::NotHere);
         let mut last = Duration::ZERO;
         for _ in 0..20 {
             let now = Instant::now();

@@ -67,7 +67,8 @@ pub async fn fetch(
     stop: CancellationToken,
 ) -> Vec<Got> {
     let connections = providers(home, album);
-    let folder = folder(home);
+    let at = Arc::clone(home);
+    let Ok(folder) = tokio::task::spawn_blocking(move || folder(&at)).await else { return Vec::new() };
     let parts: Vec<PathBuf> = files.iter().map(|file| folder.join(format!("{}.part", file.hash))).collect();
     let wanted = files.iter().zip(&parts).map(|(file, part)| wanted(&album.space, file, part.clone()));
     let wanted: Vec<Wanted> = wanted.collect();

@@ -1,8 +1,13 @@
 //! What of an album is not here: counted for people, listed for the downloads.
 //!
 //! Always found from the album and from what lies here, never from a list of its own, so it is right after every stop.
+//!
+//! The pictures of what others added are fetched even if they lie here for another reason: a home that named a file to
+//! find out whether it is here would learn it from not being asked. Originals are too large for that, so there it learns
+//! it; `docs/security.md` says so.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use heirloom_identity::{ContentHash, SpaceId};
 use heirloom_spaces::{Album, AlbumError, Entry};
@@ -106,7 +111,7 @@ pub fn look(home: &Home, album: &Album) -> Result<Found, LookError> {
     Ok(found)
 }
 
-/// Counts what is here, from the last count if the album is as it was.
+/// Counts what is here; from the last count if the album is as it was, or if counting takes long.
 ///
 /// # Errors
 /// See [`LookError`].
@@ -114,8 +119,9 @@ pub fn progress(home: &Home, album: &Album) -> Result<Progress, LookError> {
     if let Some(known) = home.sharing.progress(&album.space) {
         return Ok(known);
     }
+    let (touches, since) = (home.sharing.touches(&album.space), Instant::now());
     let progress = look(home, album)?.progress;
-    home.sharing.note_progress(album.space, progress);
+    home.sharing.note_progress(album.space, progress, touches, since);
     Ok(progress)
 }
 
@@ -163,7 +169,7 @@ pub fn each_entry(
     }
 }
 
-/// Whether the household has the photo among its own, so that nothing of it is fetched.
+/// Whether the household has the photo among its own, so that its original is not fetched.
 pub fn is_ours(home: &Home, entry: &Entry) -> Result<bool, StoreError> {
     Ok(home.ledger.file(&entry.facts.content)?.is_some_and(|file| home.has_original(&file)))
 }
@@ -178,8 +184,12 @@ struct Look<'a> {
 impl Look<'_> {
     fn at(&self, entry: &Entry, found: &mut Found) -> Result<(), LookError> {
         let ours = is_ours(self.home, entry)?;
+        let added = ours && self.is_added_by_us(entry)?;
         for missing in files(self.space, entry) {
-            let is_here = ours || self.is_here(&missing)?;
+            let is_here = match missing.kind {
+                FileKind::Original => ours || self.is_here(&missing)?,
+                FileKind::Thumbnail | FileKind::Preview => added || self.came(&missing),
+            };
             let (tally, list, wanted) = match missing.kind {
                 FileKind::Thumbnail => (&mut found.progress.thumbnails, &mut found.thumbnails, true),
                 FileKind::Preview => {
@@ -202,14 +212,18 @@ impl Look<'_> {
         Ok(())
     }
 
-    fn is_here(&self, file: &Missing) -> Result<bool, StoreError> {
-        if self.received.contains(&(file.hash, file.kind)) {
-            return Ok(true);
-        }
-        match file.kind {
-            FileKind::Original => Ok(super::originals::here(self.home, &file.hash)?.is_some()),
-            FileKind::Thumbnail | FileKind::Preview => Ok(pictures::place(self.home, &file.hash).is_file()),
-        }
+    fn is_added_by_us(&self, entry: &Entry) -> Result<bool, AlbumError> {
+        let us = self.home.keys.certificate.household();
+        Ok(entry.by == *us || super::add::has_added(self.home, &self.space, &entry.facts.content)?)
+    }
+
+    /// Whether the file came through this album.
+    fn came(&self, file: &Missing) -> bool {
+        self.received.contains(&(file.hash, file.kind))
+    }
+
+    fn is_here(&self, original: &Missing) -> Result<bool, StoreError> {
+        Ok(self.came(original) || super::originals::here(self.home, &original.hash)?.is_some())
     }
 }
 

@@ -23,6 +23,7 @@ pub mod timeline;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use heirloom_identity::{AssetId, SpaceId};
 use heirloom_net::transfer::{Budget, Outboards, Serving};
@@ -32,17 +33,21 @@ use crate::home::Home;
 use crate::ledger::shared_files::FileKind;
 
 pub use add::{Outcome, add_assets};
-pub use albums::{album_of, create_album, leave, sees, share, unshare};
+pub use albums::{album_of, create_album, leave, sees, share, unshare, unshare_everywhere};
 pub use downloads::Downloads;
 pub use missing::{Progress, Tally};
 pub use originals::{OriginalState, original_state};
+
+/// A count that takes no longer is repeated whenever somebody asks; a longer one rests this many times as long.
+const COUNT_QUICK: Duration = Duration::from_millis(250);
+const COUNT_RESTS: u32 = 20;
 
 /// What the parts of sharing have in common; one for each open home.
 pub struct Sharing {
     /// Photos that go into an album once their pictures are made, so that the workers need not ask the ledger.
     pending: Mutex<HashSet<AssetId>>,
     /// How much of each album is here, as last counted.
-    progress: Mutex<HashMap<SpaceId, Progress>>,
+    counted: Mutex<HashMap<SpaceId, Counted>>,
     /// How often each album was touched.
     touches: Mutex<HashMap<SpaceId, u64>>,
     /// What the timelines have to follow.
@@ -53,11 +58,31 @@ pub struct Sharing {
     wakes: watch::Sender<u64>,
 }
 
+/// How much of an album was here, and what counting took.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    progress: Progress,
+    /// The album's touches when the count began.
+    touches: u64,
+    at: Instant,
+    took: Duration,
+}
+
+impl Counted {
+    /// Whether the count may be answered although the album was touched since: one that took long is not repeated for
+    /// each photo that comes.
+    fn is_good(&self, touches: u64) -> bool {
+        let rest =
+            if self.took < COUNT_QUICK { Duration::ZERO } else { self.took.saturating_mul(COUNT_RESTS) };
+        self.touches == touches || self.at.elapsed() < rest
+    }
+}
+
 impl Default for Sharing {
     fn default() -> Self {
         Self {
             pending: Mutex::default(),
-            progress: Mutex::default(),
+            counted: Mutex::default(),
             touches: Mutex::default(),
             timeline: Mutex::default(),
             demands: demand::Demands::default(),
@@ -91,19 +116,24 @@ impl Sharing {
         self.wakes.subscribe()
     }
 
-    /// How much of an album was here when it was last counted.
-    pub fn progress(&self, space: &SpaceId) -> Option<Progress> {
-        lock(&self.progress).get(space).copied()
+    /// How much of an album was here when it was last counted, unless it is time to count again.
+    fn progress(&self, space: &SpaceId) -> Option<Progress> {
+        let touches = self.touches(space);
+        lock(&self.counted)
+            .get(space)
+            .filter(|counted| counted.is_good(touches))
+            .map(|counted| counted.progress)
     }
 
-    /// Remembers how much of an album is here; says whether that is news.
-    pub fn note_progress(&self, space: SpaceId, progress: Progress) -> bool {
-        lock(&self.progress).insert(space, progress) != Some(progress)
+    /// Remembers how much of an album is here, counted from `since` on, when it had been touched so often; says whether
+    /// that is news.
+    fn note_progress(&self, space: SpaceId, progress: Progress, touches: u64, since: Instant) -> bool {
+        let counted = Counted { progress, touches, at: Instant::now(), took: since.elapsed() };
+        lock(&self.counted).insert(space, counted).map(|before| before.progress) != Some(progress)
     }
 
     /// Says that an album, or what is here of it, changed: it is counted and looked through again.
     pub fn touched(&self, space: &SpaceId) {
-        lock(&self.progress).remove(space);
         let mut touches = lock(&self.touches);
         *touches.entry(*space).or_default() += 1;
     }
@@ -115,7 +145,7 @@ impl Sharing {
 
     /// Counts a file that just came.
     fn came(&self, space: &SpaceId, kind: FileKind, bytes: u64) {
-        if let Some(progress) = lock(&self.progress).get_mut(space) {
+        if let Some(Counted { progress, .. }) = lock(&self.counted).get_mut(space) {
             let tally = match kind {
                 FileKind::Thumbnail => &mut progress.thumbnails,
                 FileKind::Preview => &mut progress.previews,

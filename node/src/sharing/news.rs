@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use heirloom_spaces::{Changed, News};
 
-use super::timeline;
+use super::{albums, timeline};
 use crate::home::Home;
 use crate::home::events::{AlbumPart, Event};
 
@@ -21,7 +21,7 @@ pub(super) fn listen(home: &Arc<Home>) {
 fn heard(home: &Home, news: &News) {
     let changed: Vec<AlbumPart> = news.changed.iter().filter_map(|changed| part(*changed)).collect();
     let (entries, members) = (changed.contains(&AlbumPart::Entries), changed.contains(&AlbumPart::Members));
-    if entries {
+    if entries || members {
         timeline::note(home, news);
     }
     if entries || members {
@@ -29,6 +29,10 @@ fn heard(home: &Home, news: &News) {
         home.sharing.wake();
     }
     if members {
+        let album = home.albums.album(&news.space).unwrap_or_default();
+        if let Some(Err(error)) = album.map(|album| albums::remember(home, &album)) {
+            tracing::error!(%error, "could not note who sees an album; it is noted at the next start");
+        }
         home.events.tell(Event::Albums);
     }
     if !changed.is_empty() {

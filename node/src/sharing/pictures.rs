@@ -12,6 +12,7 @@ use heirloom_media::{Failure, Format, Limits};
 
 use crate::home::Home;
 use crate::ledger::shared_files::FileKind;
+use crate::workers::cache::is_whole;
 
 /// The folder of the cache that holds them.
 pub const FOLDER: &str = "shared";
@@ -29,6 +30,9 @@ pub enum Refused {
     /// It is a picture of another format.
     #[error("it is a {0}, not a JPEG or WebP")]
     Format(&'static str),
+    /// It is cut off, or something follows it.
+    #[error("it ends where no picture ends")]
+    Torn,
     /// The disk failed.
     #[error(transparent)]
     Disk(#[from] io::Error),
@@ -63,7 +67,11 @@ pub fn take_in(home: &Home, kind: FileKind, hash: &ContentHash, draft: &Path) ->
 }
 
 fn look(kind: FileKind, draft: &Path) -> Result<(), Refused> {
-    let (format, _, _) = heirloom_media::check(&std::fs::read(draft)?, &limits(kind))?;
+    let bytes = std::fs::read(draft)?;
+    let (format, _, _) = heirloom_media::check(&bytes, &limits(kind))?;
+    if !is_whole(&bytes) {
+        return Err(Refused::Torn);
+    }
     match format {
         Format::Jpeg | Format::Webp => Ok(()),
         Format::Png | Format::Gif | Format::Heic => Err(Refused::Format(format.name())),

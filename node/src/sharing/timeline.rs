@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use heirloom_catalog::{Arrival, CatalogError, Derivation, Kind};
 use heirloom_identity::{AccountId, ContentHash, Sha1, SpaceId};
-use heirloom_spaces::{Album, Entry, News};
+use heirloom_spaces::{Album, Changed, Entry, News};
 use heirloom_store::StoreError;
 
 use super::lock;
@@ -66,7 +66,7 @@ pub(super) fn note(home: &Home, news: &News) {
         return;
     }
     let mut to_follow = lock(&home.sharing.timeline);
-    if news.many || news.entries_added.is_empty() {
+    if news.many || news.entries_added.is_empty() || news.changed.contains(&Changed::Members) {
         to_follow.accounts.extend(accounts);
     } else {
         to_follow.added.push((news.space, news.entries_added.clone()));
@@ -80,24 +80,45 @@ pub(super) fn note_all(home: &Home) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Brings the timelines in step with what was noted.
+/// Brings the timelines in step with what was noted. What fails is compared the next time.
 ///
 /// # Errors
 /// See [`FollowError`].
 pub fn follow(home: &Home) -> Result<(), FollowError> {
-    let ToFollow { accounts, added } = std::mem::take(&mut *lock(&home.sharing.timeline));
-    let shown = home.ledger.albums_in_timeline()?;
+    let ToFollow { mut accounts, added } = std::mem::take(&mut *lock(&home.sharing.timeline));
+    let shown = match home.ledger.albums_in_timeline() {
+        Ok(shown) => shown,
+        Err(error) => {
+            let mut to_follow = lock(&home.sharing.timeline);
+            to_follow.accounts.extend(accounts);
+            to_follow.added.extend(added);
+            return Err(error.into());
+        }
+    };
+    let mut failed = Ok(());
     for (space, contents) in added {
-        for (_, account) in
-            shown.iter().filter(|(shown, account)| *shown == space && !accounts.contains(account))
-        {
-            show_some(home, &space, *account, &contents)?;
+        for (_, account) in shown.iter().filter(|(shown, _)| *shown == space) {
+            if accounts.contains(account) {
+                continue;
+            }
+            match show_some(home, &space, *account, &contents) {
+                Ok(true) => {}
+                // Closed to the account: whatever is shown of it goes.
+                Ok(false) => drop(accounts.insert(*account)),
+                Err(error) => {
+                    lock(&home.sharing.timeline).accounts.insert(*account);
+                    failed = Err(error);
+                }
+            }
         }
     }
     for account in accounts {
-        compare(home, account)?;
+        if let Err(error) = compare(home, account) {
+            lock(&home.sharing.timeline).accounts.insert(account);
+            failed = Err(error);
+        }
     }
-    Ok(())
+    failed
 }
 
 /// Fills a new catalog with the photos of albums: what a rebuild calls.
@@ -109,12 +130,18 @@ pub fn fill(home: &Home) -> Result<(), FollowError> {
     follow(home)
 }
 
+/// Shows photos of an album; `false` when the account does not see it any more.
 fn show_some(
     home: &Home,
     space: &SpaceId,
     account: AccountId,
     contents: &[ContentHash],
-) -> Result<(), FollowError> {
+) -> Result<bool, FollowError> {
+    let album = home.albums.album(space).map_err(LookError::from)?;
+    let Some(album) = album else { return Ok(false) };
+    if !super::sees(home, &account, &album)? {
+        return Ok(false);
+    }
     let mut entries = Vec::new();
     for content in contents {
         entries.extend(home.albums.entry(space, content).map_err(LookError::from)?);
@@ -122,7 +149,7 @@ fn show_some(
     for batch in entries.chunks(BATCH) {
         show(home, account, batch)?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Compares an account's timeline with its albums, and mends it.

@@ -1,6 +1,7 @@
 //! Fetching: pictures first, originals by choice, going on where it was, and one bad file stopping nothing.
 
 use heirloom::ledger::albums::Keep;
+use heirloom::ledger::shared_files::FileKind;
 use heirloom::sharing::originals::{OriginalState, original_state};
 use heirloom::sharing::{missing, pictures};
 use heirloom_identity::{ContentHash, Role};
@@ -72,7 +73,7 @@ async fn a_home_keeps_what_it_chose_to_keep() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn own_photos_are_not_fetched() {
+async fn of_own_photos_only_the_pictures_are_fetched() {
     let (anna, ben) = two().await;
     let space = anna.album("Sea");
     let (asset, content) = anna.photo(1);
@@ -80,9 +81,20 @@ async fn own_photos_are_not_fetched() {
     anna.add(&space, asset);
     anna.share(&space, &ben, Role::Viewer);
     ben.has_entry(&space, &content).await;
-    until_true("nothing is missing", || progress(&ben, &space).originals.have == 1).await;
+    until_true("nothing is missing", || {
+        let now = progress(&ben, &space);
+        (now.thumbnails.have, now.previews.have, now.originals.have) == (1, 1, 1)
+    })
+    .await;
+    // Who named the photo is asked for its pictures, and does not learn that Ben has the very same.
     assert_eq!(ben.home.ledger.shared_file(&content).unwrap(), None);
-    assert!(ben.home.ledger.all_received(&space).unwrap().is_empty());
+    let received = ben.home.ledger.all_received(&space).unwrap();
+    assert!(received.len() == 2 && received.iter().all(|(_, kind)| *kind != FileKind::Original));
+    // In an album of his own nothing is asked for.
+    let own = ben.album("Own");
+    ben.add(&own, heirloom_identity::AssetId::derive(&ben.account, &content));
+    let now = progress(&ben, &own);
+    assert_eq!((now.thumbnails.have, now.previews.have, now.bytes_missing), (1, 1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,6 +123,22 @@ async fn one_bad_picture_stops_nothing() {
     })
     .await;
     assert!(!pictures::place(&ben.home, &hash).exists(), "what is no picture is not kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_with_something_behind_it_is_refused() {
+    let anna = Place::found("Anna").await;
+    let (_, content) = anna.photo(1);
+    let preview = std::fs::read(anna.home.derivatives(&content).preview).unwrap();
+    let draft = anna.home.layout.inbox().join("draft");
+    for (bytes, is_taken) in [([&preview[..], b"more"].concat(), false), (preview, true)] {
+        let hash = ContentHash::of(&bytes);
+        std::fs::write(&draft, &bytes).unwrap();
+        let taken = pictures::take_in(&anna.home, FileKind::Preview, &hash, &draft);
+        assert_eq!(taken.is_ok(), is_taken, "{taken:?}");
+        assert_eq!(pictures::place(&anna.home, &hash).exists(), is_taken);
+        assert!(!draft.exists());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

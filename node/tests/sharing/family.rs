@@ -4,14 +4,15 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heirloom::clock;
 use heirloom::home::Home;
 use heirloom::home::create::{Founding, create};
 use heirloom::ingest::{Incoming, Kept, keep_bytes};
+use heirloom::ledger::accounts::NewAccount;
 use heirloom::ledger::assets::Origin;
 use heirloom::protocols::Network;
 use heirloom::sharing::{self, Downloads, Outcome};
 use heirloom::workers::derive::derive_one;
+use heirloom::{clock, random};
 use heirloom_catalog::JobKind;
 use heirloom_identity::{AccountId, AssetId, ContentHash, HouseholdId, Role, SpaceId};
 use heirloom_media::InProcess;
@@ -87,6 +88,27 @@ impl Place {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Self::open(folder).await
+    }
+
+    /// Another account of the home, which manages nothing.
+    pub(crate) fn another_account(&self, name: &str) -> AccountId {
+        let id = AccountId::from_random(random::bytes().unwrap());
+        let new = NewAccount {
+            id,
+            email: format!("{}@example.org", name.to_lowercase()),
+            name: name.to_owned(),
+            password: String::new(),
+            admin: false,
+            created_ms: 1_700_000_000_001,
+        };
+        self.home.ledger.add_account(new).unwrap();
+        id
+    }
+
+    /// Whether an account of the home sees an album.
+    pub(crate) fn sees(&self, account: AccountId, space: &SpaceId) -> bool {
+        let album = self.home.albums.album(space).unwrap().unwrap();
+        sharing::sees(&self.home, &account, &album).unwrap()
     }
 
     pub(crate) fn household(&self) -> HouseholdId {

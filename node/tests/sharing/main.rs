@@ -9,5 +9,7 @@ mod care;
 mod demand;
 mod downloads;
 mod family;
+mod http;
 mod serving;
 mod timeline;
+mod who;
