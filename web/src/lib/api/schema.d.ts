@@ -4,6 +4,250 @@
  */
 
 export interface paths {
+    "/api/activities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists comments and hearts of an album, oldest first. */
+        get: operations["list_activities"];
+        put?: never;
+        /** Says something, or gives a heart. */
+        post: operations["add_activity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/activities/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts comments and hearts of an album or of one of its photos. */
+        get: operations["count_activities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/activities/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a comment or a heart back: one's own, or as an admin of the album a comment of others. */
+        delete: operations["remove_activity"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/albums": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the albums that the account sees, the one that changed last first. */
+        get: operations["list_albums"];
+        put?: never;
+        /** Makes an album that only this account sees at first. */
+        post: operations["create_album"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/albums/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Describes one album. */
+        get: operations["get_album"];
+        put?: never;
+        post?: never;
+        /** Leaves an album; one that ended, or that nobody else is in, is forgotten. Photos stay where they are. */
+        delete: operations["delete_album"];
+        options?: never;
+        head?: never;
+        /** Changes an album: what everybody sees, if this home's role allows, and what is this home's own choice. */
+        patch: operations["change_album"];
+        trace?: never;
+    };
+    "/api/albums/{id}/activity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what happened in an album, newest first. */
+        get: operations["album_activity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/albums/{id}/assets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Puts own photos into an album: durable when answered. */
+        put: operations["add_assets"];
+        post?: never;
+        /** Takes photos out of an album: this home's own, and as an admin those of others. Originals stay where they are. */
+        delete: operations["remove_assets"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/albums/{id}/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists photos of an album, in its order. */
+        get: operations["get_entries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/albums/{id}/entries/{content}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes what is written under a photo, where it stands, or whether it is a favourite. */
+        patch: operations["change_entry"];
+        trace?: never;
+    };
+    "/api/albums/{id}/entries/{content}/original": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sends the original; one that is in another home is fetched. */
+        get: operations["get_original"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/albums/{id}/entries/{content}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sends a photo's thumbnail or preview; one that is in another home is fetched. */
+        get: operations["get_thumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/albums/{id}/homes/{household}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Invites a home to an album, changes what it may do, or opens the album to accounts of this home. */
+        put: operations["set_home"];
+        post?: never;
+        /** Removes a home from an album; `self` leaves it. */
+        delete: operations["remove_home"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/albums/{id}/owner": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hands an album to another home that is in it. */
+        post: operations["hand_over"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/albums/{id}/space": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says what each choice of what to keep would take. */
+        get: operations["get_space"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/api-keys/me": {
         parameters: {
             query?: never;
@@ -191,6 +435,164 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/households/self": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Describes this household. */
+        get: operations["get_self"];
+        /** Renames this household, for admins; other homes hear of it. */
+        put: operations["rename_self"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/peers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the homes that this one is paired with. */
+        get: operations["list_peers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/peers/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Follows the link of another home, for admins; what comes of it is seen under `/peers/pairings`. */
+        post: operations["accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/peers/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes an invitation for one other home, good for a day; for admins. */
+        post: operations["invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/peers/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes an invitation back, for admins. */
+        delete: operations["withdraw"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/peers/pairings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists invitations, homes that wait to be confirmed, and what became of them lately; for admins. */
+        get: operations["pairings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/peers/pairings/{id}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets in the home that waits, after the six words were compared; for admins. */
+        post: operations["confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/peers/pairings/{id}/deny": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Turns away the home that waits, for admins. */
+        post: operations["deny"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/peers/{household}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Ends the pairing with another home, for admins: it is taken out of the albums where this home decides that, and the
+         *     connection ends. Other albums stay as they are.
+         */
+        delete: operations["remove_peer"];
+        options?: never;
+        head?: never;
+        /** Names another home, keeps it out, or lets it in again; for admins. */
+        patch: operations["change_peer"];
         trace?: never;
     };
     "/api/problems": {
@@ -463,9 +865,161 @@ export interface components {
             /** @description Always empty. */
             versionUrl: string;
         };
+        /** @description A link that somebody of another home passed on. */
+        Acceptance: {
+            /** @description The link. */
+            link: string;
+        };
+        /** @description How much is said, in the shape of Immich's `ActivityStatisticsResponseDto`. */
+        ActivityCounts: {
+            /**
+             * Format: int64
+             * @description Comments.
+             */
+            comments: number;
+            /**
+             * Format: int64
+             * @description Hearts.
+             */
+            likes: number;
+        };
+        /** @description A comment or a heart, in the shape of Immich's `ActivityResponseDto`. */
+        ActivityJson: {
+            /** @description The photo, as this account knows it; null: the album. */
+            assetId?: string | null;
+            /** @description What was said. */
+            comment?: string | null;
+            /** @description When; of a heart, when it was asked for. */
+            createdAt: string;
+            /** @description Names it. */
+            id: string;
+            /** @description `comment` or `like`. */
+            type: string;
+            /** @description Who. */
+            user: components["schemas"]["UserJson"];
+        };
+        /** @description Photos that go into an album or out of it. */
+        AlbumAssets: {
+            /** @description UUIDs or local ids; to take photos out, their contents too. At most 65,000. */
+            ids: string[];
+        };
+        /** @description Changes to an album. What is absent stays. */
+        AlbumChange: {
+            /**
+             * @description Its title, for everybody.
+             * @default null
+             */
+            albumName: string;
+            /**
+             * @description The photo on its cover, for everybody: an entry's id or content; null: the first photo.
+             * @default null
+             */
+            albumThumbnailAssetId: string | null;
+            /**
+             * @description What is written under the title, for everybody.
+             * @default null
+             */
+            description: string;
+            /**
+             * @description Whether its photos stand in this account's timeline.
+             * @default null
+             */
+            inTimeline: boolean;
+            /**
+             * @description What this home keeps of other homes' photos.
+             * @default null
+             */
+            keep: components["schemas"]["Keep"];
+            /**
+             * @description `asc` or `desc`: by date, for everybody.
+             * @default null
+             */
+            order: string;
+            /**
+             * @description How it is arranged, for everybody.
+             * @default null
+             */
+            sort: components["schemas"]["SortJson"];
+        };
+        /** @description A home in an album. */
+        AlbumHomeJson: {
+            /** @description The accounts that take part; none: everybody there. */
+            accounts: string[];
+            /** @description Its id. */
+            household: string;
+            /** @description Its name as people here see it. */
+            name: string;
+            /** @description `owner`, `admin`, `contributor` or `viewer`. */
+            role: string;
+        };
+        /** @description An album, in the shape of Immich's `AlbumResponseDto`, and what Immich lacks. */
+        AlbumJson: {
+            /** @description Its title. */
+            albumName: string;
+            /** @description The photo on its cover, as this account knows it. */
+            albumThumbnailAssetId?: string | null;
+            /** @description Who is in it: the owner first. */
+            albumUsers: components["schemas"]["AlbumUserJson"][];
+            /**
+             * Format: int64
+             * @description Photos in it.
+             */
+            assetCount: number;
+            /**
+             * Format: int64
+             * @description What the originals weigh together.
+             */
+            bytes: number;
+            /** @description When it was made. */
+            createdAt: string;
+            /** @description What is written under the title. */
+            description: string;
+            /** @description The date of the newest. */
+            endDate?: string;
+            ended?: components["schemas"]["EndedJson"] | null;
+            /** @description Always false. */
+            hasSharedLink: boolean;
+            /** @description The homes in it. */
+            homes: components["schemas"]["AlbumHomeJson"][];
+            /** @description The album. */
+            id: string;
+            /** @description Whether its photos stand in this account's timeline. */
+            inTimeline: boolean;
+            /** @description Always true. */
+            isActivityEnabled: boolean;
+            /** @description What this home keeps of other homes' photos. */
+            keep: components["schemas"]["Keep"];
+            /** @description When something in it last changed here. */
+            lastModifiedAssetTimestamp: string;
+            /** @description `asc` or `desc`. */
+            order: string;
+            /** @description The owner. */
+            ownerId: string;
+            /** @description How much of it is here. */
+            progress: components["schemas"]["ProgressJson"];
+            /** @description This home's role; null when it can only be looked at. */
+            role?: string | null;
+            /** @description Whether anybody else sees it. */
+            shared: boolean;
+            /** @description How it is arranged, for everybody. */
+            sort: components["schemas"]["SortJson"];
+            /** @description The album's space, the same in every home. */
+            space: string;
+            /** @description The date of the oldest photo. */
+            startDate?: string;
+            /** @description When something in it last changed here. */
+            updatedAt: string;
+        };
         /** @description A group of settings. */
         AlbumPreferences: {
             defaultAssetOrder: string;
+        };
+        /** @description Somebody in an album and what they may do, in the shape of Immich's `AlbumUserResponseDto`. */
+        AlbumUserJson: {
+            /** @description `owner`, `editor` or `viewer`. */
+            role: string;
+            /** @description Who. */
+            user: components["schemas"]["UserJson"];
         };
         /** @description Everything about one photo, in the shape of Immich's `AssetResponseDto`. */
         AssetJson: {
@@ -539,10 +1093,28 @@ export interface components {
              */
             width?: number | null;
         };
+        /** @description Whose home, whose account. */
+        AuthorJson: {
+            /** @description The account there, if it is about one. */
+            account?: string | null;
+            /** @description The household. */
+            household: string;
+            /** @description What people see: the person's name, or the home's. */
+            name: string;
+        };
         /** @description Changes to many photos. */
         BulkChanges: components["schemas"]["Changes"] & {
             /** @description UUIDs or local ids, at most 10,000. */
             ids: string[];
+        };
+        /** @description What became of one photo, in the shape of Immich's `BulkIdResponseDto`. */
+        BulkIdJson: {
+            /** @description `duplicate`, `not_found` or `no_permission`. */
+            error?: string;
+            /** @description The photo, as it was asked for. */
+            id: string;
+            /** @description Whether it was done; a photo whose pictures are still to be made follows by itself. */
+            success: boolean;
         };
         /** @description A group of settings. */
         CastPreferences: {
@@ -610,11 +1182,104 @@ export interface components {
             /** Format: int32 */
             userDeleteDelay: number;
         };
+        /** @description What the home that comes is to be called here. */
+        Confirmation: {
+            /** @description Empty or absent: as it calls itself. */
+            name?: string;
+        };
         /** @description A group of settings. */
         DownloadPreferences: {
             /** Format: int64 */
             archiveSize: number;
             includeEmbeddedVideos: boolean;
+        };
+        /** @description Why an album can only be looked at. */
+        EndedJson: {
+            /** @description When, by its clock. */
+            at: string;
+            /** @description The household that ended it. */
+            by: string;
+            /** @description Whether this home left. */
+            left: boolean;
+        };
+        /** @description Photos of an album. */
+        EntriesJson: {
+            /** @description Those asked for, in the album's order. */
+            entries: components["schemas"]["EntryJson"][];
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            total: number;
+        };
+        /** @description Changes to a photo of an album. What is absent stays. */
+        EntryChange: {
+            /** @description What is written under it, for everybody; empty or null: nothing. */
+            caption?: string | null;
+            /** @description Makes it a favourite of this account, or no longer one. Nothing is copied, and nobody else hears of it. */
+            favourite?: boolean;
+            /** @description Where it stands in an album that is arranged by hand, for everybody. */
+            order?: components["schemas"]["PlaceChange"];
+        };
+        /** @description A photo in an album. */
+        EntryJson: {
+            /** @description When it was added. */
+            addedAt: string;
+            /** @description Who added it. */
+            by: components["schemas"]["AuthorJson"];
+            /** @description What is written under it in this album. */
+            caption?: string | null;
+            /** @description The dominant colour, `#rrggbb`. */
+            colour?: string | null;
+            /**
+             * Format: int64
+             * @description How many comments there are.
+             */
+            comments: number;
+            /** @description BLAKE3 of the original. */
+            content: string;
+            /**
+             * Format: int32
+             * @description How long it plays; null for a still.
+             */
+            durationMs?: number | null;
+            /** @description Whether this account marked it as a favourite. */
+            favourite: boolean;
+            /** @description The name it came with. */
+            fileName: string;
+            /**
+             * Format: int32
+             * @description Pixels down, upright; 0 when unknown.
+             */
+            height: number;
+            /** @description The photo, as this account knows it. */
+            id: string;
+            /** @description Whether this account's heart is among them. */
+            liked: boolean;
+            /** @description Whether somebody of this home added it. */
+            mine: boolean;
+            /** @description Where the original is. */
+            original: components["schemas"]["OriginalState"];
+            /**
+             * Format: double
+             * @description Width over height.
+             */
+            ratio: number;
+            /** @description How often each emoji was given. */
+            reactions: {
+                [key: string]: number;
+            };
+            /** @description When it was taken, by a clock on the wall there, written as if it were UTC. */
+            takenAt?: string | null;
+            /** @description Whether its small picture is here. */
+            thumb: boolean;
+            /** @description The thumbhash, base64. */
+            thumbhash?: string | null;
+            /**
+             * Format: int32
+             * @description Pixels across, upright; 0 when unknown.
+             */
+            width: number;
         };
         /** @description The body of every answer that is an error. */
         ErrorBody: {
@@ -716,6 +1381,42 @@ export interface components {
             smartSearch: boolean;
             trash: boolean;
         };
+        /** @description One line of what happened in an album. */
+        HappeningJson: {
+            /** @description When. */
+            at: string;
+            /** @description Who. */
+            by: components["schemas"]["AuthorJson"];
+            /**
+             * Format: int64
+             * @description How many photos.
+             */
+            count?: number;
+            /** @description The content of the photo it is about. */
+            entry?: string;
+            /** @description The home that it is about, by name. */
+            text?: string;
+            /** @description `created`, `added`, `removedEntries`, `commented`, `reacted`, `renamed`, `joined`, `removed`, `left`, `owner`. */
+            what: string;
+        };
+        /** @description A household, as it introduces itself. */
+        HouseholdJson: {
+            /** @description Its id. */
+            household: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Who lives there. */
+            people: components["schemas"]["PersonJson"][];
+        };
+        /** @description An invitation that was just made. */
+        InvitationJson: {
+            /** @description When it ends. */
+            expiresAt: string;
+            /** @description Names it; the pairing it leads to has the same id. */
+            id: string;
+            /** @description To be passed on: whoever has it may ask to come in. */
+            link: string;
+        };
         /** @description Work in the background. */
         Jobs: {
             /**
@@ -734,6 +1435,11 @@ export interface components {
              */
             waiting: number;
         };
+        /**
+         * @description What a home keeps of an album's photos that other homes added.
+         * @enum {string}
+         */
+        Keep: "demand" | "previews" | "originals";
         /** @description What a person types. */
         Login: {
             /** @description The account's email, compared without case. */
@@ -802,6 +1508,55 @@ export interface components {
             /** @description The same. */
             updatedAt: string;
         };
+        /** @description Something to say. */
+        NewActivity: {
+            /** @description In which album. */
+            albumId: string;
+            /** @description About which photo: an entry's id or content; absent: about the album. */
+            assetId?: string | null;
+            /** @description What to say, at most 4,000 characters. */
+            comment?: string | null;
+            /** @description `comment` or `like`. */
+            type: string;
+        };
+        /** @description A new album. */
+        NewAlbum: {
+            /** @description Its title. */
+            albumName: string;
+            /** @description Own photos that go into it at once: UUIDs or local ids. */
+            assetIds?: string[];
+            /** @description What is written under the title. */
+            description?: string;
+        };
+        /** @description A new owner. */
+        NewOwner: {
+            /** @description The home's id. */
+            household: string;
+        };
+        /**
+         * @description Where an original is, as seen from here.
+         * @enum {string}
+         */
+        OriginalState: "here" | "remote" | "none";
+        /** @description Two homes on their way to know each other. */
+        PairingJson: {
+            /** @description When the invitation ends. */
+            expiresAt?: string | null;
+            /** @description Names it; for the inviter the invitation's id. */
+            id: string;
+            /** @description The other home's name for itself; null while nobody has come. */
+            name?: string | null;
+            /** @description Who lives there. */
+            people: components["schemas"]["PersonJson"][];
+            /** @description Why it failed: `used`, `expired`, `denied`, `unreachable` and so on, or a sentence. */
+            reason?: string | null;
+            /** @description `inviter` or `guest`. */
+            role: string;
+            /** @description `waiting` for the other home, `confirm`: for a person here, `done`, or `failed`. */
+            state: string;
+            /** @description The six words, once both sides have them. */
+            words: string[];
+        };
         /** @description A group of settings. */
         PartPreferences: {
             enabled: boolean;
@@ -818,8 +1573,45 @@ export interface components {
             last_seen?: number | null;
             /** @description Its name. */
             name: string;
-            /** @description `direct`, `relay` or `off`. */
+            /** @description `direct`, `relay`, `off` or `blocked`. */
             path: string;
+        };
+        /** @description What to change about another home. */
+        PeerChange: {
+            /** @description Keeps it out, or lets it in again. */
+            blocked?: boolean;
+            /** @description What people here call it; empty or null: as it calls itself. */
+            name?: string | null;
+        };
+        /** @description Another home. */
+        PeerJson: {
+            /** @description The albums of this account that both homes are in. */
+            albums: string[];
+            /** @description Whether it is kept out. */
+            blocked: boolean;
+            /** @description The name that somebody here gave it. */
+            givenName?: string | null;
+            /** @description Its id. */
+            household: string;
+            /** @description When it was last connected. */
+            lastSeen?: string | null;
+            /** @description Its name as people here see it. */
+            name: string;
+            /** @description When the homes were paired. */
+            pairedAt: string;
+            /** @description `direct`, `relay`, `off` or `blocked`. */
+            path: string;
+            /** @description Who lives there. */
+            people: components["schemas"]["PersonJson"][];
+            /** @description Why it turned this home away, if it did. */
+            refusal?: string | null;
+            /**
+             * Format: int64
+             * @description Time there and back, in milliseconds.
+             */
+            rttMs?: number | null;
+            /** @description The six words of the pairing. */
+            words: string[];
         };
         /** @description A group of settings. */
         PeoplePreferences: {
@@ -827,6 +1619,18 @@ export interface components {
             /** Format: int32 */
             minimumFaces: number;
             sidebarWeb: boolean;
+        };
+        /** @description Somebody of a household. */
+        PersonJson: {
+            /** @description Their account; empty while it is not known. */
+            account: string;
+            /** @description Their name. */
+            name: string;
+        };
+        /** @description Where a photo stands. */
+        PlaceChange: {
+            /** @description The content of the photo before it; null: at the beginning. */
+            after?: string | null;
         };
         /** @description A sign of life. */
         Pong: {
@@ -871,14 +1675,66 @@ export interface components {
             /** @description Why. */
             reason: string;
         };
+        /** @description How much of an album is here. */
+        ProgressJson: {
+            /**
+             * Format: int64
+             * @description Bytes that this home wants and lacks.
+             */
+            bytesMissing: number;
+            /** @description Originals. */
+            originals: number[];
+            /** @description Large pictures. */
+            previews: number[];
+            /** @description Small pictures: here, and in all. */
+            thumbnails: number[];
+        };
         /** @description A group of settings. */
         PurchasePreferences: {
             hideBuyButtonUntil: string;
             showSupportBadge: boolean;
         };
+        /** @description A household's new name. */
+        Renaming: {
+            /** @description At most 100 characters. */
+            name: string;
+        };
         /** @description A group of settings. */
         SidebarPreferences: {
             sidebarWeb: boolean;
+        };
+        /**
+         * @description How an album is arranged.
+         * @enum {string}
+         */
+        SortJson: "date" | "date-desc" | "hand";
+        /** @description Bytes that other homes' photos of an album take here. */
+        SpaceJson: {
+            /**
+             * Format: int64
+             * @description Keeping thumbnails.
+             */
+            demand: number;
+            /**
+             * Format: int64
+             * @description Keeping everything.
+             */
+            originals: number;
+            /**
+             * Format: int64
+             * @description Keeping thumbnails and previews.
+             */
+            previews: number;
+        };
+        /** @description What a home may do in an album. */
+        Standing: {
+            /**
+             * @description The accounts there that take part; none: everybody. Of this home: the accounts that it is opened to, besides who
+             *     asks and who made it; none opens an album that was joined for everybody to everybody again.
+             */
+            accounts?: string[];
+            /** @description `viewer`, `contributor` or `admin`. Without one a member's role stays, and a new home is a viewer. */
+            role?: string;
         };
         /** @description How many photos and videos there are. */
         StatisticsAnswer: {
@@ -915,6 +1771,8 @@ export interface components {
              * @description Bytes of their originals.
              */
             bytes: number;
+            /** @description Whether this home can be reached by others now. */
+            connected: boolean;
             /** @description The household. */
             household: string;
             /** @description Work in the background. */
@@ -923,6 +1781,8 @@ export interface components {
             name: string;
             /** @description This machine. */
             node: string;
+            /** @description Whether another node has taken this one's place, so that nothing may be changed here. */
+            outranked: boolean;
             /** @description Homes this one is paired with. */
             peers: components["schemas"]["Peer"][];
             /** @description Copies in other homes. */
@@ -1088,6 +1948,21 @@ export interface components {
             /** @description The same. */
             updatedAt: string;
         };
+        /** @description Somebody in an album, in the shape of Immich's `UserResponseDto`. */
+        UserJson: {
+            /** @description Always `primary`. */
+            avatarColor: string;
+            /** @description Always empty for people of other homes. */
+            email: string;
+            /** @description The account. */
+            id: string;
+            /** @description Shown on the page. */
+            name: string;
+            /** @description When the account was made. */
+            profileChangedAt: string;
+            /** @description Always empty. */
+            profileImagePath: string;
+        };
         /** @description Copies in other homes. */
         Vault: {
             /**
@@ -1128,6 +2003,1085 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_activities: {
+        parameters: {
+            query: {
+                /** @description The album. */
+                albumId: string;
+                /** @description Only those about this photo: an entry's id or content. */
+                assetId?: string;
+                /** @description `comment` or `like`. */
+                type?: string;
+                /** @description `album`: only those about the album itself. */
+                level?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivityJson"][];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    add_activity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewActivity"];
+            };
+        };
+        responses: {
+            /** @description The heart was given before */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivityJson"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivityJson"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    count_activities: {
+        parameters: {
+            query: {
+                /** @description The album. */
+                albumId: string;
+                /** @description Only those about this photo: an entry's id or content. */
+                assetId?: string;
+                /** @description `comment` or `like`. */
+                type?: string;
+                /** @description `album`: only those about the album itself. */
+                level?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivityCounts"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_activity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The activity */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_albums: {
+        parameters: {
+            query?: {
+                /** @description Only those that somebody else sees too, or only others. */
+                shared?: boolean;
+                /** @description Only those that hold this photo. */
+                assetId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlbumJson"][];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_album: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAlbum"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlbumJson"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_album: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The album */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlbumJson"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_album: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The album */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_album: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The album */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlbumChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlbumJson"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    album_activity: {
+        parameters: {
+            query?: {
+                /** @description How many lines, at most 500. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The album */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HappeningJson"][];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    add_assets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The album */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlbumAssets"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkIdJson"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_assets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The album */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlbumAssets"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkIdJson"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_entries: {
+        parameters: {
+            query?: {
+                /** @description The position of the first photo. */
+                from?: number;
+                /** @description How many photos, at most 500. */
+                count?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The album */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntriesJson"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_entry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The album */
+                id: string;
+                /** @description The photo's content */
+                content: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EntryChange"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_original: {
+        parameters: {
+            query?: {
+                /** @description `1`: draw it, if it is a picture, instead of saving it. */
+                inline?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The album */
+                id: string;
+                /** @description The photo's content */
+                content: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description The part that Range asks for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not Modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Range Not Satisfiable */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is in another home, which is off, or still on its way; see Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_thumbnail: {
+        parameters: {
+            query?: {
+                /** @description Which picture. */
+                size?: "thumbnail" | "preview" | "fullsize";
+                /** @description The generation of the picture: with it, the answer may be kept for ever. */
+                v?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The album */
+                id: string;
+                /** @description The photo's content */
+                content: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description image/webp or image/jpeg */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": number[];
+                };
+            };
+            /** @description Not Modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is in another home, which is off */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_home: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The album */
+                id: string;
+                /** @description The home's id, or self */
+                household: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Standing"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlbumJson"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_home: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The album */
+                id: string;
+                /** @description The home's id, or self */
+                household: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    hand_over: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The album */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewOwner"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlbumJson"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_space: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The album */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpaceJson"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     my_key: {
         parameters: {
             query?: never;
@@ -1685,7 +3639,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Events: timeline {rev, months}, asset {id, local}, jobs {waiting, running, failed} */
+            /** @description Events: timeline {rev, months}, asset {id, local}, jobs {waiting, running, failed}, peers {}, albums {}, album {id, changed} */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1705,6 +3659,562 @@ export interface operations {
             };
             /** @description Too Many Requests */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_self: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HouseholdJson"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rename_self: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Renaming"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HouseholdJson"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_peers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeerJson"][];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    accept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Acceptance"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairingJson"];
+                };
+            };
+            /** @description The link is no good */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationJson"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many are open */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    withdraw: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The invitation */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    pairings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairingJson"][];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The pairing */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Confirmation"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    deny: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The pairing */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_peer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The home's id */
+                household: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_peer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The home's id */
+                household: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PeerChange"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

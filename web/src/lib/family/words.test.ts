@@ -34,6 +34,8 @@ test('a home is on or off, and says how it is reached', () => {
   expect(standing(peer({ path: 'relay' }), NOW).text).toBe('On, through a relay');
   expect(standing(peer({ path: 'off' }), NOW)).toEqual({ on: false, text: 'Off, last seen 12 minutes ago' });
   expect(standing(peer({ path: 'off', lastSeen: null }), NOW).text).toBe('Off, not heard from yet');
+  expect(standing(peer({ path: 'off', refusal: 'not paired with this home, or no longer' }), NOW)).toEqual({ on: false, text: 'No longer connected with you' });
+  expect(standing(peer({ path: 'off', refusal: 'no version in common' }), NOW).text).toBe('no version in common');
   expect(standing(peer({ path: 'direct', blocked: true }), NOW)).toEqual({ on: false, text: 'Blocked' });
 });
 

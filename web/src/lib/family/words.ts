@@ -67,6 +67,7 @@ export function standing(peer: Peer, now: number): Standing {
   if (peer.blocked || peer.path === 'blocked') return { on: false, text: 'Blocked' };
   if (peer.path === 'direct') return { on: true, text: 'On, connected directly' };
   if (peer.path === 'relay') return { on: true, text: 'On, through a relay' };
+  if (peer.refusal?.startsWith('not paired')) return { on: false, text: 'No longer connected with you' };
   if (peer.refusal) return { on: false, text: peer.refusal };
   const seen = timeOf(peer.lastSeen);
   return { on: false, text: seen === undefined ? 'Off, not heard from yet' : `Off, last seen ${ago(seen, now)}` };
