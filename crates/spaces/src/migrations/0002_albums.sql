@@ -82,6 +82,8 @@ CREATE INDEX album_envelopes_in_stream ON album_envelopes (stream, seq);
 CREATE INDEX album_envelopes_of_document ON album_envelopes (album, document, number);
 CREATE INDEX album_envelopes_unsaved ON album_envelopes (album, document) WHERE counted = 1 AND saved = 0;
 CREATE INDEX album_envelopes_heads ON album_envelopes (album, stream) WHERE is_head = 1;
+CREATE INDEX album_envelopes_idle ON album_envelopes (stream, bytes) WHERE counted = 0 AND envelope IS NOT NULL;
+CREATE INDEX album_streams_of ON album_streams (album, household);
 CREATE INDEX album_envelopes_sealed ON album_envelopes (album, number) WHERE document IS NULL;
 
 CREATE TABLE album_pending (

@@ -1,11 +1,11 @@
 //! A loaded document: the changes that count, applied; and the index of all that could.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::{
-    ActorId, AutoCommit, AutomergeError, Change, ChangeHash, PatchAction, Prop, ROOT, ReadDoc, ScalarValue,
-    Value,
+    ActorId, AutoCommit, AutomergeError, Change, ChangeHash, ObjId as ExId, PatchAction, Prop, ROOT, ReadDoc,
+    ScalarValue, Value,
     transaction::{CommitOptions, Transactable},
 };
 
@@ -75,6 +75,14 @@ impl Document {
         }
     }
 
+    /// Who wrote what stands at a key: the operation's number and its actor.
+    pub(crate) fn written_by(&self, key: &str) -> Option<(u64, Vec<u8>)> {
+        match self.doc.get(ROOT, key) {
+            Ok(Some((_, ExId::Id(number, actor, _)))) => Some((number, actor.to_bytes().to_vec())),
+            _ => None,
+        }
+    }
+
     pub(crate) fn keys(&self) -> Vec<String> {
         self.doc.keys(ROOT).collect()
     }
@@ -119,22 +127,31 @@ impl Document {
         saved
     }
 
-    /// Which of these changes Automerge doesn't take, tried one after the other on an empty document.
-    pub(crate) fn refused(order: &[ChangeHash], changes: &HashMap<ChangeHash, Change>) -> Vec<ChangeHash> {
+    /// Tries these changes one after the other on an empty document. Gives which of them Automerge doesn't take, but for
+    /// those that depend on one of these.
+    pub(crate) fn trial(
+        order: &[ChangeHash],
+        changes: &HashMap<ChangeHash, Change>,
+    ) -> (Self, Vec<ChangeHash>) {
         let mut trial = Self::empty(Index::default());
         let mut taken: Vec<Change> = Vec::new();
-        let mut refused = Vec::new();
+        let (mut refused, mut left_out) = (Vec::new(), HashSet::new());
         for hash in order {
             let Some(change) = changes.get(hash) else { continue };
+            if change.deps().iter().any(|dep| left_out.contains(dep)) {
+                left_out.insert(*hash);
+                continue;
+            }
             if trial.apply(vec![change.clone()]).is_ok() {
                 taken.push(change.clone());
                 continue;
             }
             refused.push(*hash);
+            left_out.insert(*hash);
             trial = Self::empty(Index::default());
             // What was taken one by one before is taken again.
             drop(trial.apply(taken.clone()));
         }
-        refused
+        (trial, refused)
     }
 }

@@ -42,6 +42,7 @@ impl Replica {
         }
         if !taken.added.is_empty() {
             self.refresh(work)?;
+            self.repeat_lost(work)?;
         }
         Ok(taken)
     }
@@ -151,6 +152,7 @@ impl Replica {
             self.keep_secrets(work, found)?;
             self.disclose(work)?;
             self.open_sealed(work)?;
+            self.repeat_lost(work)?;
         }
         Ok(count)
     }

@@ -3,6 +3,7 @@
 //! Everything here runs inside one database transaction at a time ([`Work`]). What is in memory is in the database too;
 //! after an error it is thrown away and read again.
 
+pub(crate) mod chains;
 pub(crate) mod document;
 pub(crate) mod index;
 pub(crate) mod membership;

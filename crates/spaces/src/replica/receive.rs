@@ -1,24 +1,25 @@
 //! Envelopes of others: into their chains, or into the pending area, or refused.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry};
 
 use heirloom_identity::{Envelope, EnvelopeHash, HouseholdId};
 use heirloom_store::rusqlite::{Connection, OptionalExtension, named_params};
 
 use crate::albums::AlbumError;
+use crate::membership::{Admission, Authored, Verdict};
 use crate::replica::{
     Replica, Work,
     rows::{self, Stored, count_to_sql},
-    settle::Fresh,
+    settle::{Fresh, Opened},
 };
 use crate::sync::Reason;
 
-/// How many streams an album may have: one for each node and each time it was put back from a copy.
-pub(crate) const STREAMS_MAX: u64 = 8192;
+/// How many streams a household may have in an album: one for each node and each time it was put back from a copy.
+pub(crate) const STREAMS_MAX: u64 = 128;
 /// How many branches of one stream are kept.
-pub(crate) const BRANCHES_MAX: u64 = 8;
-/// How much is kept of what doesn't count or can't be opened yet; past it only headers.
-pub(crate) const IDLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+pub(crate) const BRANCHES_MAX: u64 = 64;
+/// How much of a household is kept that doesn't count or can't be opened yet.
+pub(crate) const IDLE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// How many envelopes wait for the one before them.
 pub(crate) const PENDING_ENVELOPES_MAX: u64 = 4096;
 /// How much they may weigh together.
@@ -36,6 +37,18 @@ pub(crate) struct Received {
     /// Why others were refused, each reason once.
     pub(crate) refused: BTreeSet<Reason>,
     room: Option<Room>,
+    /// What is kept of a household that doesn't count or can't be opened.
+    idle: BTreeMap<HouseholdId, u64>,
+    /// Whether a stream forked, or goes on after a fork while a cut may say how far it counts.
+    branched: bool,
+}
+
+/// What becomes of an envelope.
+#[derive(Debug, PartialEq, Eq)]
+enum Keeping {
+    Whole,
+    Header,
+    No,
 }
 
 /// How many envelopes wait already, and what they weigh.
@@ -53,30 +66,30 @@ impl Replica {
         envelopes: Vec<(Envelope, HouseholdId)>,
     ) -> Result<Received, AlbumError> {
         let mut received = Received::default();
-        let mut idle = rows::idle_bytes(work.conn, self.row)?;
-        let mut forked = false;
         let mut fresh: Vec<Fresh> = Vec::new();
         let mut queue: VecDeque<(Envelope, HouseholdId)> = envelopes.into();
         while let Some((envelope, household)) = queue.pop_front() {
-            let Some((stored, keep)) = self.place(work, &envelope, &household, idle, &mut received)? else {
+            let Some((stored, keep)) = self.place(work, &envelope, &household, &mut received)? else {
                 continue;
             };
             received.stored += 1;
             if !keep {
+                queue.extend(take_pending(work.conn, self.row, &envelope.hash())?);
                 continue;
             }
-            forked |= rows::is_forked(work.conn, self.row, stored.stream)?;
             match self.open(work.conn, stored, &envelope)? {
                 Some(opened) => fresh.push(opened),
-                None => idle = idle.saturating_add(count(envelope.as_bytes().len())),
+                None => {
+                    *received.idle.entry(household).or_default() += count(envelope.as_bytes().len());
+                }
             }
             queue.extend(take_pending(work.conn, self.row, &envelope.hash())?);
         }
         self.admit(work, fresh)?;
-        if forked {
+        if received.branched {
             self.recount(work)?;
-            self.repeat_lost(work)?;
         }
+        self.repeat_lost(work)?;
         Ok(received)
     }
 
@@ -86,7 +99,6 @@ impl Replica {
         work: &Work<'_>,
         envelope: &Envelope,
         household: &HouseholdId,
-        idle: u64,
         received: &mut Received,
     ) -> Result<Option<(Stored, bool)>, AlbumError> {
         if rows::find(work.conn, self.row, &envelope.hash())?.is_some() {
@@ -96,6 +108,14 @@ impl Replica {
             received.refused.insert(Reason::NotMember);
             return Ok(None);
         }
+        if envelope.stream().certificate == work.keys.certificate.id() && self.incarnation.is_some() {
+            // We wrote this and lack it: the disk is older than we are. What we write next is a new incarnation's.
+            self.begin_incarnation_later(work.conn)?;
+        }
+        if let Entry::Vacant(entry) = received.idle.entry(*household) {
+            entry.insert(rows::idle_bytes(work.conn, self.row, household)?);
+        }
+        let is_full = received.idle.get(household).is_some_and(|idle| *idle >= IDLE_BYTES_MAX);
         if envelope.seq() > 1 {
             match rows::find(work.conn, self.row, &envelope.prev())? {
                 Some((stream, seq, _)) if stream == envelope.stream() && seq + 1 == envelope.seq() => {}
@@ -103,6 +123,8 @@ impl Replica {
                     received.refused.insert(Reason::Malformed);
                     return Ok(None);
                 }
+                // It is after what there was no room for.
+                None if is_full => return Ok(None),
                 None => {
                     received.pending += 1;
                     if !put_pending(work, self.row, envelope, household, &mut received.room)? {
@@ -112,25 +134,15 @@ impl Replica {
                 }
             }
         }
-        if rows::count_streams(work.conn, self.row)? >= STREAMS_MAX {
-            received.refused.insert(Reason::Flood);
+        let keeping = if is_full { self.keeping(envelope, household) } else { Keeping::Whole };
+        if keeping == Keeping::No {
             return Ok(None);
         }
-        let stream = rows::stream(work.conn, self.row, &envelope.stream(), household)?;
-        if rows::branches(work.conn, self.row, stream)? >= BRANCHES_MAX {
+        let Some(stream) = self.stream_for(work.conn, envelope, household, received)? else {
             received.refused.insert(Reason::Flood);
             return Ok(None);
-        }
-        let keep = idle < IDLE_BYTES_MAX;
-        if !keep && self.membership.members.contains_key(household) {
-            // A member's are fetched again when there is room.
-            received.refused.insert(Reason::Flood);
-            return Ok(None);
-        }
-        if envelope.stream().certificate == work.keys.certificate.id() {
-            // We wrote this and lack it: the disk is older than we are. What we write next is a new incarnation's.
-            self.begin_incarnation_later(work.conn)?;
-        }
+        };
+        let keep = keeping == Keeping::Whole;
         let number = rows::insert_envelope(work.conn, self.row, stream, envelope, work.now_ms, keep)?;
         let stored = Stored {
             number,
@@ -142,6 +154,52 @@ impl Replica {
             heads: envelope.heads().to_vec(),
         };
         Ok(Some((stored, keep)))
+    }
+
+    /// The stream that an envelope goes to. `None` when its household has too many, or this one too many branches.
+    fn stream_for(
+        &self,
+        conn: &Connection,
+        envelope: &Envelope,
+        household: &HouseholdId,
+        received: &mut Received,
+    ) -> Result<Option<i64>, AlbumError> {
+        let key = envelope.stream();
+        if !rows::has_stream(conn, self.row, &key)? {
+            let is_full = rows::count_streams(conn, self.row, household)? >= STREAMS_MAX;
+            return if is_full { Ok(None) } else { rows::stream(conn, self.row, &key, household).map(Some) };
+        }
+        let stream = rows::stream(conn, self.row, &key, household)?;
+        let branches = rows::branches(conn, self.row, stream)?;
+        if !rows::is_head(conn, self.row, &envelope.prev())? {
+            if branches >= BRANCHES_MAX {
+                return Ok(None);
+            }
+            received.branched |= branches > 0;
+        } else if branches > 1 {
+            received.branched |=
+                self.membership.removals.iter().any(|removal| removal.household == *household);
+        }
+        Ok(Some(stream))
+    }
+
+    /// What becomes of an envelope of a household of which enough is kept that doesn't count.
+    fn keeping(&self, envelope: &Envelope, household: &HouseholdId) -> Keeping {
+        let authored = Authored {
+            household: *household,
+            heads: envelope.heads(),
+            stream: envelope.stream(),
+            seq: envelope.seq(),
+            hash: envelope.hash(),
+        };
+        let verdict = |needs| Admission::new(&self.operations).admit(&authored, needs, |_| true);
+        match self.look_into(envelope, household) {
+            Opened::Lawful(opened) if verdict(opened.needs) == Verdict::Counts => Keeping::Whole,
+            Opened::Unlawful(_) => Keeping::Header,
+            // A member's is fetched again when there is room.
+            _ if self.membership.members.contains_key(household) => Keeping::No,
+            _ => Keeping::Header,
+        }
     }
 
     /// Goes on as a new incarnation at the next write.

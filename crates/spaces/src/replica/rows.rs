@@ -173,10 +173,32 @@ pub(crate) fn stream(
     Ok(conn.last_insert_rowid())
 }
 
-pub(crate) fn count_streams(conn: &Connection, album: i64) -> Result<u64, AlbumError> {
+/// Whether a stream has a row.
+pub(crate) fn has_stream(conn: &Connection, album: i64, key: &StreamKey) -> Result<bool, AlbumError> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM album_streams
+                 WHERE album = :album AND certificate = :certificate AND incarnation = :incarnation)",
+        )?
+        .query_row(
+            named_params! {
+                ":album": album,
+                ":certificate": key.certificate.as_bytes(),
+                ":incarnation": key.incarnation.as_bytes(),
+            },
+            |row| row.get(0),
+        )?)
+}
+
+/// How many streams a household has.
+pub(crate) fn count_streams(
+    conn: &Connection,
+    album: i64,
+    household: &HouseholdId,
+) -> Result<u64, AlbumError> {
     let count: i64 = conn
-        .prepare_cached("SELECT count(*) FROM album_streams WHERE album = :album")?
-        .query_row(named_params! { ":album": album }, |row| row.get(0))?;
+        .prepare_cached("SELECT count(*) FROM album_streams WHERE album = :album AND household = :household")?
+        .query_row(named_params! { ":album": album, ":household": household.as_bytes() }, |row| row.get(0))?;
     Ok(from_sql(count))
 }
 
@@ -398,15 +420,23 @@ pub(crate) fn heads(conn: &Connection, album: i64) -> Result<Vec<Head>, AlbumErr
     Ok(heads)
 }
 
-/// What the envelopes weigh that are kept though they don't count, or can't be opened yet.
-pub(crate) fn idle_bytes(conn: &Connection, album: i64) -> Result<u64, AlbumError> {
+/// What a household's envelopes weigh that are kept though they don't count, or can't be opened yet.
+pub(crate) fn idle_bytes(conn: &Connection, album: i64, household: &HouseholdId) -> Result<u64, AlbumError> {
     let bytes: i64 = conn
         .prepare_cached(
-            "SELECT coalesce(sum(bytes), 0) FROM album_envelopes
-             WHERE album = :album AND counted = 0 AND envelope IS NOT NULL",
+            "SELECT coalesce(sum(e.bytes), 0)
+             FROM album_streams s JOIN album_envelopes e INDEXED BY album_envelopes_idle ON e.stream = s.number
+             WHERE s.album = :album AND s.household = :household AND e.counted = 0 AND e.envelope IS NOT NULL",
         )?
-        .query_row(named_params! { ":album": album }, |row| row.get(0))?;
+        .query_row(named_params! { ":album": album, ":household": household.as_bytes() }, |row| row.get(0))?;
     Ok(from_sql(bytes))
+}
+
+/// Whether an envelope is the end of a branch.
+pub(crate) fn is_head(conn: &Connection, album: i64, hash: &EnvelopeHash) -> Result<bool, AlbumError> {
+    Ok(conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM album_envelopes WHERE album = :album AND hash = :hash AND is_head = 1)")?
+        .query_row(named_params! { ":album": album, ":hash": hash.as_bytes() }, |row| row.get(0))?)
 }
 
 pub(crate) fn key(row: &Row<'_>, first: usize) -> rusqlite::Result<StreamKey> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use automerge::{Change, ChangeHash};
-use heirloom_identity::{Content, Envelope, Role};
+use heirloom_identity::{Content, CutEntry, Envelope, HouseholdId, Role};
 use heirloom_store::rusqlite::Connection;
 
 use crate::albums::AlbumError;
@@ -12,6 +12,7 @@ use crate::membership::{Admission, Authored, Verdict};
 use crate::projection;
 use crate::replica::{
     Replica, Work,
+    chains::Tree,
     document::{Document, NotTaken},
     index::{Index, Node},
     rows::{self, Shape, Stored},
@@ -26,6 +27,24 @@ pub(crate) struct Fresh {
     pub(crate) content: Content,
 }
 
+/// What there is in an envelope.
+pub(crate) enum Opened {
+    /// Nobody here can say yet.
+    Sealed,
+    /// A change that may count.
+    Lawful(Box<Lawful>),
+    /// Nothing that could ever count.
+    Unlawful(Option<Content>),
+}
+
+/// A lawful change.
+pub(crate) struct Lawful {
+    kind: Kind,
+    change: Change,
+    content: Content,
+    pub(crate) needs: Role,
+}
+
 impl Replica {
     /// Opens an envelope that is stored. `None` when it stays sealed, or holds nothing that could count.
     pub(crate) fn open(
@@ -34,25 +53,37 @@ impl Replica {
         stored: Stored,
         envelope: &Envelope,
     ) -> Result<Option<Fresh>, AlbumError> {
-        let Some(secret) = self.secrets.get(&envelope.epoch()) else { return Ok(None) };
-        if !stored.heads.iter().all(|head| self.operations.contains(head)) {
-            return Ok(None);
+        match self.look_into(envelope, &stored.household) {
+            Opened::Sealed => Ok(None),
+            Opened::Unlawful(content) => {
+                let name = content.as_ref().map_or("", |content| content.document.as_str());
+                let account = content.as_ref().map(|content| content.account.as_bytes());
+                let at_ms = content.as_ref().map_or(0, |content| content.at_ms);
+                rows::describe(conn, stored.number, name, None, account, at_ms)?;
+                Ok(None)
+            }
+            Opened::Lawful(lawful) => {
+                let Lawful { kind, change, content, needs } = *lawful;
+                let shape = Shape::of(&change, needs);
+                Ok(Some(Fresh { stored, kind, shape, change, content }))
+            }
         }
-        let Ok(content) = envelope.open(&self.space, secret) else {
-            rows::describe(conn, stored.number, "", None, None, 0)?;
-            return Ok(None);
-        };
-        let name = content.document.as_str();
-        let actor = stored.key.actor();
-        let lawful = Kind::of(name).and_then(|kind| {
-            Some((kind, change::read(kind, Home::of(&stored.household), &actor, &content.change).ok()?))
-        });
-        let Some((kind, lawful)) = lawful else {
-            rows::describe(conn, stored.number, name, None, Some(content.account.as_bytes()), content.at_ms)?;
-            return Ok(None);
-        };
-        let shape = Shape::of(&lawful.change, lawful.needs);
-        Ok(Some(Fresh { stored, kind, shape, change: lawful.change, content }))
+    }
+
+    /// Opens an envelope of a household.
+    pub(crate) fn look_into(&self, envelope: &Envelope, household: &HouseholdId) -> Opened {
+        let secret = self.secrets.get(&envelope.epoch());
+        let known = envelope.heads().iter().all(|head| self.operations.contains(head));
+        let Some(secret) = secret.filter(|_| known) else { return Opened::Sealed };
+        let Ok(content) = envelope.open(&self.space, secret) else { return Opened::Unlawful(None) };
+        let Some(kind) = Kind::of(content.document.as_str()) else { return Opened::Unlawful(Some(content)) };
+        let actor = envelope.stream().actor();
+        match change::read(kind, Home::of(household), &actor, &content.change) {
+            Ok(change::Lawful { change, needs }) => {
+                Opened::Lawful(Box::new(Lawful { kind, change, content, needs }))
+            }
+            Err(_) => Opened::Unlawful(Some(content)),
+        }
     }
 
     /// Takes in freshly opened envelopes.
@@ -84,14 +115,17 @@ impl Replica {
     }
 
     fn admit_to(&mut self, work: &mut Work<'_>, kind: Kind, fresh: Vec<Fresh>) -> Result<(), AlbumError> {
-        let mut admission = Admission::new(&self.operations);
-        let mut nodes = Vec::with_capacity(fresh.len());
-        for one in &fresh {
-            nodes.push(node(work.conn, self.row, &mut admission, &one.stored, &one.shape)?);
-        }
-        drop(admission);
         let mut document =
             self.documents.remove(&kind).ok_or(AlbumError::Damaged("a document was not loaded"))?;
+        for stream in fresh.iter().map(|one| one.stored.stream).collect::<BTreeSet<_>>() {
+            if rows::is_forked(work.conn, self.row, stream)? {
+                document.index.trees.insert(stream, Tree::read(work.conn, stream)?);
+            }
+        }
+        let mut admission = Admission::new(&self.operations);
+        let trees = &document.index.trees;
+        let nodes: Vec<Node> =
+            fresh.iter().map(|one| node(&mut admission, trees, &one.stored, &one.shape)).collect();
         let mut added = Vec::new();
         let mut rest = nodes.into_iter().peekable();
         while document.index.is_plain()
@@ -178,13 +212,15 @@ impl Replica {
     /// Every change that could count, and those that did.
     fn index(&self, conn: &Connection, kind: Kind) -> Result<(Index, BTreeSet<ChangeHash>), AlbumError> {
         let mut index = Index::default();
+        index.trees = Tree::of_album(conn, self.row)?;
         let mut counted = BTreeSet::new();
         let mut admission = Admission::new(&self.operations);
         for (stored, shape, was_counted) in rows::shapes(conn, self.row, kind.name())? {
             if was_counted {
                 counted.insert(shape.hash);
             }
-            index.insert(node(conn, self.row, &mut admission, &stored, &shape)?);
+            let node = node(&mut admission, &index.trees, &stored, &shape);
+            index.insert(node);
         }
         Ok((index, counted))
     }
@@ -271,18 +307,15 @@ impl Replica {
             let mut built = Document::empty(std::mem::take(&mut document.index));
             let in_order = order.iter().filter_map(|hash| changes.get(hash).cloned()).collect();
             match built.apply(in_order) {
-                Ok(_) => {
-                    self.mark_counted(work, kind, &built, &changes)?;
-                    projection::project_all(work, self, kind, &built)?;
-                    let saved = built.save();
-                    rows::save_document(work.conn, self.row, kind.name(), &saved)?;
-                    return Ok(built);
-                }
+                Ok(_) => return self.built(work, kind, built, &changes),
                 Err(NotTaken) => {
                     document.index = built.index;
-                    let refused = Document::refused(&order, &changes);
+                    let (trial, refused) = Document::trial(&order, &changes);
                     if refused.is_empty() {
-                        return Err(AlbumError::Damaged("a document can't be built"));
+                        // One by one it took them all.
+                        let mut built = trial;
+                        built.index = document.index;
+                        return self.built(work, kind, built, &changes);
                     }
                     for hash in refused {
                         self.put_aside(work.conn, kind, &mut document.index, &hash)?;
@@ -290,6 +323,20 @@ impl Replica {
                 }
             }
         }
+    }
+
+    fn built(
+        &self,
+        work: &mut Work<'_>,
+        kind: Kind,
+        mut built: Document,
+        changes: &HashMap<ChangeHash, Change>,
+    ) -> Result<Document, AlbumError> {
+        self.mark_counted(work, kind, &built, changes)?;
+        projection::project_all(work, self, kind, &built)?;
+        let saved = built.save();
+        rows::save_document(work.conn, self.row, kind.name(), &saved)?;
+        Ok(built)
     }
 
     fn put_aside(
@@ -353,13 +400,7 @@ fn is_lost(before: &BTreeSet<ChangeHash>, index: &Index) -> bool {
 }
 
 /// The node of an opened envelope in its document's index.
-fn node(
-    conn: &Connection,
-    album: i64,
-    admission: &mut Admission<'_>,
-    stored: &Stored,
-    shape: &Shape,
-) -> Result<Node, AlbumError> {
+fn node(admission: &mut Admission<'_>, trees: &HashMap<i64, Tree>, stored: &Stored, shape: &Shape) -> Node {
     let needs = shape.needs.and_then(Role::from_number).unwrap_or(Role::Owner);
     let authored = Authored {
         household: stored.household,
@@ -368,13 +409,14 @@ fn node(
         seq: stored.seq,
         hash: stored.hash,
     };
-    let leads_to = |entry: &heirloom_identity::CutEntry| {
-        rows::leads_to(conn, album, stored.stream, stored.seq, &stored.hash, &entry.hash).unwrap_or(false)
-    };
+    // In a stream without forks an end that isn't here yet is farther on: envelopes come in the order of their chain.
+    let tree = trees.get(&stored.stream);
+    let leads_to = |entry: &CutEntry| tree.is_none_or(|tree| tree.leads_to(&stored.hash, &entry.hash));
     let verdict = admission.admit(&authored, needs, leads_to);
-    Ok(Node {
+    Node {
         hash: shape.hash,
         envelopes: vec![stored.number],
+        places: vec![(stored.seq, stored.hash)],
         household: stored.household,
         stream: stored.stream,
         seq: shape.seq,
@@ -382,5 +424,5 @@ fn node(
         last_op: shape.last_op,
         deps: shape.deps.clone(),
         direct: verdict == Verdict::Counts,
-    })
+    }
 }

@@ -1,5 +1,7 @@
 //! Our own edits: checked, written into documents, encrypted, signed, stored.
 
+use std::collections::BTreeMap;
+
 use automerge::{Change, ScalarValue, legacy::OpType};
 use heirloom_identity::{
     AccountId, Content, ContentHash, Envelope, EnvelopeHash, Header, HouseholdId, Role, StreamId, StreamKey,
@@ -248,6 +250,7 @@ impl Replica {
         document.index.append(Node {
             hash: shape.hash,
             envelopes: vec![number],
+            places: vec![(envelope.seq(), envelope.hash())],
             household,
             stream: own.row,
             seq: shape.seq,
@@ -265,45 +268,68 @@ impl Replica {
         Ok(())
     }
 
-    /// Says again, as a new incarnation, what this home wrote and what lost at a fork: its disk was put back from a copy
-    /// and written to before it heard of the rest. What is shared is said again only where nobody said anything since.
+    /// Says again, as a new incarnation, what this home wrote and what lost: its disk was put back from a copy and written
+    /// to before it heard of the rest, or it built on somebody's change that lost. Where something stands by now that
+    /// would have won over it without the fork, that stays.
     pub(crate) fn repeat_lost(&mut self, work: &mut Work<'_>) -> Result<(), AlbumError> {
-        let us = work.keys.household();
         for kind in Kind::ALL {
-            self.ensure(work, kind)?;
-            let Some(document) = self.documents.get(&kind) else { continue };
-            let ours = document.index.lost.iter().filter_map(|hash| document.index.nodes.get(hash));
-            let ours = ours.filter(|node| node.household == us && node.direct);
-            let numbers: Vec<i64> = ours.filter_map(|node| node.envelopes.first().copied()).collect();
-            for number in numbers {
-                if rows::take_repeat(work.conn, number)? {
-                    self.repeat(work, kind, number)?;
+            for (account, puts) in self.lost_puts(work, kind)? {
+                for part in puts.chunks(CHANGE_KEYS_MAX) {
+                    match self.write(work, account, kind, part) {
+                        // What can't be said now must not keep anything of others out.
+                        Ok(())
+                        | Err(AlbumError::Full(_) | AlbumError::Bounds(_) | AlbumError::Refused(_)) => {}
+                        Err(error) => return Err(error),
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    fn repeat(&mut self, work: &mut Work<'_>, kind: Kind, number: i64) -> Result<(), AlbumError> {
-        let Some(content) = self.content(work.conn, number)? else { return Ok(()) };
-        let Ok(change) = Change::from_bytes(content.change) else { return Ok(()) };
-        if self.permit(work, content.account, kind.needs()).is_err() {
-            return Ok(());
-        }
-        let us = Home::of(&work.keys.household());
-        let mut puts = Vec::new();
-        for operation in change.decode().operations {
-            let Ok(Some(key)) = key_of(kind, &operation) else { continue };
-            let text = key.to_string();
-            let said = self.documents.get(&kind).is_some_and(|document| document.get(&text).is_some());
-            match (operation.action, key.home()) {
-                (OpType::Put(value), Some(home)) if home == us => puts.push((text, Some(value))),
-                (OpType::Put(value), None) if !said => puts.push((text, Some(value))),
-                (OpType::Delete, Some(home)) if home == us => puts.push((text, None)),
-                _ => {}
+    /// What our lost changes to a document said and nothing newer stands against, by account; of two about one key the
+    /// last one.
+    #[expect(clippy::type_complexity, reason = "a map that exists between two functions")]
+    fn lost_puts(
+        &self,
+        work: &Work<'_>,
+        kind: Kind,
+    ) -> Result<BTreeMap<AccountId, Vec<(String, Option<ScalarValue>)>>, AlbumError> {
+        let us = work.keys.household();
+        let mut last: BTreeMap<String, (AccountId, Option<ScalarValue>)> = BTreeMap::new();
+        let Some(document) = self.documents.get(&kind) else { return Ok(BTreeMap::new()) };
+        let ours = document.index.lost.iter().filter_map(|hash| document.index.nodes.get(hash));
+        for node in ours.filter(|node| node.household == us && node.direct) {
+            let Some(number) = node.envelopes.first() else { continue };
+            let Some(content) = self.content(work.conn, *number)? else { continue };
+            let permitted = self.permit(work, content.account, kind.needs()).is_ok();
+            if !permitted || !rows::take_repeat(work.conn, *number)? {
+                continue;
+            }
+            let Ok(change) = Change::from_bytes(content.change) else { continue };
+            let actor = change.actor_id().to_bytes().to_vec();
+            for (number, operation) in (change.start_op().get()..).zip(change.decode().operations) {
+                let Ok(Some(key)) = key_of(kind, &operation) else { continue };
+                let foreign = key.home().is_some_and(|home| home != Home::of(&us));
+                if foreign && self.permit(work, content.account, Role::Admin).is_err() {
+                    continue;
+                }
+                let text = key.to_string();
+                let newer = document.written_by(&text).is_some_and(|stands| stands > (number, actor.clone()));
+                match operation.action {
+                    OpType::Put(value) if !newer && !foreign => {
+                        last.insert(text, (content.account, Some(value)));
+                    }
+                    OpType::Delete if !newer => drop(last.insert(text, (content.account, None))),
+                    _ => {}
+                }
             }
         }
-        self.write(work, content.account, kind, &puts)
+        let mut puts: BTreeMap<AccountId, Vec<_>> = BTreeMap::new();
+        for (key, (account, value)) in last {
+            puts.entry(account).or_default().push((key, value));
+        }
+        Ok(puts)
     }
 
     /// The stream to write to, begun when there is none, or when what it wrote to this document doesn't count: its next

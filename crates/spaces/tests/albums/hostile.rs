@@ -13,18 +13,18 @@ use proptest::prelude::*;
 use crate::family::{Home, Link, NOW_MS, assert_equal, content, facts, shared, shown, sync, sync_all};
 
 /// A stream of a home that is written by hand.
-struct Forger {
+pub(crate) struct Forger {
     keys: heirloom_spaces::AlbumKeys,
     space: SpaceId,
-    key: StreamKey,
+    pub(crate) key: StreamKey,
     secret: EpochSecret,
     heads: Vec<OperationId>,
-    seq: u64,
-    prev: EnvelopeHash,
+    pub(crate) seq: u64,
+    pub(crate) prev: EnvelopeHash,
 }
 
 impl Forger {
-    fn new(home: &Home, space: &SpaceId) -> Self {
+    pub(crate) fn new(home: &Home, space: &SpaceId) -> Self {
         let keys = home.keys();
         let key =
             StreamKey { certificate: keys.certificate.id(), incarnation: StreamId::from_bytes([0xee; 16]) };
@@ -39,11 +39,11 @@ impl Forger {
         Self { keys, space: *space, key, secret, heads, seq: 0, prev: EnvelopeHash::NONE }
     }
 
-    fn actor(&self) -> ActorId {
+    pub(crate) fn actor(&self) -> ActorId {
         ActorId::from(self.key.actor())
     }
 
-    fn seal(&mut self, document: &str, change: Vec<u8>) -> Envelope {
+    pub(crate) fn seal(&mut self, document: &str, change: Vec<u8>) -> Envelope {
         let header = Header {
             space: self.space,
             stream: self.key,
@@ -62,7 +62,7 @@ impl Forger {
         envelope
     }
 
-    fn message(&self, envelopes: &[Envelope]) -> SyncMessage {
+    pub(crate) fn message(&self, envelopes: &[Envelope]) -> SyncMessage {
         SyncMessage::Envelopes {
             space: *self.space.pseudonym().as_bytes(),
             certificates: vec![self.keys.certificate.encode().to_vec()],
@@ -73,14 +73,14 @@ impl Forger {
 }
 
 /// A change by this actor that puts one value.
-fn change(actor: ActorId, key: &str, value: ScalarValue) -> Vec<u8> {
+pub(crate) fn change(actor: ActorId, key: &str, value: ScalarValue) -> Vec<u8> {
     let mut doc = AutoCommit::new().with_actor(actor);
     doc.put(ROOT, key, value).unwrap();
     doc.commit();
     doc.get_last_local_change().unwrap().raw_bytes().to_vec()
 }
 
-fn session(at: &Home, peer: &Home) -> SyncSession {
+pub(crate) fn session(at: &Home, peer: &Home) -> SyncSession {
     at.albums.session(peer.id())
 }
 
@@ -88,7 +88,7 @@ fn reasons(session: &mut SyncSession) -> Vec<Reason> {
     session.problems().into_iter().map(|problem| problem.reason).collect()
 }
 
-fn entry_key(home: &Home, name: &str) -> String {
+pub(crate) fn entry_key(home: &Home, name: &str) -> String {
     format!("e/{}/{}", &home.id().to_string()[..16], content(name))
 }
 

@@ -4,6 +4,7 @@
 
 mod edits;
 mod family;
+mod floods;
 mod hostile;
 mod late;
 mod members;

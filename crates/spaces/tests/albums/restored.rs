@@ -68,3 +68,29 @@ fn a_stream_that_forked_is_kept_whole_and_counts_the_same_everywhere() {
     // What lost at the fork is written again by the home that wrote it.
     assert!(["right 1", "right 2"].iter().all(|name| names.contains(&(*name).to_owned())), "{names:?}");
 }
+
+#[test]
+fn what_is_said_again_is_what_was_said_last() {
+    let [mut anna, ben, carla] = [Home::new(1), Home::new(2), Home::new(3)];
+    let space = shared(&[&anna, &ben, &carla]);
+    anna.add(&space, &["base"]);
+    anna.edit(&space, &[AlbumEdit::Name { name: "Anna".to_owned() }]);
+    sync_all(&[&anna, &ben, &carla]);
+    let copy = anna.copy_disk();
+    anna.add(&space, &["left"]);
+    anna.edit(&space, &[AlbumEdit::Name { name: "Anna the second".to_owned() }]);
+    sync(&anna, &ben);
+    ben.edit(&space, &[AlbumEdit::Caption(content("left"), Some("seen".to_owned()))]);
+    anna.restore_disk(&copy);
+    // Neither of these is known to anybody when the fork is decided.
+    let caption = |text: &str| AlbumEdit::Caption(content("base"), Some(text.to_owned()));
+    anna.edit(&space, &[caption("first try")]);
+    anna.edit(&space, &[caption("corrected")]);
+    sync_all(&[&anna, &ben, &carla]);
+    sync_all(&[&anna, &ben, &carla]);
+    assert_equal(&[&anna, &ben, &carla], &space);
+    let entry = ben.albums.entry(&space, &content("base")).unwrap().unwrap();
+    assert_eq!(entry.caption.as_deref(), Some("corrected"));
+    let names = carla.albums.names(&space).unwrap();
+    assert!(format!("{names:?}").contains("Anna the second"), "{names:?}");
+}
