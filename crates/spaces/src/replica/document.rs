@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use automerge::legacy::{Key as OpKey, OpId};
 use automerge::{
     ActorId, AutoCommit, AutomergeError, Change, ChangeHash, ObjId as ExId, PatchAction, Prop, ROOT, ReadDoc,
     ScalarValue, Value,
@@ -48,13 +49,27 @@ impl Document {
         self.unsaved_changes += changes.len();
         self.unsaved_bytes += changes.iter().map(|change| change.raw_bytes().len()).sum::<usize>();
         let hashes: Vec<ChangeHash> = changes.iter().map(Change::hash).collect();
+        let replaced: Vec<_> =
+            changes.iter().map(|change| (change.deps().to_vec(), replaced_by(change))).collect();
         // Automerge checks what it reads, but wasn't written against people who mean harm.
         let applied = catch_unwind(AssertUnwindSafe(|| {
             self.doc.apply_changes_batch(changes).ok()?;
             let all_in = hashes.iter().all(|hash| self.doc.get_change_meta_by_hash(hash).is_some());
-            all_in.then(|| self.changed())
+            let honest = replaced.iter().all(|(deps, named)| self.stood(deps, named));
+            (all_in && honest).then(|| self.changed())
         }));
         applied.ok().flatten().ok_or(NotTaken)
+    }
+
+    /// Whether what a change says that it replaces stood at those keys where it was made. Automerge doesn't look: it would
+    /// take away what stands at other keys too, and not the same everywhere.
+    fn stood(&self, deps: &[ChangeHash], named: &[(String, OpId)]) -> bool {
+        named.iter().all(|(key, id)| {
+            let before = self.doc.get_all_at(ROOT, key.as_str(), deps).unwrap_or_default();
+            let is_same =
+                |there: &ExId| matches!(there, ExId::Id(n, by, _) if *n == id.counter() && by == id.actor());
+            before.iter().any(|(_, there)| is_same(there))
+        })
     }
 
     /// The keys that changed since the last call.
@@ -154,4 +169,22 @@ impl Document {
         }
         (trial, refused)
     }
+}
+
+/// The operations that a change says it replaces, with the keys it does so at; but for its own earlier ones there.
+fn replaced_by(change: &Change) -> Vec<(String, OpId)> {
+    let mut own: HashMap<u64, String> = HashMap::new();
+    let mut replaced = Vec::new();
+    for (number, operation) in (change.start_op().get()..).zip(change.decode().operations) {
+        let OpKey::Map(key) = operation.key else { continue };
+        let key = key.to_string();
+        for id in operation.pred.iter() {
+            let is_own = id.actor() == change.actor_id() && own.get(&id.counter()) == Some(&key);
+            if !is_own {
+                replaced.push((key.clone(), id.clone()));
+            }
+        }
+        own.insert(number, key);
+    }
+    replaced
 }

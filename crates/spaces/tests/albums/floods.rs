@@ -171,7 +171,9 @@ fn no_change_hides_what_stands_at_another_key() {
         })
         .unwrap();
     let mut forger = Forger::new(&ben, &space);
-    for key in [entry_key(&ben, "a"), entry_key(&ben, "zzz"), format!("c/{}", content("a"))] {
+    for key in ["zz".to_owned(), entry_key(&ben, "zzz"), format!("c/{}", content("a"))] {
+        forger.key.incarnation = StreamId::from_bytes([forger.key.incarnation.as_bytes()[0] + 1; 16]);
+        (forger.seq, forger.prev) = (0, EnvelopeHash::NONE);
         let mut forged: automerge::ExpandedChange =
             automerge::Change::from_bytes(change(forger.actor(), &key, 1.into())).unwrap().decode();
         forged.deps = vec![automerge::ChangeHash(dep)];
@@ -180,11 +182,10 @@ fn no_change_hides_what_stands_at_another_key() {
         let named = automerge::legacy::OpId(u64::try_from(victim).unwrap(), actor.into());
         forged.operations[0].pred = vec![named].into();
         let bytes = automerge::Change::from(forged).raw_bytes().to_vec();
-        forger.key.incarnation = StreamId::from_bytes([forger.key.incarnation.as_bytes()[0] + 1; 16]);
-        (forger.seq, forger.prev) = (0, EnvelopeHash::NONE);
         let envelope = forger.seal("entries", bytes);
         give(&forger, &anna, &ben, &[envelope]);
         assert_eq!(anna.names(&space), ["a"], "{key}");
+        assert_eq!(anna.count("SELECT counted FROM album_envelopes ORDER BY number DESC LIMIT 1"), 0);
     }
     sync_all(&[&anna, &ben, &carla]);
     assert_equal(&[&anna, &ben, &carla], &space);
