@@ -226,13 +226,11 @@ impl SyncSession {
             // It may have been invited by somebody else: its operations say so.
             return Ok(vec![SyncMessage::AskOperations { space: offer.space, have: Vec::new() }]);
         }
-        let ours = self.offer(&space)?;
+        let (ours, ids, heads) = self.offer_of(&space)?;
         let mut replies = Vec::new();
         if ours.operations != offer.operations {
             replies.extend(self.ask_operations(&space, peer, None)?);
         } else {
-            let ids: Vec<OperationId> =
-                self.albums.look(&space, |_, replica| Ok(replica.operations.ids().collect()))?;
             self.progress(&pseudonym).operations = ids.into_iter().collect();
             let both = peer == Peer::Member && standing.our_role().is_some();
             if both && ours.state != offer.state {
@@ -245,7 +243,6 @@ impl SyncSession {
         if ours.envelopes != offer.envelopes {
             replies.extend(self.ask_envelopes(&space, true)?);
         } else {
-            let heads = self.heads(&space)?;
             let progress = self.progress(&pseudonym);
             heads.iter().for_each(|head| progress.note(head));
             progress.knows_ends = true;
@@ -256,23 +253,32 @@ impl SyncSession {
     }
 
     fn offer(&mut self, space: &SpaceId) -> Result<Offer, SyncError> {
+        let (offer, _, _) = self.offer_of(space)?;
+        Ok(offer)
+    }
+
+    /// An offer with what its digests are over, read in one go: an edit that comes between must not be taken for something
+    /// that a peer with the same digests has.
+    fn offer_of(&mut self, space: &SpaceId) -> Result<(Offer, Vec<OperationId>, Vec<Head>), SyncError> {
         let household = self.peer;
-        let (offer, secrets) = self.albums.look(space, |conn, replica| {
+        let (offer, ids, heads, secrets) = self.albums.look(space, |conn, replica| {
             let former = !replica.membership.members.contains_key(&household);
             let shown = former.then(|| replica.up_to_removals(&household));
             let ids = replica.operations.ids();
-            let ids = ids.filter(|id| shown.as_ref().is_none_or(|shown| shown.contains(id)));
-            let envelopes = if former { [0; 32] } else { heads_digest(&rows::heads(conn, replica.row)?) };
+            let ids: Vec<OperationId> =
+                ids.filter(|id| shown.as_ref().is_none_or(|shown| shown.contains(id))).collect();
+            let heads = if former { Vec::new() } else { rows::heads(conn, replica.row)? };
+            let envelopes = if former { [0; 32] } else { heads_digest(&heads) };
             let offer = Offer {
                 space: *space.pseudonym().as_bytes(),
-                operations: operations_digest(ids),
+                operations: operations_digest(ids.iter().copied()),
                 state: if former { [0; 32] } else { replica.membership.digest },
                 envelopes,
             };
-            Ok((offer, replica.secrets.len()))
+            Ok((offer, ids, heads, replica.secrets.len()))
         })?;
         self.progress(&space.pseudonym()).offered_secrets = secrets;
-        Ok(offer)
+        Ok((offer, ids, heads))
     }
 
     pub(super) fn heads(&self, space: &SpaceId) -> Result<Vec<Head>, SyncError> {

@@ -189,3 +189,23 @@ fn secrets_are_passed_on_when_they_come() {
     assert_equal(&[&anna, &ben, &carla], &space);
     assert_eq!(carla.names(&space), ["a"]);
 }
+
+/// An edit that is written while an offer of the same album is looked at isn't taken for one that the other home has.
+#[test]
+fn an_edit_beside_an_offer_is_pushed() {
+    let [anna, ben] = [Home::new(1), Home::new(2)];
+    let space = shared(&[&anna, &ben]);
+    for round in 0..200 {
+        // Ben's offer says that he has everything; Anna looks at it while she writes.
+        let mut link = Link::new(&anna, &ben);
+        let offer = link.under_way.pop_back().unwrap();
+        link.under_way.clear();
+        std::thread::scope(|scope| {
+            scope.spawn(|| anna.edit(&space, &title(&format!("title {round}"))));
+            link.deliver(offer.0, &offer.1);
+        });
+        link.push_from(false, &space);
+        link.run();
+        assert_eq!(ben.album(&space).title, anna.album(&space).title, "round {round}");
+    }
+}
