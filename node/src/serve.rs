@@ -48,10 +48,11 @@ pub async fn serve(
         format!("cannot listen on {}; is another program (or another node) using it? Try --listen with another port", listen.http)
     })?;
     let address = listener.local_addr()?;
+    // What can fail comes before what has to be stopped in order.
+    let commands = Commands::start(&home)?;
     let workers = Workers::start(&home).context("cannot start the workers")?;
     let network = open_network(&home, listen.p2p).await;
     let downloads = Downloads::start(&home);
-    let commands = Commands::start(&home)?;
     let adopting = adopt_in_background(&home);
     let stopping = CancellationToken::new();
     let app = router(ApiState::new(Arc::clone(&home), stopping.clone()));
@@ -61,12 +62,12 @@ pub async fn serve(
         axum::serve(listener, service).with_graceful_shutdown(async move { graceful.cancelled().await });
     let mut server = tokio::spawn(server.into_future());
     ready(address);
-    tokio::select! {
-        () = stop => {}
-        ended = &mut server => ended.context("the web server ended unexpectedly")??,
-    }
+    let failed = tokio::select! {
+        () = stop => None,
+        ended = &mut server => Some(ended),
+    };
     stopping.cancel();
-    if tokio::time::timeout(GRACE, &mut server).await.is_err() {
+    if failed.is_none() && tokio::time::timeout(GRACE, &mut server).await.is_err() {
         tracing::warn!("some requests did not finish in time and were cut off");
         server.abort();
     }
@@ -85,7 +86,11 @@ pub async fn serve(
         }
         home.close();
     });
-    ended.await.context("could not stop in order")
+    ended.await.context("could not stop in order")?;
+    if let Some(ended) = failed {
+        ended.context("the web server ended unexpectedly")?.context("the web server failed")?;
+    }
+    Ok(())
 }
 
 /// Opens the way to other homes. Without one the node still serves its own people; `heirloom status` says so.

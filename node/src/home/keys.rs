@@ -3,7 +3,7 @@
 //! Version 2 holds the receive key beside the node's own; a file of version 1 is given one when the home is opened.
 //! The secrets may be locked with a passphrase (`docs/formats/sealed-file.md`): then the file alone opens nothing.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -118,9 +118,13 @@ impl KeyFile {
         let attempt = || format!("cannot write {}", path.display());
         let beside = path.with_extension("toml.new");
         let text = self.text(None)?;
+        // What an interrupted attempt left goes first: its permissions may be others, and a new file's are certain.
+        match std::fs::remove_file(&beside) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).with_context(attempt),
+            _ => {}
+        }
         let mut options = std::fs::OpenOptions::new();
-        // What an interrupted attempt left is written over.
-        let options = options.write(true).create(true).truncate(true).mode(0o600);
+        let options = options.write(true).create_new(true).mode(0o600);
         let mut file = options.open(&beside).with_context(attempt)?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(attempt)?;
         std::fs::rename(&beside, path).with_context(attempt)?;
@@ -250,13 +254,15 @@ mod tests {
         );
         super::super::create::write_private(&path, old.as_bytes()).unwrap();
         // What an upgrade that was interrupted left behind.
-        std::fs::write(folder.path().join("keys.toml.new"), "half").unwrap();
+        let left = folder.path().join("keys.toml.new");
+        std::fs::write(&left, "half").unwrap();
+        std::fs::set_permissions(&left, std::fs::Permissions::from_mode(0o644)).unwrap();
         let upgraded = KeyFile::load(&path, None).unwrap();
         assert_eq!(upgraded.certificate, keys.certificate);
         assert_eq!(upgraded.receive.len(), 1);
         check_same(&upgraded, &KeyFile::load(&path, None).unwrap());
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(!folder.path().join("keys.toml.new").exists());
+        assert!(!left.exists());
     }
 
     #[test]

@@ -126,18 +126,20 @@ impl Ledger {
     }
 
     /// Gives the invitation to the node that proved its secret, durably; says whether it has it now. Only the
-    /// first one gets it.
+    /// first one gets it, and only one that has not ended is given.
     ///
     /// # Errors
     /// When it could not be saved.
-    pub fn claim_invitation(&self, id: &[u8; 32], guest: NodeId) -> Result<bool, StoreError> {
+    pub fn claim_invitation(&self, id: &[u8; 32], guest: NodeId, now_ms: i64) -> Result<bool, StoreError> {
         let id = *id;
         self.db.write(move |conn| {
-            conn.prepare_cached("UPDATE invitations SET guest = coalesce(guest, ?2) WHERE id = ?1")?
-                .execute((id, guest.as_bytes()))?;
-            let mut statement =
-                conn.prepare_cached("SELECT 1 FROM invitations WHERE id = ?1 AND guest = ?2")?;
-            Ok(statement.exists((id, guest.as_bytes()))?)
+            let claimed = conn
+                .prepare_cached(
+                    "UPDATE invitations SET guest = ?2 WHERE id = ?1 AND coalesce(guest, ?2) = ?2
+                     AND state IN ('open', 'done') AND expires_ms > ?3",
+                )?
+                .execute((id, guest.as_bytes(), now_ms))?;
+            Ok(claimed > 0)
         })
     }
 
@@ -153,6 +155,23 @@ impl Ledger {
             Ok(())
         })
     }
+}
+
+/// Notes that a home was paired with an invitation; `false` when it was taken back or refused before.
+pub(super) fn finish(conn: &Connection, id: &[u8; 32]) -> heirloom_store::rusqlite::Result<bool> {
+    let finished = conn
+        .prepare_cached("UPDATE invitations SET state = 'done' WHERE id = ?1 AND state IN ('open', 'done')")?
+        .execute([id])?;
+    Ok(finished > 0)
+}
+
+/// Takes back the invitations that a node came with.
+pub(super) fn cancel_of(conn: &Connection, guest: &NodeId) -> heirloom_store::rusqlite::Result<()> {
+    conn.prepare_cached(
+        "UPDATE invitations SET state = 'cancelled' WHERE guest = ?1 AND state IN ('open', 'done')",
+    )?
+    .execute([guest.as_bytes()])?;
+    Ok(())
 }
 
 fn insert(conn: &Connection, new: &InvitationRow) -> heirloom_store::rusqlite::Result<()> {
@@ -183,10 +202,10 @@ fn invitation(row: &Row<'_>) -> heirloom_store::rusqlite::Result<InvitationRow> 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn row(n: u8, made_ms: i64) -> InvitationRow {
+    pub(crate) fn row(n: u8, made_ms: i64) -> InvitationRow {
         InvitationRow {
             id: [n; 32],
             secret: Zeroizing::new([n; 16]),
@@ -205,11 +224,14 @@ mod tests {
         let ledger = Ledger::open(&folder.path().join("home.sqlite")).unwrap();
         ledger.add_invitation(row(1, 0)).unwrap();
         let [first, second] = [5, 6].map(|n| NodeId::from_bytes([n; 32]));
-        assert!(ledger.claim_invitation(&[1; 32], first).unwrap());
-        assert!(!ledger.claim_invitation(&[1; 32], second).unwrap());
-        assert!(ledger.claim_invitation(&[1; 32], first).unwrap());
-        assert!(!ledger.claim_invitation(&[2; 32], first).unwrap());
+        let claim = |id: u8, guest, now_ms| ledger.claim_invitation(&[id; 32], guest, now_ms).unwrap();
+        assert!(!claim(1, first, 100), "it is too late");
+        assert!(claim(1, first, 99));
+        assert!(!claim(1, second, 99));
+        assert!(claim(1, first, 99));
+        assert!(!claim(2, first, 99));
         ledger.end_invitation(&[1; 32], InvitationState::Denied).unwrap();
+        assert!(!claim(1, first, 99), "it was refused");
         ledger.end_invitation(&[1; 32], InvitationState::Done).unwrap();
         assert_eq!(ledger.invitation(&[1; 32]).unwrap().unwrap().state, InvitationState::Denied);
     }

@@ -7,7 +7,7 @@ use heirloom_identity::{Card, Certificate, HouseholdId};
 use heirloom_store::StoreError;
 use heirloom_store::rusqlite::{Connection, OptionalExtension, Row, named_params};
 
-use super::{Ledger, bytes};
+use super::{Ledger, bytes, invitations};
 
 /// How this home stands to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,23 @@ impl PeerState {
             _ => Self::Removed,
         }
     }
+}
+
+/// Why a pairing was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum PairError {
+    /// A newer certificate of that home is known.
+    #[error("another computer has taken the place of that one in its household")]
+    Outranked,
+    /// People here keep that home out.
+    #[error("this home is kept out")]
+    Blocked,
+    /// The invitation was taken back or refused meanwhile.
+    #[error("the invitation has ended")]
+    Ended,
+    /// The ledger failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Another home, as the ledger knows it.
@@ -92,31 +109,31 @@ impl Ledger {
         self.db.read(|conn| find(conn, household))
     }
 
-    /// Records a pairing, durably. A home that was removed is paired again; what people here call it stays.
+    /// Records a pairing, durably, and that the invitation that led to it is done. A home that was removed is paired again;
+    /// what people here call it stays.
     ///
     /// # Errors
-    /// When it could not be saved.
-    pub fn pair(&self, new: Peer) -> Result<(), StoreError> {
+    /// See [`PairError`]; nothing is recorded then.
+    pub fn pair(&self, new: Peer, invitation: Option<[u8; 32]>) -> Result<(), PairError> {
         self.db.write(move |conn| {
-            conn.prepare_cached(
-                "INSERT INTO peers(household, certificate, card, name, state, words, address, paired_ms, last_seen_ms)
-                 VALUES (:household, :certificate, :card, :name, :state, :words, :address, :paired_ms, :last_seen_ms)
-                 ON CONFLICT(household) DO UPDATE SET certificate = :certificate, card = :card,
-                   name = coalesce(:name, name), state = :state, words = :words,
-                   address = coalesce(:address, address), paired_ms = :paired_ms,
-                   last_seen_ms = coalesce(:last_seen_ms, last_seen_ms), refusal = NULL",
-            )?
-            .execute(named_params! {
-                ":household": new.household.as_bytes(), ":certificate": new.certificate.encode(),
-                ":card": new.card.as_ref().map(Card::encode), ":name": new.given_name, ":state": new.state.text(),
-                ":words": new.words.join(" "), ":address": new.address, ":paired_ms": new.paired_ms,
-                ":last_seen_ms": new.last_seen_ms,
-            })?;
-            Ok(())
+            match find(conn, &new.household)? {
+                Some(known) if known.state == PeerState::Blocked => return Err(PairError::Blocked),
+                Some(known) if known.certificate.outranks(&new.certificate) => {
+                    return Err(PairError::Outranked);
+                }
+                _ => {}
+            }
+            if let Some(id) = invitation
+                && !invitations::finish(conn, &id).map_err(StoreError::from)?
+            {
+                return Err(PairError::Ended);
+            }
+            Ok(write_pair(conn, &new).map_err(StoreError::from)?)
         })
     }
 
-    /// Keeps a home out, lets it in again, or ends the pairing, durably; fine if the home is unknown.
+    /// Keeps a home out, lets it in again, or ends the pairing, durably; fine if the home is unknown. The invitation with
+    /// which a home came that is no longer let in is worth nothing any more.
     ///
     /// # Errors
     /// When it could not be saved.
@@ -125,6 +142,11 @@ impl Ledger {
         self.db.write(move |conn| {
             conn.prepare_cached("UPDATE peers SET state = ?2, refusal = NULL WHERE household = ?1")?
                 .execute((household, state.text()))?;
+            if state != PeerState::Paired
+                && let Some(known) = find(conn, &HouseholdId::from_bytes(household))?
+            {
+                invitations::cancel_of(conn, known.certificate.node())?;
+            }
             Ok(())
         })
     }
@@ -198,6 +220,24 @@ impl Ledger {
     }
 }
 
+fn write_pair(conn: &Connection, new: &Peer) -> heirloom_store::rusqlite::Result<()> {
+    conn.prepare_cached(
+        "INSERT INTO peers(household, certificate, card, name, state, words, address, paired_ms, last_seen_ms)
+         VALUES (:household, :certificate, :card, :name, :state, :words, :address, :paired_ms, :last_seen_ms)
+         ON CONFLICT(household) DO UPDATE SET certificate = :certificate, card = :card,
+           name = coalesce(:name, name), state = :state, words = :words,
+           address = coalesce(:address, address), paired_ms = :paired_ms,
+           last_seen_ms = coalesce(:last_seen_ms, last_seen_ms), refusal = NULL",
+    )?
+    .execute(named_params! {
+        ":household": new.household.as_bytes(), ":certificate": new.certificate.encode(),
+        ":card": new.card.as_ref().map(Card::encode), ":name": new.given_name, ":state": new.state.text(),
+        ":words": new.words.join(" "), ":address": new.address, ":paired_ms": new.paired_ms,
+        ":last_seen_ms": new.last_seen_ms,
+    })?;
+    Ok(())
+}
+
 fn find(conn: &Connection, household: &HouseholdId) -> Result<Option<Peer>, StoreError> {
     let mut statement = conn.prepare_cached("SELECT * FROM peers WHERE household = ?1")?;
     Ok(statement.query_row([household.as_bytes()], read_peer).optional()?)
@@ -228,6 +268,7 @@ fn read_peer(row: &Row<'_>) -> heirloom_store::rusqlite::Result<Peer> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::ledger::invitations::InvitationState;
     use heirloom_identity::{NodeKeys, Root};
 
     /// A paired home with a certificate of this generation.
@@ -257,13 +298,13 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(&folder.path().join("home.sqlite")).unwrap();
         let first = peer(1);
-        ledger.pair(first.clone()).unwrap();
+        ledger.pair(first.clone(), None).unwrap();
         assert_eq!(ledger.peers().unwrap(), std::slice::from_ref(&first));
         ledger.peer_refused(&first.household, "no longer paired".to_owned()).unwrap();
         ledger.set_peer_state(&first.household, PeerState::Removed).unwrap();
         let removed = ledger.peer(&first.household).unwrap().unwrap();
         assert_eq!((removed.state, removed.refusal), (PeerState::Removed, None));
-        ledger.pair(Peer { given_name: None, paired_ms: 20, address: None, ..peer(2) }).unwrap();
+        ledger.pair(Peer { given_name: None, paired_ms: 20, address: None, ..peer(2) }, None).unwrap();
         let again = ledger.peer(&first.household).unwrap().unwrap();
         assert_eq!(again.given_name.as_deref(), Some("Nonna"));
         assert_eq!(again.address, Some(vec![7]));
@@ -271,11 +312,41 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn neither_an_old_machine_nor_a_home_that_is_kept_out_is_paired() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&folder.path().join("home.sqlite")).unwrap();
+        let newer = peer(2);
+        ledger.pair(newer.clone(), None).unwrap();
+        assert!(matches!(ledger.pair(peer(1), None), Err(PairError::Outranked)));
+        assert_eq!(ledger.peer(&newer.household).unwrap().unwrap(), newer);
+        ledger.set_peer_state(&newer.household, PeerState::Blocked).unwrap();
+        assert!(matches!(ledger.pair(newer.clone(), None), Err(PairError::Blocked)));
+        assert_eq!(ledger.peer(&newer.household).unwrap().unwrap().state, PeerState::Blocked);
+    }
+
+    #[test]
+    fn an_invitation_is_worth_nothing_once_its_guest_was_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&folder.path().join("home.sqlite")).unwrap();
+        ledger.add_invitation(invitations::tests::row(1, 0)).unwrap();
+        let guest = peer(1);
+        assert!(ledger.claim_invitation(&[1; 32], *guest.certificate.node(), 50).unwrap());
+        ledger.pair(guest.clone(), Some([1; 32])).unwrap();
+        assert_eq!(ledger.invitation(&[1; 32]).unwrap().unwrap().state, InvitationState::Done);
+        ledger.pair(guest.clone(), Some([1; 32])).unwrap();
+        ledger.set_peer_state(&guest.household, PeerState::Removed).unwrap();
+        assert_eq!(ledger.invitation(&[1; 32]).unwrap().unwrap().state, InvitationState::Cancelled);
+        assert!(!ledger.claim_invitation(&[1; 32], *guest.certificate.node(), 50).unwrap());
+        assert!(matches!(ledger.pair(guest.clone(), Some([1; 32])), Err(PairError::Ended)));
+        assert_eq!(ledger.peer(&guest.household).unwrap().unwrap().state, PeerState::Removed);
+    }
+
+    #[test]
     fn a_clock_that_went_back_does_not_undo_a_meeting() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(&folder.path().join("home.sqlite")).unwrap();
         let first = peer(1);
-        ledger.pair(first.clone()).unwrap();
+        ledger.pair(first.clone(), None).unwrap();
         ledger.peer_seen(&first.household, None, 500).unwrap();
         ledger.peer_seen(&first.household, Some(vec![8]), 100).unwrap();
         let seen = ledger.peer(&first.household).unwrap().unwrap();

@@ -124,14 +124,24 @@ impl Network {
         Ok(())
     }
 
-    /// Turns away the home that waits.
+    /// Turns away the home that waits, whether it is connected just now or not; or gives up an invitation that this home
+    /// follows.
     ///
     /// # Errors
-    /// When no home waits there.
-    pub fn deny(&self, id: &str) -> anyhow::Result<()> {
-        if !self.pairings.decide(id, Decision::Deny) {
+    /// When no home waits there, and none is followed.
+    pub fn deny(self: &Arc<Self>, id: &str) -> anyhow::Result<()> {
+        if self.pairings.decide(id, Decision::Deny) {
+            self.pairings.fail(id, Problem::Denied.word().to_owned());
+            let invitation = id_of(id)?;
+            let network = Arc::clone(self);
+            self.tasks.spawn_on(
+                async move { network.end_invitation(invitation, InvitationState::Denied).await },
+                &self.runtime,
+            );
+        } else if !self.pairings.give_up(id) {
             bail!("no home waits there for your word any more");
         }
+        self.tell_peers();
         Ok(())
     }
 
@@ -158,15 +168,12 @@ impl Network {
                 bail!("{}", Problem::Already);
             }
         }
-        let is_followed = |shown: &Pairing| {
-            shown.role == PairingRole::Guest
-                && shown.state == PairingState::Waiting
-                && shown.household == Some(*invitation.household())
-        };
-        let open = self.pairings();
-        if let Some(known) = open.iter().find(|shown| is_followed(shown)) {
-            return Ok(known.clone());
+        if let Some(known) = self.pairings.followed(&invitation.id()) {
+            return Ok(known);
         }
+        // A newer link knows better where that home is.
+        self.pairings.supersede(invitation.household());
+        let open = self.pairings();
         let following = open
             .iter()
             .filter(|shown| shown.role == PairingRole::Guest && shown.state == PairingState::Waiting);
@@ -175,9 +182,9 @@ impl Network {
         }
         let id = HEXLOWER.encode(&crate::random::bytes::<16>()?);
         let shown = guest::first_look(id.clone(), &invitation);
-        self.pairings.begin(shown.clone(), Some(*invitation.node()));
+        let given_up = self.pairings.follow(shown.clone(), *invitation.node(), invitation.id());
         self.tell_peers();
-        self.tasks.spawn(guest::run(Arc::clone(self), id, invitation));
+        self.tasks.spawn(guest::run(Arc::clone(self), id, invitation, given_up));
         Ok(shown)
     }
 

@@ -189,7 +189,11 @@ async fn streams(network: &Arc<Network>, household: HouseholdId, connection: &Co
     if connection.dialled() {
         match connection.open(StreamKind::Sync, StreamKind::Sync.priority()).await {
             Ok(stream) => start_sync(network, household, stream, &syncs, &mut serving),
-            Err(error) => tracing::debug!(%error, "no stream for albums"),
+            Err(error) => {
+                // A connection without it would look alive and change nothing; the dialer makes another one.
+                tracing::debug!(%error, "no stream for albums");
+                return connection.close(CloseCode::BUSY, "no stream for albums came about");
+            }
         }
     }
     loop {

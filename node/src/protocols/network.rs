@@ -17,12 +17,11 @@ use tokio_util::task::TaskTracker;
 use super::book::{Book, TurnedAway};
 use super::dialer;
 use super::hello::Introduction;
-use super::pairing::Pairings;
+use super::pairing::{Pairings, Problem};
 use crate::clock;
 use crate::home::Home;
 use crate::home::events::Event;
-use crate::ledger::invitations::InvitationState;
-use crate::ledger::peers::{Peer, PeerState};
+use crate::ledger::peers::{PairError, Peer, PeerState};
 
 /// Strangers that may show a certificate at the same time.
 pub(super) const STRANGERS_MAX: usize = 8;
@@ -45,7 +44,7 @@ pub struct Network {
     pub(super) guests: Semaphore,
     /// Somebody's name changed here.
     pub(super) card_changed: Notify,
-    runtime: Handle,
+    pub(super) runtime: Handle,
     links: Mutex<HashMap<HouseholdId, Link>>,
     dialers: Mutex<HashMap<HouseholdId, Arc<Notify>>>,
 }
@@ -183,6 +182,7 @@ impl Network {
 
     async fn set_state(&self, household: HouseholdId, state: PeerState) -> anyhow::Result<()> {
         self.blocking(move |home| Ok(home.ledger.set_peer_state(&household, state)?)).await?;
+        self.reread_invitations().await;
         let change = |peer: &mut Peer| {
             peer.state = state;
             peer.refusal = None;
@@ -237,19 +237,25 @@ impl Network {
         self: &Arc<Self>,
         peer: Peer,
         invitation: Option<[u8; 32]>,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), Problem> {
         let household = peer.household;
         let before = self.book.peer(&household);
         let row = peer.clone();
-        let peer = self
+        let recorded = self
             .blocking(move |home| {
-                home.ledger.pair(row)?;
-                if let Some(id) = invitation {
-                    home.ledger.end_invitation(&id, InvitationState::Done)?;
-                }
+                home.ledger.pair(row, invitation)?;
                 home.ledger.peer(&household)?.context("a pairing that was saved is gone")
             })
-            .await?;
+            .await;
+        let peer = recorded.map_err(|error| {
+            tracing::error!(%error, "a pairing could not be saved");
+            match error.downcast_ref::<PairError>() {
+                Some(PairError::Outranked) => Problem::Outranked,
+                Some(PairError::Blocked) => Problem::Blocked,
+                Some(PairError::Ended) => Problem::Expired,
+                Some(PairError::Store(_)) | None => Problem::NotSaved,
+            }
+        })?;
         if let Some(before) = before.filter(|before| before.certificate.node() != peer.certificate.node()) {
             self.net.forget(before.certificate.node());
         }

@@ -17,6 +17,7 @@ use heirloom_spaces::sync::MESSAGE_BYTES_MAX;
 use heirloom_spaces::{News, Reason, SyncError, SyncMessage, SyncSession};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
+use tokio::time::Instant;
 
 use super::network::Network;
 use crate::clock;
@@ -30,6 +31,9 @@ const ANSWERS_BYTES_MAX: usize = 16 << 20;
 const ANSWERS_PATIENCE: Duration = Duration::from_secs(60);
 /// How much longer each thing that is refused makes a peer wait, and the longest wait.
 const REFUSED_PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+/// How long after the last news everything is offered again, at first and at most; it doubles. An offer is a few bytes for
+/// each album, and makes good whatever went wrong since the last one.
+const OFFER_AGAIN: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(30 * 60));
 /// News that a busy connection may be behind before it pushes every album.
 pub(crate) const NEWS_QUEUED_MAX: usize = 1024;
 
@@ -50,6 +54,8 @@ enum Work {
     Frame(Bytes),
     /// Push the albums that changed.
     Push,
+    /// Offer everything again.
+    Offer,
 }
 
 /// Syncs until the stream ends.
@@ -63,8 +69,10 @@ pub(super) async fn run(network: &Arc<Network>, household: HouseholdId, stream: 
     let changed = Arc::new(Spaces::default());
     let home = Arc::clone(&network.home);
     let spaces = Arc::clone(&changed);
-    // Ends when `work` is dropped, that is with this function at the latest.
-    let thread = tokio::task::spawn_blocking(move || drive(&home, household, todo, &spaces, &outbox));
+    // Ends when `work` is dropped and the backlog closed, that is with this function at the latest; the network waits for
+    // it when it stops.
+    let thread = network.tasks.spawn_blocking(move || drive(&home, household, todo, &spaces, &outbox));
+    let _closing = Closing(&backlog);
     tokio::select! {
         () = read(receiver, &work) => SyncEnd::Over,
         () = write(sender, answered, &backlog) => SyncEnd::Over,
@@ -94,7 +102,7 @@ async fn write(mut sender: FrameSender, mut answered: mpsc::UnboundedReceiver<Ve
     std::future::pending::<()>().await;
 }
 
-/// Notes which albums changed, whoever changed them, and wakes the thread.
+/// Notes which albums changed, whoever changed them, and wakes the thread; now and then has it offer everything again.
 async fn gather(
     home: &Home,
     household: HouseholdId,
@@ -102,8 +110,20 @@ async fn gather(
     changed: &Spaces,
     work: &mpsc::Sender<Work>,
 ) {
+    let mut pause = OFFER_AGAIN.0;
+    let mut offer_at = Instant::now() + pause;
     loop {
-        match news.recv().await {
+        let heard = tokio::select! {
+            heard = news.recv() => heard,
+            () = tokio::time::sleep_until(offer_at) => {
+                // A thread that is too busy to take this has more to say than an offer.
+                work.try_send(Work::Offer).unwrap_or_default();
+                pause = (2 * pause).min(OFFER_AGAIN.1);
+                offer_at = Instant::now() + pause;
+                continue;
+            }
+        };
+        match heard {
             Ok(news) => changed.add([news.space]),
             Err(RecvError::Lagged(_)) => match home.albums.spaces_with(&household) {
                 Ok(spaces) => changed.add(spaces),
@@ -111,6 +131,8 @@ async fn gather(
             },
             Err(RecvError::Closed) => return,
         }
+        pause = OFFER_AGAIN.0;
+        offer_at = offer_at.min(Instant::now() + pause);
         // A full queue means that the thread will look at the changed albums anyway.
         work.try_send(Work::Push).unwrap_or_default();
     }
@@ -131,6 +153,7 @@ fn drive(
         outcome = match work {
             Work::Frame(frame) => driver.take(&frame),
             Work::Push => Ok(()),
+            Work::Offer => driver.offer_again(),
         };
         for space in changed.take() {
             outcome = outcome.and_then(|()| driver.push(&space));
@@ -150,6 +173,16 @@ impl Driver<'_> {
     fn open(&mut self) -> Result<(), SyncEnd> {
         let messages = self.session.open().map_err(|error| SyncEnd::Stuck(error.to_string()))?;
         self.outbox.send(&messages)
+    }
+
+    fn offer_again(&mut self) -> Result<(), SyncEnd> {
+        match self.session.offer_again() {
+            Ok(messages) => self.outbox.send(&messages),
+            Err(error) => {
+                tracing::warn!(%error, "cannot read what there is to offer");
+                Ok(())
+            }
+        }
     }
 
     fn push(&mut self, space: &SpaceId) -> Result<(), SyncEnd> {
@@ -208,8 +241,12 @@ impl Outbox {
     /// Queues messages; waits first if the network has not taken enough of those before.
     fn send(&self, messages: &[SyncMessage]) -> Result<(), SyncEnd> {
         for message in messages {
-            if !self.backlog.wait() {
-                return Err(SyncEnd::Stuck("the other home takes nothing any more".to_owned()));
+            match self.backlog.wait() {
+                Room::Free => {}
+                Room::None => {
+                    return Err(SyncEnd::Stuck("the other home takes nothing any more".to_owned()));
+                }
+                Room::Closed => return Err(SyncEnd::Over),
             }
             let bytes = message.encode();
             self.backlog.queued(bytes.len());
@@ -224,32 +261,61 @@ impl Outbox {
 /// How many bytes wait for the network.
 #[derive(Default)]
 struct Backlog {
-    bytes: Mutex<usize>,
+    waiting: Mutex<Waiting>,
     moved: Condvar,
 }
 
+#[derive(Default)]
+struct Waiting {
+    bytes: usize,
+    /// The connection is gone; nothing is taken any more.
+    closed: bool,
+}
+
+/// What came of waiting for room.
+#[derive(Debug, PartialEq, Eq)]
+enum Room {
+    Free,
+    /// None for too long.
+    None,
+    Closed,
+}
+
+/// Closes the backlog when dropped, so that the thread doesn't wait for a network that is gone.
+struct Closing<'a>(&'a Backlog);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.moved.notify_all();
+    }
+}
+
 impl Backlog {
-    fn lock(&self) -> MutexGuard<'_, usize> {
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn queued(&self, bytes: usize) {
-        *self.lock() += bytes;
+        self.lock().bytes += bytes;
     }
 
     fn sent(&self, bytes: usize) {
         let mut waiting = self.lock();
-        *waiting = waiting.saturating_sub(bytes);
+        waiting.bytes = waiting.bytes.saturating_sub(bytes);
         self.moved.notify_all();
     }
 
-    /// Waits until there is room; `false` when there is none for too long.
-    fn wait(&self) -> bool {
-        let is_full = |waiting: &mut usize| *waiting > ANSWERS_BYTES_MAX;
+    /// Waits until there is room, but not for ever.
+    fn wait(&self) -> Room {
+        let is_full = |waiting: &mut Waiting| !waiting.closed && waiting.bytes > ANSWERS_BYTES_MAX;
         let waited = self.moved.wait_timeout_while(self.lock(), ANSWERS_PATIENCE, is_full);
         let (waiting, wait) = waited.unwrap_or_else(PoisonError::into_inner);
-        drop(waiting);
-        !wait.timed_out()
+        match (waiting.closed, wait.timed_out()) {
+            (true, _) => Room::Closed,
+            (false, true) => Room::None,
+            (false, false) => Room::Free,
+        }
     }
 }
 
@@ -266,5 +332,31 @@ impl Spaces {
 
     fn take(&self) -> BTreeSet<SpaceId> {
         std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_network_that_is_gone() {
+        let backlog = Arc::new(Backlog::default());
+        assert_eq!(backlog.wait(), Room::Free);
+        backlog.queued(ANSWERS_BYTES_MAX + 1);
+        let waiting = Arc::clone(&backlog);
+        let thread = std::thread::spawn(move || waiting.wait());
+        drop(Closing(&backlog));
+        assert_eq!(thread.join().unwrap(), Room::Closed);
+    }
+
+    #[test]
+    fn who_waits_goes_on_when_something_was_sent() {
+        let backlog = Arc::new(Backlog::default());
+        backlog.queued(ANSWERS_BYTES_MAX + 1);
+        let waiting = Arc::clone(&backlog);
+        let thread = std::thread::spawn(move || waiting.wait());
+        backlog.sent(1);
+        assert_eq!(thread.join().unwrap(), Room::Free);
     }
 }

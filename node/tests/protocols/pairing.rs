@@ -1,6 +1,7 @@
 //! Goal: two homes pair when a person says so, and in no other way.
 //! Method: real nodes on loopback; invitations that are good, refused, late, used, or meant for somebody else.
 
+use heirloom::ledger::invitations::InvitationState;
 use heirloom::ledger::peers::PeerState;
 use heirloom::protocols::pairing::INVITATION_MS;
 use heirloom::protocols::{Pairing, PairingRole, PairingState};
@@ -159,6 +160,66 @@ async fn an_invitation_survives_a_restart_of_its_maker() {
     let done = nonna.settled(&accepted.id).await;
     assert_eq!(done.state, PairingState::Done, "{:?}", done.reason);
     assert_eq!(done.words, asked.words);
+    nonna.down().await;
+    smiths.down().await;
+}
+
+/// A home that was removed does not come back with the link of its first visit.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_link_of_a_home_that_was_removed_is_worth_nothing() {
+    let (smiths, nonna) = (House::new("The Smiths").await, House::new("Nonna").await);
+    let invited = smiths.network.invite(true).await.unwrap();
+    let accepted = nonna.network.accept(&invited.link).unwrap();
+    assert_eq!(nonna.settled(&accepted.id).await.state, PairingState::Done);
+    smiths.sees(&nonna).await;
+    nonna.sees(&smiths).await;
+    smiths.network.remove_peer(nonna.household()).await.unwrap();
+    nonna.misses(smiths.household()).await;
+    let again = nonna.network.accept(&invited.link).unwrap();
+    assert_eq!(nonna.settled(&again.id).await.reason.as_deref(), Some("expired"));
+    let peer = smiths.home.ledger.peer(&nonna.household()).unwrap().unwrap();
+    assert_eq!(peer.state, PeerState::Removed);
+    nonna.down().await;
+    smiths.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_that_went_away_can_be_denied() {
+    let (smiths, nonna) = (House::new("The Smiths").await, House::new("Nonna").await);
+    let invited = smiths.network.invite(false).await.unwrap();
+    nonna.network.accept(&invited.link).unwrap();
+    smiths.asked(&invited.id).await;
+    nonna.down().await;
+    smiths.network.deny(&invited.id).unwrap();
+    assert_eq!(smiths.settled(&invited.id).await.reason.as_deref(), Some("denied"));
+    let is_denied = || {
+        let rows = smiths.home.ledger.invitations().unwrap();
+        (rows[0].state == InvitationState::Denied).then_some(())
+    };
+    smiths.until("the word to be written down", is_denied).await;
+    assert!(smiths.network.deny(&invited.id).is_err(), "it has been said");
+    smiths.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_may_give_up_or_take_a_newer_link() {
+    let (smiths, nonna) = (House::new("The Smiths").await, House::new("Nonna").await);
+    let first = smiths.network.invite(false).await.unwrap();
+    let followed = nonna.network.accept(&first.link).unwrap();
+    assert_eq!(nonna.network.accept(&first.link).unwrap().id, followed.id, "the same link");
+    smiths.asked(&first.id).await;
+    nonna.network.deny(&followed.id).unwrap();
+    assert_eq!(nonna.network.pairing(&followed.id), None);
+    assert!(nonna.network.deny(&followed.id).is_err());
+
+    let second = smiths.network.invite(false).await.unwrap();
+    let followed = nonna.network.accept(&second.link).unwrap();
+    smiths.asked(&second.id).await;
+    let third = smiths.network.invite(true).await.unwrap();
+    let newer = nonna.network.accept(&third.link).unwrap();
+    assert_ne!(newer.id, followed.id);
+    assert_eq!(nonna.settled(&newer.id).await.state, PairingState::Done);
+    assert_eq!(nonna.settled(&followed.id).await.reason.as_deref(), Some("expired"));
     nonna.down().await;
     smiths.down().await;
 }

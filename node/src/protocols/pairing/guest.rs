@@ -6,11 +6,13 @@ use std::time::Duration;
 use heirloom_identity::pairing::{Side, commitment};
 use heirloom_identity::{Card, Certificate, Invitation, PairingError, Transcript};
 use heirloom_net::{ConnectError, Connection, FramedStream, NodeAddress, Priority, Protocol, StreamKind};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::messages::{Lost, receive, send};
 use super::{
-    INVITATION_MS, Pairing, PairingRole, PairingState, Problem, STEP_TIMEOUT, TalkMessage, WAITING_EVERY,
+    Decision, INVITATION_MS, Pairing, PairingRole, PairingState, Problem, STEP_TIMEOUT, TalkMessage,
+    WAITING_EVERY,
 };
 use crate::clock;
 use crate::ledger::peers::{Peer, PeerState};
@@ -62,11 +64,20 @@ pub(in crate::protocols) fn first_look(id: String, invitation: &Invitation) -> P
     }
 }
 
-/// Tries until the homes are paired or it is clear that they will not be.
-pub(in crate::protocols) async fn run(network: Arc<Network>, id: String, invitation: Invitation) {
+/// Tries until the homes are paired, it is clear that they will not be, or a person here gives up.
+pub(in crate::protocols) async fn run(
+    network: Arc<Network>,
+    id: String,
+    invitation: Invitation,
+    mut decisions: watch::Receiver<Option<Decision>>,
+) {
     let outcome = tokio::select! {
         outcome = persist(&network, &id, &invitation) => outcome,
         () = network.stopping.cancelled() => return,
+        () = async { while decisions.changed().await.is_ok() {} } => {
+            tracing::info!("a person gave up an invitation");
+            return;
+        }
     };
     if let Err(problem) = outcome {
         tracing::info!(%problem, "not paired");
@@ -178,10 +189,7 @@ async fn talk(
         refusal: None,
     };
     let name = peer.name();
-    network.record_paired(peer, None).await.map_err(|error| {
-        tracing::error!(%error, "a pairing could not be saved");
-        Problem::NotSaved
-    })?;
+    network.record_paired(peer, None).await?;
     network.pairings.update(id, |shown| {
         shown.state = PairingState::Done;
         shown.name = name;
@@ -212,6 +220,11 @@ async fn prove(
     };
     let certificate = Certificate::decode(&certificate).map_err(|_| Problem::Invalid)?;
     if certificate.household() != invitation.household() || certificate.node() != invitation.node() {
+        return Err(Problem::WrongHome.into());
+    }
+    // A machine that was replaced, or stolen, does not speak for that home any more.
+    let known = network.book.peer(certificate.household());
+    if known.is_some_and(|known| known.certificate.outranks(&certificate)) {
         return Err(Problem::WrongHome.into());
     }
     let invalid = |_: PairingError| Problem::Invalid;

@@ -73,24 +73,33 @@ pub(in crate::protocols) async fn receive_guest(network: &Arc<Network>, connecti
 async fn talk(network: &Arc<Network>, node: NodeId, stream: &mut FramedStream) -> Result<(), Stop> {
     let (invitation, guest) = prove(network, node, stream).await?;
     let (id, invitation_id) = (data_encoding::HEXLOWER.encode(&invitation.id), invitation.id);
-    let claimed = network.blocking(move |home| Ok(home.ledger.claim_invitation(&invitation_id, node)?)).await;
-    if !claimed.map_err(|_| Problem::NotSaved)? {
+    let now_ms = clock::now_ms();
+    let claimed =
+        network.blocking(move |home| Ok(home.ledger.claim_invitation(&invitation_id, node, now_ms)?)).await;
+    let is_claimed = claimed.map_err(|_| Problem::NotSaved)?;
+    let invitation = find(network, &invitation.id).await?;
+    check_usable(&invitation, &node, now_ms)?;
+    if !is_claimed {
         return Err(Problem::Used.into());
     }
-    let invitation = find(network, &invitation.id).await?;
     let shown = show(&id, &invitation, &guest);
     let decisions = network.pairings.begin(shown, Some(node));
     network.tell_peers();
     // A guest that was confirmed before and came again because the last step was lost needs no second word.
-    let is_confirmed = invitation.auto_confirm || invitation.state == InvitationState::Done;
+    // One that was removed since needs one.
+    let is_confirmed = match invitation.state {
+        InvitationState::Done => network.book.is_paired(guest.certificate.household()),
+        _ => invitation.auto_confirm,
+    };
     let given_name =
         if is_confirmed { None } else { ask(network, &id, &invitation, stream, decisions).await? };
     let peer = exchange(network, &guest, given_name, stream).await?;
     let household = peer.household;
-    network.record_paired(peer, Some(invitation.id)).await.map_err(|error| {
-        tracing::error!(%error, "a pairing could not be saved");
-        Problem::NotSaved
-    })?;
+    if let Err(problem) = network.record_paired(peer, Some(invitation.id)).await {
+        network.pairings.fail(&id, problem.word().to_owned());
+        network.tell_peers();
+        return Err(problem.into());
+    }
     send(stream, &TalkMessage::Done).await?;
     network.pairings.update(&id, |shown| {
         shown.state = PairingState::Done;

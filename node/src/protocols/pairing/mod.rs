@@ -26,7 +26,7 @@ pub mod messages;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use heirloom_identity::NodeId;
+use heirloom_identity::{HouseholdId, InvitationId, NodeId};
 use tokio::sync::watch;
 
 pub use messages::{Problem, TalkMessage};
@@ -91,7 +91,7 @@ pub struct Pairing {
     /// When the invitation ends, milliseconds since the Unix epoch, UTC.
     pub expires_ms: i64,
     /// The other household, once it is paired.
-    pub household: Option<heirloom_identity::HouseholdId>,
+    pub household: Option<HouseholdId>,
 }
 
 /// What a person here said to a guest.
@@ -115,6 +115,8 @@ struct Entry {
     shown: Pairing,
     /// The other node; a decision counts for it alone.
     node: Option<NodeId>,
+    /// The invitation that this home follows, if it is the guest.
+    follows: Option<InvitationId>,
     decision: watch::Sender<Option<Decision>>,
     ended: Option<Instant>,
 }
@@ -159,13 +161,61 @@ impl Pairings {
             None => {
                 let decision = watch::Sender::new(None);
                 let receiver = decision.subscribe();
-                entries.push(Entry { shown, node, decision, ended: None });
+                entries.push(Entry { shown, node, follows: None, decision, ended: None });
                 receiver
             }
         };
         drop(entries);
         self.tell();
         decision
+    }
+
+    /// Shows that this home follows an invitation. An answer that closes says that a person gave it up, or took a newer
+    /// one of the same home.
+    pub(in crate::protocols) fn follow(
+        &self,
+        shown: Pairing,
+        node: NodeId,
+        invitation: InvitationId,
+    ) -> watch::Receiver<Option<Decision>> {
+        let id = shown.id.clone();
+        let given_up = self.begin(shown, Some(node));
+        if let Some(entry) = self.lock().iter_mut().find(|entry| entry.shown.id == id) {
+            entry.follows = Some(invitation);
+        }
+        given_up
+    }
+
+    /// What became of following this invitation, if that has not ended.
+    pub(in crate::protocols) fn followed(&self, invitation: &InvitationId) -> Option<Pairing> {
+        let entries = self.lock();
+        let mut open = entries.iter().filter(|entry| entry.ended.is_none());
+        open.find(|entry| entry.follows.as_ref() == Some(invitation)).map(|entry| entry.shown.clone())
+    }
+
+    /// Stops following the invitations of a home, because there is a newer one.
+    pub(in crate::protocols) fn supersede(&self, household: &HouseholdId) {
+        for entry in self.lock().iter_mut() {
+            let is_open = entry.follows.is_some() && entry.ended.is_none();
+            if is_open && entry.shown.household.as_ref() == Some(household) {
+                entry.decision = watch::Sender::new(None);
+                entry.shown.state = PairingState::Failed;
+                entry.shown.reason = Some(Problem::Expired.word().to_owned());
+                entry.ended = Some(Instant::now());
+            }
+        }
+        self.tell();
+    }
+
+    /// Stops following an invitation, because a person here gave up; says whether one was followed.
+    pub(in crate::protocols) fn give_up(&self, id: &str) -> bool {
+        let mut entries = self.lock();
+        let before = entries.len();
+        entries.retain(|entry| entry.shown.id != id || entry.follows.is_none() || entry.ended.is_some());
+        let was_followed = entries.len() < before;
+        drop(entries);
+        self.tell();
+        was_followed
     }
 
     /// Changes what is shown of a pairing that has not ended.
@@ -273,6 +323,35 @@ mod tests {
         assert_eq!(*again.borrow(), Some(Decision::Confirm(None)), "the same node comes again");
         let stranger = pairings.begin(shown("a", PairingState::Confirm), other);
         assert_eq!(*stranger.borrow(), None);
+    }
+
+    #[test]
+    fn what_is_followed_ends_when_a_person_says_so() {
+        let pairings = Pairings::default();
+        let home = HouseholdId::from_bytes([3; 32]);
+        let follow = |id: &str, invitation: u8| {
+            let shown = Pairing {
+                role: PairingRole::Guest,
+                household: Some(home),
+                ..shown(id, PairingState::Waiting)
+            };
+            let invitation = InvitationId::from_bytes([invitation; 32]);
+            (pairings.follow(shown, NodeId::from_bytes([1; 32]), invitation), invitation)
+        };
+        let (first, invitation) = follow("a", 1);
+        assert_eq!(pairings.followed(&invitation).unwrap().id, "a");
+        assert!(first.has_changed().is_ok());
+        pairings.supersede(&home);
+        assert!(first.has_changed().is_err(), "the task hears that it is over");
+        assert_eq!(pairings.followed(&invitation), None);
+        assert_eq!(pairings.get("a").unwrap().state, PairingState::Failed);
+        assert!(!pairings.give_up("a"), "it ended before");
+        let (second, _) = follow("b", 2);
+        assert!(pairings.give_up("b"));
+        assert!(second.has_changed().is_err());
+        assert_eq!(pairings.get("b"), None);
+        pairings.begin(shown("c", PairingState::Waiting), None);
+        assert!(!pairings.give_up("c"), "an invitation of this home is taken back otherwise");
     }
 
     #[test]
