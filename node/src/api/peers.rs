@@ -3,7 +3,6 @@
 //! Every account sees the homes, since it may share albums with them; inviting, confirming and removing is for admins.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -38,8 +37,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(deny))
 }
 
-/// How long a home that is removed is given to hear that it was taken out of albums.
-const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Another home.
 #[derive(Serialize, ToSchema)]
@@ -187,7 +184,7 @@ async fn remove_peer(
     .await?;
     if is_to_hear && let Some(connection) = network.connection(&household) {
         // The sync tells it; a home that is off learns it from other members.
-        tokio::time::timeout(LAST_WORDS, connection.closed()).await.ok();
+        tokio::time::timeout(sharing::LAST_WORDS, connection.closed()).await.ok();
     }
     network.remove_peer(household).await.map_err(in_words)?;
     Ok(DONE)

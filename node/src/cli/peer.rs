@@ -58,7 +58,7 @@ enum Verb {
         /// Which, from `heirloom peer pending`.
         id: String,
     },
-    /// End the pairing with a home. Albums stay as they are; take the home out of them with `heirloom album remove`.
+    /// End the pairing with a home, and take it out of the albums that this home manages.
     Remove {
         #[command(flatten)]
         common: Common,
@@ -182,7 +182,7 @@ fn done(verb: &Verb) {
         Verb::Confirm { .. } => output::line("Confirmed."),
         Verb::Deny { .. } => output::line("Turned away."),
         Verb::Remove { .. } => {
-            output::line("No longer paired. Albums that are shared with that home stay as they are.");
+            output::line("No longer paired, and out of the albums that this home manages.");
         }
         Verb::Block { undo: false, .. } => output::line("Kept out."),
         Verb::Block { undo: true, .. } => output::line("Let in again."),

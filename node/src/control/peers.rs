@@ -16,6 +16,7 @@ use crate::home::Home;
 use crate::ledger::peers::{Peer, PeerState};
 use crate::protocols::pairing::Problem;
 use crate::protocols::{Network, PairingRole, PairingState};
+use crate::sharing;
 
 /// How often it is looked whether whoever waits for a pairing is still there.
 const LOOK: Duration = Duration::from_secs(1);
@@ -183,8 +184,15 @@ fn pending(home: &Home, say: &mut Say<'_>) -> anyhow::Result<()> {
 /// Ends a pairing.
 fn remove(home: &Home, who: &str) -> anyhow::Result<()> {
     let peer = find(home, who)?;
+    // What another computer of this household decides now is no longer for this one to say.
+    let is_to_hear = !home.is_outranked() && sharing::unshare_everywhere(home, peer.household)?;
     match home.network() {
-        Some(network) => network.block_on(network.remove_peer(peer.household)),
+        Some(network) => network.block_on(async {
+            if is_to_hear && let Some(connection) = network.connection(&peer.household) {
+                timeout(sharing::LAST_WORDS, connection.closed()).await.ok();
+            }
+            network.remove_peer(peer.household).await
+        }),
         None => Ok(home.ledger.set_peer_state(&peer.household, PeerState::Removed)?),
     }
 }

@@ -5,6 +5,8 @@
 //! the household joined for everybody may be opened to some accounts instead. Of an album that the household is no
 //! longer in, an account sees what it saw before, which [`remember`] writes down while that is known.
 
+use std::time::Duration;
+
 use heirloom_identity::{AccountId, AlbumId, HouseholdId, Role, SpaceId};
 use heirloom_spaces::{Album, AlbumEdit, AlbumError};
 use heirloom_store::StoreError;
@@ -16,6 +18,9 @@ use crate::home::Home;
 use crate::home::events::Event;
 use crate::ledger::albums::AlbumAccount;
 use crate::ledger::peers::PeerState;
+
+/// How long a home that is removed is given to hear that it was taken out of albums.
+pub const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Why something could not be done with an album.
 #[derive(Debug, thiserror::Error)]

@@ -33,7 +33,7 @@ use crate::home::Home;
 use crate::ledger::shared_files::FileKind;
 
 pub use add::{Outcome, add_assets};
-pub use albums::{album_of, create_album, leave, sees, share, unshare, unshare_everywhere};
+pub use albums::{LAST_WORDS, album_of, create_album, leave, sees, share, unshare, unshare_everywhere};
 pub use downloads::Downloads;
 pub use missing::{Progress, Tally};
 pub use originals::{OriginalState, original_state};
