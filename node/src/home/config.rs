@@ -168,6 +168,6 @@ mod tests {
         let path = folder.path().join("config.toml");
         std::fs::write(&path, "relay_roots = [\"relay.pem\", \"/etc/relay.pem\"]\n").unwrap();
         let config = Config::load(&path).unwrap();
-        assert_eq!(config.relay_roots, [folder.path().join("relay.pem"), PathBuf::from("/relays/relay.pem")]);
+        assert_eq!(config.relay_roots, [folder.path().join("relay.pem"), PathBuf::from("/etc/relay.pem")]);
     }
 }

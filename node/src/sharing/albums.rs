@@ -3,7 +3,7 @@
 //! The household is the member; which of its accounts take part is its own affair. An account sees an album that it
 //! made, one that the household was invited to for it (or for everybody), and one that was opened to it at home. What
 //! the household joined for everybody may be opened to some accounts instead. Of an album that the household is no
-//! longer in, an account sees what it saw before, which [`remember`] writes down while that is known.
+//! longer in, an account sees what it saw before, which `remember` writes down while that is known.
 
 use std::time::Duration;
 
