@@ -37,7 +37,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(deny))
 }
 
-
 /// Another home.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
