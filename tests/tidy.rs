@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("heirloom-net", &["heirloom-identity"]),
     ("heirloom-spaces", &["heirloom-identity", "heirloom-store"]),
     ("heirloom-catalog", &["heirloom-identity", "heirloom-store"]),
+    ("heirloom-vault", &["heirloom-identity", "heirloom-store"]),
     ("heirloom-testkit", &["heirloom-identity", "heirloom-media", "heirloom-store"]),
     ("heirloom-xtask", &[]),
     (
@@ -34,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "heirloom-net",
             "heirloom-spaces",
             "heirloom-store",
+            "heirloom-vault",
         ],
     ),
     (
@@ -46,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "heirloom-spaces",
             "heirloom-store",
             "heirloom-testkit",
+            "heirloom-vault",
         ],
     ),
 ];
@@ -59,7 +62,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("chacha20poly1305", &["heirloom-identity"]),
     ("hpke", &["heirloom-identity"]),
     ("x25519-dalek", &["heirloom-identity"]),
-    ("bao-tree", &["heirloom-net"]),
+    ("bao-tree", &["heirloom-net", "heirloom-vault"]),
+    ("blahaj", &["heirloom-identity"]),
+    ("object_store", &["heirloom-vault"]),
     ("iroh", &["heirloom-net"]),
     ("iroh-mdns-address-lookup", &["heirloom-net"]),
     ("iroh-relay", &["heirloom-net"]),
@@ -74,7 +79,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("webp", &["heirloom-media"]),
     ("axum", &["heirloom"]),
     ("clap", &["heirloom"]),
-    ("tokio", &["heirloom", "heirloom-net", "heirloom-tests"]),
+    ("tokio", &["heirloom", "heirloom-net", "heirloom-tests", "heirloom-vault"]),
     ("tower-http", &["heirloom"]),
     ("utoipa", &["heirloom"]),
 ];
