@@ -39,7 +39,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
 
 /// Streams what changes in the account's timeline, from now on.
 #[utoipa::path(get, path = "/events", tag = "node",
-    responses((status = 200, description = "Events: timeline {rev, months}, asset {id, local}, jobs {waiting, running, failed}, peers {}, albums {}, album {id, changed}", content_type = "text/event-stream", body = String),
+    responses((status = 200, description = "Events: timeline {rev, months}, asset {id, local}, jobs {waiting, running, failed}, peers {}, vault {}, albums {}, album {id, changed}", content_type = "text/event-stream", body = String),
         (status = 401, body = ErrorBody), (status = 429, body = ErrorBody)))]
 async fn events(State(state): State<Arc<ApiState>>, signed_in: SignedIn) -> Result<Response, ApiError> {
     let account = signed_in.account;
@@ -196,6 +196,7 @@ impl Listener {
             }
             Event::Jobs => self.jobs_soon(),
             Event::Peers => self.ready.push_back(told("peers", &Nothing {})),
+            Event::Vault => self.ready.push_back(told("vault", &Nothing {})),
             Event::Albums => self.ready.push_back(told("albums", &Nothing {})),
             Event::Album { space, changed } => self.ready.extend(self.album_news(space, changed).await),
             Event::Timeline { .. } | Event::Asset { .. } => {}

@@ -50,6 +50,8 @@ pub enum Event {
     Jobs,
     /// Another home came, went, or wants to be paired.
     Peers,
+    /// Something about the copies in other homes, or about those kept here, changed.
+    Vault,
     /// An album came or went.
     Albums,
     /// An album changed.

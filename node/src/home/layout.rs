@@ -59,6 +59,30 @@ impl Layout {
     pub fn catalog_db(&self) -> PathBuf {
         self.root.join("catalog.sqlite")
     }
+    /// Custody of packs: what this home knows of its own in other homes, and what it keeps for them.
+    pub fn vault_db(&self) -> PathBuf {
+        self.root.join("vault.sqlite")
+    }
+    /// What the vault writes for itself.
+    pub fn vault(&self) -> PathBuf {
+        self.root.join("vault")
+    }
+    /// Packs of this household that not every keeper has yet.
+    pub fn outbox(&self) -> PathBuf {
+        self.vault().join("outbox")
+    }
+    /// Packs of other households, a folder for each.
+    pub fn kept(&self) -> PathBuf {
+        self.root.join("kept")
+    }
+    /// Originals whose bits rotted, set aside.
+    pub fn damaged(&self) -> PathBuf {
+        self.root.join("damaged")
+    }
+    /// What a restore that is under way has fetched.
+    pub fn restoring(&self) -> PathBuf {
+        self.root.join("restoring")
+    }
     /// Derivatives.
     pub fn cache(&self) -> PathBuf {
         self.root.join("cache")
