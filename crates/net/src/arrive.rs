@@ -16,7 +16,8 @@ use crate::gate::Protocol;
 use crate::greeting::{self, Stamp};
 use crate::limits::{
     GREETING_TIMEOUT, HANDSHAKES_MAX, HANDSHAKES_UNPROVEN_MAX, PAIR_ADDRESSES_MAX, PAIR_CONNECTIONS_MAX,
-    PAIR_CONNECTIONS_PER_NODE_MAX, PAIR_PER_ADDRESS_MAX, PAIR_PERIOD, SETTLE_TIMEOUT,
+    PAIR_CONNECTIONS_PER_NODE_MAX, PAIR_PER_ADDRESS_MAX, PAIR_PERIOD, RECOVER_CONNECTIONS_MAX,
+    RECOVER_CONNECTIONS_PER_NODE_MAX, RECOVER_PER_ADDRESS_MAX, SETTLE_TIMEOUT,
 };
 use crate::monitor;
 use crate::names::node_of;
@@ -73,11 +74,11 @@ async fn welcome(shared: Arc<Shared>, incoming: Incoming) {
     };
     let node = node_of(quic.remote_id());
     let Some(protocol) = Protocol::of_alpn(quic.alpn()) else { return };
-    if protocol == Protocol::Pair
-        && let Err(code) = shared.pairing.begin(&source, &node)
+    if let Some(strangers) = strangers(&shared, protocol)
+        && let Err(code) = strangers.begin(&source, &node)
     {
-        info!(peer = %node, "refused a connection for pairing: too many of them");
-        quic.close(code.into(), b"too many attempts to pair");
+        info!(peer = %node, ?protocol, "refused a connection of a stranger: too many of them");
+        quic.close(code.into(), b"too many attempts");
         return;
     }
     match timeout(GREETING_TIMEOUT, heed(&quic)).await {
@@ -86,10 +87,19 @@ async fn welcome(shared: Arc<Shared>, incoming: Incoming) {
         }
         _ => {
             quic.close(CloseCode::PROTOCOL.into(), b"no greeting");
-            if protocol == Protocol::Pair {
-                shared.pairing.end(&node);
+            if let Some(strangers) = strangers(&shared, protocol) {
+                strangers.end(&node);
             }
         }
+    }
+}
+
+/// Who is counted with those that speak this protocol; nobody for homes.
+fn strangers(shared: &Shared, protocol: Protocol) -> Option<&Strangers> {
+    match protocol {
+        Protocol::Pair => Some(&shared.pairing),
+        Protocol::Recover => Some(&shared.recovering),
+        Protocol::Home => None,
     }
 }
 
@@ -104,8 +114,8 @@ async fn admit(shared: &Arc<Shared>, guest: Guest) {
     let connection = Connection::new(quic, node, protocol, false, stamp);
     let stamp = match protocol {
         Protocol::Home => admit_home(shared, &connection).await,
-        Protocol::Pair => {
-            shared.tasks.spawn(pairing_ends(shared.clone(), connection.quic().clone(), node));
+        Protocol::Pair | Protocol::Recover => {
+            shared.tasks.spawn(stranger_leaves(shared.clone(), connection.quic().clone(), node, protocol));
             Some(shared.pairs.stamp())
         }
     };
@@ -155,12 +165,14 @@ async fn admit_home(shared: &Arc<Shared>, connection: &Connection) -> Option<Sta
     }
 }
 
-async fn pairing_ends(shared: Arc<Shared>, quic: Quic, node: NodeId) {
+async fn stranger_leaves(shared: Arc<Shared>, quic: Quic, node: NodeId, protocol: Protocol) {
     quic.closed().await;
-    shared.pairing.end(&node);
+    if let Some(strangers) = strangers(&shared, protocol) {
+        strangers.end(&node);
+    }
 }
 
-/// Where a connection comes from, as far as attempts to pair are counted together.
+/// Where a connection comes from, as far as attempts of strangers are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Source {
     /// One address of version 4, or one /64 network of version 6.
@@ -187,21 +199,51 @@ impl Source {
     }
 }
 
-/// Counts those who pair: connections now, and attempts per address over a minute.
-#[derive(Default)]
-pub(crate) struct Pairing {
-    state: Mutex<PairingState>,
+/// How many strangers may come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Crowd {
+    /// Connections in all.
+    connections: usize,
+    /// Connections of one node.
+    per_node: usize,
+    /// Connections from one address within [`PAIR_PERIOD`].
+    per_address: u32,
+}
+
+/// Those who pair.
+pub(crate) const PAIRING: Crowd = Crowd {
+    connections: PAIR_CONNECTIONS_MAX,
+    per_node: PAIR_CONNECTIONS_PER_NODE_MAX,
+    per_address: PAIR_PER_ADDRESS_MAX,
+};
+
+/// Those who recover.
+pub(crate) const RECOVERING: Crowd = Crowd {
+    connections: RECOVER_CONNECTIONS_MAX,
+    per_node: RECOVER_CONNECTIONS_PER_NODE_MAX,
+    per_address: RECOVER_PER_ADDRESS_MAX,
+};
+
+/// Counts the strangers of one protocol: connections now, and attempts per address over a minute.
+pub(crate) struct Strangers {
+    crowd: Crowd,
+    state: Mutex<StrangersState>,
 }
 
 #[derive(Default)]
-struct PairingState {
+struct StrangersState {
     connections: HashMap<NodeId, usize>,
     total: usize,
     /// Attempts since a time, per source.
     attempts: HashMap<Source, (Instant, u32)>,
 }
 
-impl Pairing {
+impl Strangers {
+    /// Nobody so far.
+    pub(crate) fn new(crowd: Crowd) -> Self {
+        Self { crowd, state: Mutex::default() }
+    }
+
     /// Counts an attempt; an error when there are too many. Each success needs one [`end`](Self::end).
     fn begin(&self, source: &Source, node: &NodeId) -> Result<(), CloseCode> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -217,11 +259,11 @@ impl Pairing {
             (*since, *count) = (now, 0);
         }
         *count += 1;
-        if *count > PAIR_PER_ADDRESS_MAX {
+        if *count > self.crowd.per_address {
             return Err(CloseCode::TOO_OFTEN);
         }
         let of_node = state.connections.get(node).copied().unwrap_or(0);
-        if state.total >= PAIR_CONNECTIONS_MAX || of_node >= PAIR_CONNECTIONS_PER_NODE_MAX {
+        if state.total >= self.crowd.connections || of_node >= self.crowd.per_node {
             return Err(CloseCode::BUSY);
         }
         state.total += 1;
@@ -256,7 +298,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn attempts_to_pair_are_counted_per_address() {
-        let pairing = Pairing::default();
+        let pairing = Strangers::new(PAIRING);
         for _ in 0..PAIR_PER_ADDRESS_MAX {
             pairing.begin(&address(1), &node(1)).unwrap();
             pairing.end(&node(1));
@@ -269,7 +311,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn connections_for_pairing_are_counted() {
-        let pairing = Pairing::default();
+        let pairing = Strangers::new(PAIRING);
         for _ in 0..PAIR_CONNECTIONS_PER_NODE_MAX {
             pairing.begin(&address(1), &node(1)).unwrap();
         }
@@ -286,7 +328,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_crowd_of_addresses_is_bounded() {
-        let pairing = Pairing::default();
+        let pairing = Strangers::new(PAIRING);
         for number in 0..PAIR_ADDRESSES_MAX {
             let source = Source::Relay(number.to_string());
             pairing.begin(&source, &node(1)).unwrap();

@@ -27,8 +27,8 @@ type Opened = (StreamKind, SendStream, RecvStream);
 
 /// One admitted connection with another node. Clones are handles of the same connection.
 ///
-/// A `Home` connection stays until one side closes it or it is lost; a `Pair` connection also ends when its last handle
-/// and its last stream are dropped.
+/// A `Home` connection stays until one side closes it or it is lost; a `Pair` or `Recover` connection also ends when its
+/// last handle and its last stream are dropped.
 #[derive(Debug, Clone)]
 pub struct Connection {
     inner: Arc<Inner>,
@@ -58,8 +58,7 @@ impl Connection {
     pub(crate) fn new(quic: Quic, node: NodeId, protocol: Protocol, dialled: bool, stamp: Stamp) -> Self {
         // Every connection begins with a stranger's rights; homes get more.
         if protocol == Protocol::Home {
-            quic.set_max_concurrent_bi_streams(VarInt::from_u32(STREAMS_MAX));
-            quic.set_receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES));
+            raise(&quic);
         }
         let (sender, opened) = mpsc::channel(STREAMS_WAITING_MAX);
         let listener = tokio::spawn(listen(quic.clone(), protocol, sender));
@@ -104,6 +103,14 @@ impl Connection {
     /// whoever claims it first serves it, the other leaves it alone.
     pub fn claim(&self) -> bool {
         !self.inner.claimed.swap(true, Ordering::AcqRel)
+    }
+
+    /// Gives the other side of a `Recover` connection the streams and the window of a home, once it has proven that it may
+    /// have them. Each side decides for what it receives.
+    pub fn trust(&self) {
+        if self.inner.protocol == Protocol::Recover {
+            raise(&self.inner.quic);
+        }
     }
 
     /// Opens a stream. The other side learns of it at once and resets it when it knows no such kind.
@@ -156,6 +163,12 @@ impl Connection {
     pub(crate) fn stamp(&self) -> Stamp {
         self.inner.stamp
     }
+}
+
+/// Lifts what holds for strangers.
+fn raise(quic: &Quic) {
+    quic.set_max_concurrent_bi_streams(VarInt::from_u32(STREAMS_MAX));
+    quic.set_receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES));
 }
 
 /// Takes the streams that the other side opens, reads their headers side by side, and hands on those that make sense.

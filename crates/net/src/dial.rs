@@ -125,7 +125,7 @@ pub(crate) async fn connect(
         return Err(ConnectError::NoSuchNode);
     }
     shared.gate.admit(node, protocol).map_err(ConnectError::NotAdmitted)?;
-    if protocol == Protocol::Pair {
+    if protocol != Protocol::Home {
         return reach(shared, node, protocol, limit).await;
     }
     match shared.pairs.want(node) {

@@ -19,16 +19,19 @@ pub enum Protocol {
     Pair,
     /// Homes that know each other: `heirloom/home/1`. One connection per pair of nodes carries all their streams.
     Home,
+    /// A household that lost everything asks for what is kept for it: `heirloom/recover/1`.
+    Recover,
 }
 
 impl Protocol {
-    pub(crate) const ALL: [Self; 2] = [Self::Pair, Self::Home];
+    pub(crate) const ALL: [Self; 3] = [Self::Pair, Self::Home, Self::Recover];
 
     /// The name in the handshake.
     pub const fn alpn(self) -> &'static [u8] {
         match self {
             Self::Pair => b"heirloom/pair/1",
             Self::Home => b"heirloom/home/1",
+            Self::Recover => b"heirloom/recover/1",
         }
     }
 

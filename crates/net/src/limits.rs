@@ -22,7 +22,8 @@ pub const BOOK_NODES_MAX: usize = 1024;
 
 /// Streams that the other side may have open at once on a `Home` connection.
 pub const STREAMS_MAX: u32 = 64;
-/// Streams that anybody may have open at once before admission, the greeting among them, and on a `Pair` connection.
+/// Streams that anybody may have open at once before admission, the greeting among them, on a `Pair` connection, and on a
+/// `Recover` connection that is not trusted.
 pub const STRANGER_STREAMS_MAX: u32 = 3;
 /// Streams whose header is being waited for at once, per connection.
 pub const HEADERS_MAX: usize = 16;
@@ -30,9 +31,10 @@ pub const HEADERS_MAX: usize = 16;
 pub const STREAMS_WAITING_MAX: usize = 8;
 /// Bytes in flight to us on one stream. Windows of 4 MiB and more break connections (noq 1.4: "too many gaps").
 pub const STREAM_WINDOW_BYTES: u32 = 1_310_720;
-/// Bytes in flight to us on one `Home` connection.
+/// Bytes in flight to us on one `Home` connection, and on a `Recover` connection that is trusted.
 pub const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
-/// Bytes in flight to us on any connection before admission, and on a `Pair` connection.
+/// Bytes in flight to us on any connection before admission, on a `Pair` connection, and on a `Recover` connection that is
+/// not trusted.
 pub const STRANGER_WINDOW_BYTES: u32 = 64 << 10;
 /// Bytes that wait for the other side on one connection.
 pub const SEND_WINDOW_BYTES: u64 = 8 << 20;
@@ -53,10 +55,16 @@ pub const PAIR_CONNECTIONS_MAX: usize = 16;
 pub const PAIR_CONNECTIONS_PER_NODE_MAX: usize = 2;
 /// `Pair` connections from one address within [`PAIR_PERIOD`].
 pub const PAIR_PER_ADDRESS_MAX: u32 = 10;
-/// Time over which attempts to pair are counted.
+/// Time over which attempts to pair, or to recover, are counted.
 pub const PAIR_PERIOD: Duration = Duration::from_secs(60);
 /// Addresses whose attempts are counted; with more of them at once, nobody new may try.
 pub const PAIR_ADDRESSES_MAX: usize = 1024;
+/// `Recover` connections from others in all.
+pub const RECOVER_CONNECTIONS_MAX: usize = 8;
+/// `Recover` connections of one node.
+pub const RECOVER_CONNECTIONS_PER_NODE_MAX: usize = 2;
+/// `Recover` connections from one address within [`PAIR_PERIOD`].
+pub const RECOVER_PER_ADDRESS_MAX: u32 = 10;
 /// Events that a slow listener may be behind before it loses some.
 pub const EVENTS_WAITING_MAX: usize = 256;
 

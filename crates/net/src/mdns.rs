@@ -44,7 +44,8 @@ impl Neighbours {
     }
 
     fn admits(&self, node: &NodeId) -> bool {
-        self.gate.admit(node, Protocol::Home).is_ok()
+        let admits = |protocol| self.gate.admit(node, protocol).is_ok();
+        admits(Protocol::Home) || admits(Protocol::Recover)
     }
 
     /// Tells about admitted nodes that show up, until the network is closed.

@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::address::NodeAddress;
-use crate::arrive::{self, Pairing};
+use crate::arrive::{self, Strangers};
 use crate::codes::CloseCode;
 use crate::config::{NetConfig, NetError, RelayConfig, relay_mode};
 use crate::connection::Connection;
@@ -49,7 +49,8 @@ pub(crate) struct Shared {
     pub(crate) endpoint: Endpoint,
     pub(crate) gate: Arc<dyn Gate>,
     pub(crate) pairs: Pairs,
-    pub(crate) pairing: Pairing,
+    pub(crate) pairing: Strangers,
+    pub(crate) recovering: Strangers,
     pub(crate) accepted: mpsc::Sender<Connection>,
     pub(crate) relay: watch::Sender<RelayState>,
     pub(crate) tasks: TaskTracker,
@@ -87,7 +88,8 @@ impl Net {
             me,
             gate,
             pairs: Pairs::new(me, run),
-            pairing: Pairing::default(),
+            pairing: Strangers::new(arrive::PAIRING),
+            recovering: Strangers::new(arrive::RECOVERING),
             accepted,
             relay: watch::Sender::new(state),
             tasks: TaskTracker::new(),
@@ -184,7 +186,7 @@ impl Net {
     /// Connects with a node, within [`CONNECT_TIMEOUT`]: reached, greeted and admitted by both gates.
     ///
     /// For [`Protocol::Home`] this is the connection of the pair, whoever dialled it and whenever: see
-    /// [`Connection::claim`]. For [`Protocol::Pair`] it is a new one each time.
+    /// [`Connection::claim`]. For the other protocols it is a new one each time.
     pub async fn connect(&self, node: &NodeId, protocol: Protocol) -> Result<Connection, ConnectError> {
         self.connect_within(node, protocol, CONNECT_TIMEOUT).await
     }

@@ -37,10 +37,15 @@ pub enum StreamKind {
     Mail = 4,
     /// The steps of pairing; the only kind on a `Pair` connection, and only there.
     Pairing = 5,
+    /// Packs that one home keeps for another.
+    Vault = 6,
+    /// The way back to one's packs; the only kind on a `Recover` connection, and only there.
+    Recovery = 7,
 }
 
 impl StreamKind {
-    const ALL: [Self; 5] = [Self::Hello, Self::Sync, Self::Content, Self::Mail, Self::Pairing];
+    const ALL: [Self; 7] =
+        [Self::Hello, Self::Sync, Self::Content, Self::Mail, Self::Pairing, Self::Vault, Self::Recovery];
 
     /// The number on the wire.
     pub const fn number(self) -> u16 {
@@ -56,7 +61,8 @@ impl StreamKind {
     pub fn protocol(self) -> Protocol {
         match self {
             Self::Pairing => Protocol::Pair,
-            Self::Hello | Self::Sync | Self::Content | Self::Mail => Protocol::Home,
+            Self::Recovery => Protocol::Recover,
+            Self::Hello | Self::Sync | Self::Content | Self::Mail | Self::Vault => Protocol::Home,
         }
     }
 
@@ -65,7 +71,8 @@ impl StreamKind {
         match self {
             Self::Hello | Self::Pairing => Priority::CONTROL,
             Self::Sync | Self::Mail => Priority::SYNC,
-            Self::Content => Priority::CONTENT,
+            Self::Content | Self::Recovery => Priority::CONTENT,
+            Self::Vault => Priority::BULK,
         }
     }
 }
@@ -81,7 +88,7 @@ impl Priority {
     pub const SYNC: Self = Self(10);
     /// Thumbnails and previews.
     pub const CONTENT: Self = Self(0);
-    /// Originals.
+    /// Originals, and packs.
     pub const BULK: Self = Self(-10);
 
     pub(crate) fn number(self) -> i32 {

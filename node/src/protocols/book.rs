@@ -5,6 +5,7 @@
 //! further ([`hello`](super::hello)): it may be the new machine of a home that is paired, and its certificate says so.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,8 @@ pub enum TurnedAway {
     Version = 5,
     /// It does what a program of ours would not.
     Misbehaved = 6,
+    /// Nothing is kept here for anybody.
+    NothingKept = 7,
 }
 
 impl TurnedAway {
@@ -49,6 +52,7 @@ impl TurnedAway {
             Self::Malformed => "the message makes no sense here",
             Self::Version => "no version in common; one of the two programs is too old",
             Self::Misbehaved => "too many messages that make no sense here",
+            Self::NothingKept => "this home keeps nothing for others",
         }
     }
 
@@ -71,6 +75,7 @@ impl TurnedAway {
             Self::Malformed,
             Self::Version,
             Self::Misbehaved,
+            Self::NothingKept,
         ];
         known.into_iter().find(|reason| reason.close_code() == code)
     }
@@ -80,6 +85,8 @@ impl TurnedAway {
 #[derive(Debug, Default)]
 pub struct Book {
     pages: RwLock<Pages>,
+    /// Whether this home keeps packs of any other.
+    keeps: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -203,6 +210,15 @@ impl Book {
         if is_expected || is_open { Ok(()) } else { Err(TurnedAway::NoInvitation.refusal()) }
     }
 
+    /// Says whether this home keeps packs of any other; if not, nobody has anything to recover here.
+    pub fn set_keeps(&self, keeps: bool) {
+        self.keeps.store(keeps, Ordering::Relaxed);
+    }
+
+    fn admits_recovery(&self) -> Result<(), Refusal> {
+        if self.keeps.load(Ordering::Relaxed) { Ok(()) } else { Err(TurnedAway::NothingKept.refusal()) }
+    }
+
     fn pages(&self) -> RwLockReadGuard<'_, Pages> {
         self.pages.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -217,6 +233,7 @@ impl Gate for Book {
         match protocol {
             Protocol::Home => self.admits_home(node),
             Protocol::Pair => self.admits_pairing(node, clock::now_ms()),
+            Protocol::Recover => self.admits_recovery(),
         }
     }
 }
@@ -274,6 +291,15 @@ mod tests {
         let all: Vec<_> = (0..GUESTS_MAX).map(|_| book.expect_host(node).unwrap()).collect();
         assert!(book.expect_host(node).is_none());
         drop(all);
+    }
+
+    #[test]
+    fn who_keeps_nothing_has_no_door_for_recovery() {
+        let book = Book::default();
+        let node = NodeId::from_bytes([3; 32]);
+        assert_eq!(book.admit(&node, Protocol::Recover), Err(TurnedAway::NothingKept.refusal()));
+        book.set_keeps(true);
+        assert_eq!(book.admit(&node, Protocol::Recover), Ok(()));
     }
 
     #[test]

@@ -222,7 +222,9 @@ async fn streams(network: &Arc<Network>, household: HouseholdId, connection: &Co
                 let home = Arc::clone(&network.home);
                 serving.spawn(async move { content::serve(&home, household, stream).await });
             }
-            StreamKind::Mail | StreamKind::Pairing => stream.reset(ResetCode::UNKNOWN_KIND),
+            StreamKind::Mail | StreamKind::Pairing | StreamKind::Vault | StreamKind::Recovery => {
+                stream.reset(ResetCode::UNKNOWN_KIND);
+            }
         }
     }
 }

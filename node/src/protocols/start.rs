@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use data_encoding::BASE64;
-use heirloom_net::{Net, NetConfig, NetEvent, Protocol, RelayConfig};
+use heirloom_net::{CloseCode, Net, NetConfig, NetEvent, Protocol, RelayConfig};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::book::Book;
@@ -96,6 +96,7 @@ fn accept(network: Arc<Network>) -> Task {
                     network.tasks.spawn(async move { link::serve(&served, connection).await });
                 }
                 Protocol::Home => {}
+                Protocol::Recover => connection.close(CloseCode::DONE, "nothing to recover here"),
                 Protocol::Pair => {
                     network.tasks.spawn(async move {
                         let Ok(place) = served.guests.try_acquire() else { return };

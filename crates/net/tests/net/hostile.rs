@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use heirloom_net::limits::{FRAME_BYTES_MAX, PAIR_PER_ADDRESS_MAX, STREAMS_MAX};
+use heirloom_net::limits::{
+    FRAME_BYTES_MAX, PAIR_PER_ADDRESS_MAX, RECOVER_CONNECTIONS_MAX, RECOVER_CONNECTIONS_PER_NODE_MAX,
+    STREAMS_MAX,
+};
 use heirloom_net::{CloseCode, ConnectError, Connection, Net, Protocol, StreamError, StreamKind};
 use iroh::endpoint::{ConnectionError, ReadError, VarInt};
 
@@ -173,6 +176,25 @@ async fn guessing_at_pairing_is_slowed_down() {
     // The counter of an address forgets a closed connection a moment after its end; the attempts it remembers.
     let error = soon(guesser.connect(&net.node(), Protocol::Pair)).await.unwrap_err();
     assert_eq!(error, ConnectError::TooOften);
+    others_notice_nothing(&net).await;
+}
+
+#[tokio::test]
+async fn few_recover_at_the_same_time() {
+    let net = node(1).await;
+    let mut open = Vec::new();
+    let refused = loop {
+        assert!(open.len() <= RECOVER_CONNECTIONS_MAX, "{} connections", open.len());
+        // The connections of one node, or of all of them, are too many before the attempts of one address are.
+        let seed = u8::try_from(20 + open.len() / RECOVER_CONNECTIONS_PER_NODE_MAX).unwrap();
+        let stranger = node(seed).await;
+        acquaint(&net, &stranger);
+        match soon(stranger.connect(&net.node(), Protocol::Recover)).await {
+            Ok(connection) => open.push((stranger, connection, soon(net.accept()).await.unwrap())),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((open.len(), refused), (RECOVER_CONNECTIONS_MAX, ConnectError::Busy));
     others_notice_nothing(&net).await;
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use heirloom_net::limits::{FRAME_BYTES_MAX, STRANGER_STREAMS_MAX, STREAMS_MAX};
-use heirloom_net::{Priority, Protocol, ResetCode, StreamError, StreamKind};
+use heirloom_net::{Connection, FramedStream, Priority, Protocol, ResetCode, StreamError, StreamKind};
 
 use crate::support::{connected, meet, soon, two};
 
@@ -160,4 +160,47 @@ async fn a_kind_has_its_place() {
         assert!(open.len() < 100);
     };
     assert!(refused <= usize::try_from(STRANGER_STREAMS_MAX).unwrap(), "{refused} streams");
+}
+
+/// How many more streams of this kind may be opened.
+async fn room(connection: &Connection, kind: StreamKind, enough: usize) -> Vec<FramedStream> {
+    let mut open = Vec::new();
+    while open.len() < enough {
+        let opening = connection.open(kind, Priority::CONTROL);
+        let Ok(stream) = tokio::time::timeout(Duration::from_millis(300), opening).await else { break };
+        open.push(stream.unwrap());
+    }
+    open
+}
+
+#[tokio::test]
+async fn whoever_recovers_is_a_stranger_until_trusted() {
+    let (a, b) = two().await;
+    let (dialled, accepted) = meet(&a, &b, Protocol::Recover).await;
+    for kind in [StreamKind::Vault, StreamKind::Sync, StreamKind::Pairing] {
+        let mut stream = dialled.open(kind, Priority::CONTROL).await.unwrap();
+        let error = soon(stream.recv(100)).await.unwrap_err();
+        assert_eq!(error, StreamError::Reset(ResetCode::UNKNOWN_KIND));
+    }
+    let open = room(&dialled, StreamKind::Recovery, 100).await;
+    assert!(open.len() <= usize::try_from(STRANGER_STREAMS_MAX).unwrap(), "{} streams", open.len());
+    // Less than one frame of the largest size fits into what a stranger may have on its way.
+    let mut first = open.into_iter().next().unwrap();
+    let large = vec![7; FRAME_BYTES_MAX];
+    let sending = tokio::time::timeout(Duration::from_millis(300), first.send(&large)).await;
+    assert!(sending.is_err(), "nobody reads, and it fits");
+
+    accepted.trust();
+    let open = room(&dialled, StreamKind::Recovery, 40).await;
+    assert_eq!(open.len(), 40);
+}
+
+#[tokio::test]
+async fn a_home_connection_carries_the_vault_but_no_recovery() {
+    let (_a, at_a, _b, at_b) = connected().await;
+    let mut stream = at_a.open(StreamKind::Recovery, Priority::CONTROL).await.unwrap();
+    assert_eq!(soon(stream.recv(100)).await, Err(StreamError::Reset(ResetCode::UNKNOWN_KIND)));
+    let _vault = at_a.open(StreamKind::Vault, StreamKind::Vault.priority()).await.unwrap();
+    let (kind, _stream) = soon(at_b.accept()).await.unwrap();
+    assert_eq!(kind, StreamKind::Vault);
 }

@@ -29,7 +29,9 @@ impl Gate for Strangers {
     fn admit(&self, _: &NodeId, protocol: Protocol) -> Result<(), Refusal> {
         match protocol {
             Protocol::Pair => Ok(()),
-            Protocol::Home => Err(Refusal { code: 7, reason: "we have not met".to_owned() }),
+            Protocol::Home | Protocol::Recover => {
+                Err(Refusal { code: 7, reason: "we have not met".to_owned() })
+            }
         }
     }
 }
