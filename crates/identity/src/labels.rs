@@ -39,6 +39,18 @@ pub const PAIRING_GUEST: &str = "heirloom 2026 pairing guest proof v1";
 pub const PAIRING_WORDS: &str = "heirloom 2026 pairing words v1";
 /// Derivation context: what Argon2id makes of a passphrase → the key of a sealed file.
 pub const SEALED_FILE_KEY: &str = "heirloom 2026 sealed file key v1";
+/// Derivation context: a vault key, household and salt → the key of a pack.
+pub const PACK_KEY: &str = "heirloom 2026 pack key v1";
+/// Derivation context: a pack's key → the key of the bytes that fill it up.
+pub const PACK_PADDING: &str = "heirloom 2026 pack padding v1";
+/// Derivation context: a vault key and household → the key of the pointers in heads.
+pub const POINTER_KEY: &str = "heirloom 2026 vault pointer key v1";
+/// Derivation context: the wrapping key → the key that encrypts the keyring.
+pub const KEYRING_KEY: &str = "heirloom 2026 vault keyring key v1";
+/// Derivation context: household, kit and share → what the kit's record says about the share.
+pub const KIT_COMMITMENT: &str = "heirloom 2026 kit share commitment v1";
+/// Derivation context: a kit's secret and its record's beginning → the key of the record.
+pub const KIT_KEY: &str = "heirloom 2026 kit record key v1";
 /// Signed-message prefix of a node's certificate.
 pub const CERTIFICATE: &[u8] = b"heirloom node certificate v1\0";
 /// Signed-message prefix of a change record.
@@ -57,3 +69,15 @@ pub const EPOCH_WRAP: &[u8] = b"heirloom epoch wrap v1\0";
 pub const EPOCH_HISTORY: &[u8] = b"heirloom epoch history v1\0";
 /// Prefix of the data that a sealed file's ciphertext is bound to.
 pub const SEALED_FILE: &[u8] = b"heirloom sealed file v1\0";
+/// Prefix of the data that a head's pointer is bound to.
+pub const POINTER: &[u8] = b"heirloom vault pointer v1\0";
+/// Prefix of the data that a wrapped keyring is bound to.
+pub const KEYRING: &[u8] = b"heirloom vault keyring v1\0";
+/// Signed-message prefix of a vault head.
+pub const VAULT_HEAD: &[u8] = b"heirloom vault head v1\0";
+/// Signed-message prefix of the proof that somebody holds the phrase.
+pub const RECOVERY_PROOF: &[u8] = b"heirloom recovery proof v1\0";
+/// Prefix of the data that a kit record's ciphertext is bound to.
+pub const KIT_RECORD: &[u8] = b"heirloom kit record v1\0";
+/// Signed-message prefix of a kit's revocation.
+pub const KIT_REVOCATION: &[u8] = b"heirloom kit revocation v1\0";

@@ -31,15 +31,19 @@ pub mod epoch;
 mod fixture;
 pub mod hash;
 pub mod ids;
+pub mod keyring;
 pub mod keys;
 pub mod labels;
 pub mod operation;
 pub mod pairing;
 pub mod phrase;
 pub mod receive;
+pub mod recovery;
 pub mod role;
 pub mod sealed_file;
 mod secretbox;
+pub mod vault_head;
+pub mod vault_key;
 pub mod wire;
 
 pub use card::{Card, CardError, Person};
@@ -52,9 +56,13 @@ pub use ids::{
     AccountId, AlbumId, AssetId, CertificateId, EnvelopeHash, EpochId, HouseholdId, IdError, InvitationId,
     NodeId, OperationId, Pseudonym, SignerId, SpaceId,
 };
+pub use keyring::{Keyring, KeyringError};
 pub use keys::{AuthorityKey, NodeKeys, Root, Signer, WrappingKey};
 pub use operation::{Action, Cut, CutEntry, Operation, OperationError, Rekey};
 pub use pairing::{Invitation, InvitationError, PairingError, Transcript};
 pub use phrase::{Phrase, PhraseError};
 pub use receive::{ReceiveKey, ReceivePublic, SealError, seal};
+pub use recovery::RecoveryProof;
 pub use role::{Role, RoleError};
+pub use vault_head::{HeadError, HeadHash, VaultHead};
+pub use vault_key::{PackKey, VaultKey, VaultKeyError};

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 /// How long a nonce is: long enough that random ones don't meet.
 pub(crate) const NONCE_BYTES: usize = 24;
 /// How many bytes the cipher adds to a plaintext.
-pub(crate) const TAG_BYTES: usize = 16;
+pub const TAG_BYTES: usize = 16;
 
 /// Encrypts; the result is bound to `bound`, which isn't part of it.
 pub(crate) fn encrypt(key: &[u8; 32], nonce: &[u8; NONCE_BYTES], bound: &[u8], plaintext: &[u8]) -> Vec<u8> {
