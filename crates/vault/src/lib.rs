@@ -1,1 +1,23 @@
-//! The vault.
+//! The vault: encrypted copies of everything a household would miss, in other homes, on disks, in object stores.
+//!
+//! Two sides, which never meet in one home's data. A *ward* cuts what it has into blobs, seals them into packs, says in a
+//! signed manifest which pack holds what, and decides where copies stand. A *keeper* keeps a ward's packs, proves that it
+//! has them, and can read none. Everything a keeper learns is a pack's id, its padded size, the 44 bytes before its
+//! ciphertext, and when it came.
+//!
+//! Owns `vault.sqlite` (both sides' tables), the pack and manifest formats, and the layout of a folder of packs. Leaves to
+//! others: keys and the signed head (`heirloom-identity`), carrying bytes between homes (the node), the clock and
+//! randomness (arguments), and what the photos are (the node, which gives readers of bytes).
+//!
+//! Read first: [`blob`] for the words, [`pack`] for the format, [`manifest`] for how a pack is found again.
+//!
+//! Life of one photo: [`Packer::add`] reads it once, checks that it is still what its hash says, and seals it into an open
+//! pack; the full pack goes to targets; each target proves that it has it; a [`Segment`] lists what is in the pack, a
+//! [`Root`] lists the segments, and the head that the node signs points at the root. Whoever has the phrase and the head
+//! walks the same way back with an [`Assembly`].
+//!
+//! Formats: `docs/formats/{pack,vault-manifest,vault-folder}.md`.
+
+pub mod blob;
+
+pub use blob::{BlobKind, Entry, Located, PackId, PackRef, PackText};
