@@ -103,30 +103,6 @@ impl Database {
         outcome
     }
 
-    /// Writes a copy of the database as it stands at one moment into the file at `path`, which is replaced if it is
-    /// there. Writers go on meanwhile. Pages keep their places, so that two copies differ only where something
-    /// changed. The copy is not synced: it is for reading, not for keeping.
-    ///
-    /// # Errors
-    /// [`StoreError::Open`] when the copy cannot be made at `path`, [`StoreError::Sql`] when pages cannot be copied.
-    pub fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
-        let at_open = |source| StoreError::Open { path: path.to_owned(), source };
-        remove_database(path)
-            .map_err(|error| at_open(rusqlite::Error::ToSqlConversionFailure(error.into())))?;
-        let mut copy = Connection::open(path).map_err(at_open)?;
-        copy.pragma_update(None, "synchronous", "OFF")?;
-        let reader = self.take_reader()?;
-        let backup = Backup::new(&reader, &mut copy)?;
-        // All pages in one step, so that no write comes between two of them.
-        match backup.step(-1)? {
-            StepResult::Done => Ok(()),
-            _ => Err(StoreError::Sql(rusqlite::Error::SqliteFailure(
-                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
-                Some("the database was busy all the time".to_owned()),
-            ))),
-        }
-    }
-
     fn take_reader(&self) -> Result<Connection, StoreError> {
         let idle = self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         match idle {
@@ -168,6 +144,30 @@ fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     conn.pragma_update(None, "query_only", true)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(conn)
+}
+
+/// Writes a copy of the database at `from` as it stands at one moment into the file at `to`, which is replaced if it is
+/// there. Whoever has the database open goes on meanwhile, writers too. Pages keep their places, so that two copies differ
+/// only where something changed. The copy is not synced: it is for reading, not for keeping.
+///
+/// # Errors
+/// [`StoreError::Open`] naming the file that cannot be opened or made, [`StoreError::Sql`] when pages cannot be copied.
+pub fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let at_open = |path: &Path, source| StoreError::Open { path: path.to_owned(), source };
+    remove_database(to)
+        .map_err(|error| at_open(to, rusqlite::Error::ToSqlConversionFailure(error.into())))?;
+    let source = open_reader(from).map_err(|error| at_open(from, error))?;
+    let mut copy = Connection::open(to).map_err(|error| at_open(to, error))?;
+    copy.pragma_update(None, "synchronous", "OFF")?;
+    let backup = Backup::new(&source, &mut copy)?;
+    // All pages in one step, so that no write comes between two of them.
+    match backup.step(-1)? {
+        StepResult::Done => Ok(()),
+        _ => Err(StoreError::Sql(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+            Some("the database was busy all the time".to_owned()),
+        ))),
+    }
 }
 
 /// Removes a database file and what SQLite keeps beside it.
@@ -230,7 +230,7 @@ mod tests {
             let writing = scope.spawn(|| written.iter().for_each(|word| add(&db, word)));
             loop {
                 let ended = writing.is_finished();
-                db.copy_to(&copy).unwrap();
+                copy_database(db.path(), &copy).unwrap();
                 let found = words(&copy);
                 assert!(found.len() >= longest && written.starts_with(&found));
                 longest = found.len();
@@ -250,7 +250,7 @@ mod tests {
         (0..2_000).for_each(|number| add(&db, &format!("{number:0>500}")));
         let copy = |name: &str| {
             let path = folder.path().join(name);
-            db.copy_to(&path).unwrap();
+            copy_database(db.path(), &path).unwrap();
             std::fs::read(path).unwrap()
         };
         let before = copy("one");

@@ -16,7 +16,7 @@ mod error;
 mod migrate;
 mod writer;
 
-pub use database::{Database, Durability};
+pub use database::{Database, Durability, copy_database};
 pub use disk::{Disk, DraftFile, RealDisk, SyncedFolders, place_new};
 pub use error::StoreError;
 pub use migrate::{Migration, schema_of};
