@@ -29,6 +29,61 @@ pub struct Config {
     pub mdns: bool,
     /// A file with the passphrase of `keys.toml`, if that is locked.
     pub key_passphrase_file: Option<PathBuf>,
+    /// Megabits a second that copies for other homes may take outside this network; 0 means as many as there are.
+    pub vault_upload_mbit: u32,
+    /// The hours of the day in which copies leave this network; empty means always.
+    #[serde(with = "hours_text")]
+    pub vault_hours: Option<Hours>,
+}
+
+/// Hours of the day by this machine's clock, from the first up to the second; may go over midnight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hours {
+    /// 0 to 23.
+    pub from: u8,
+    /// 0 to 24; equal to `from`: the whole day.
+    pub to: u8,
+}
+
+impl Hours {
+    /// Whether an hour of the day lies in it.
+    pub fn contains(self, hour: u8) -> bool {
+        match self.from.cmp(&self.to) {
+            std::cmp::Ordering::Less => (self.from..self.to).contains(&hour),
+            std::cmp::Ordering::Equal => true,
+            std::cmp::Ordering::Greater => hour >= self.from || hour < self.to,
+        }
+    }
+
+    /// Reads `22-7`.
+    fn parse(text: &str) -> Option<Self> {
+        let (from, to) = text.split_once('-')?;
+        let (from, to) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
+        (from < 24 && to <= 24).then_some(Self { from, to })
+    }
+}
+
+/// Hours as people write them: `22-7`, or nothing.
+mod hours_text {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Hours;
+
+    #[expect(clippy::ref_option, reason = "serde hands a field over like this")]
+    pub(super) fn serialize<S: Serializer>(hours: &Option<Hours>, to: S) -> Result<S::Ok, S::Error> {
+        let text = hours.map_or_else(String::new, |hours| format!("{}-{}", hours.from, hours.to));
+        to.serialize_str(&text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Hours>, D::Error> {
+        let text = String::deserialize(from)?;
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        let hours = Hours::parse(&text);
+        hours.map(Some).ok_or_else(|| D::Error::custom("hours are written like 22-7"))
+    }
 }
 
 /// A relay of the person's choice.
@@ -57,6 +112,8 @@ impl Default for Config {
             relay_roots: Vec::new(),
             mdns: true,
             key_passphrase_file: None,
+            vault_upload_mbit: 0,
+            vault_hours: None,
         }
     }
 }
@@ -91,6 +148,13 @@ impl Config {
 
 # A file with the passphrase of keys.toml, if that was locked with `heirloom init --key-passphrase-file`.
 #key_passphrase_file = "passphrase"
+
+# Megabits a second that copies of your photos may take on their way to other homes outside your network; 0 means as
+# many as there are.
+#vault_upload_mbit = 0
+
+# The hours of the day in which such copies leave, like "22-7"; empty means always.
+#vault_hours = ""
 "##;
 
     /// Reads the file, then the environment.
@@ -150,7 +214,7 @@ mod tests {
             .filter(|line| is_setting(line) && !optional.iter().any(|name| line.starts_with(name)))
             .map(|line| format!("{}\n", &line[1..]))
             .collect();
-        assert_eq!(set.lines().count(), 5);
+        assert_eq!(set.lines().count(), 7);
         assert_eq!(toml::from_str::<Config>(&set).unwrap(), Config::default());
         assert_eq!(toml::from_str::<Config>(Config::EXAMPLE).unwrap(), Config::default());
         let every: String = Config::EXAMPLE
@@ -160,6 +224,23 @@ mod tests {
             .collect();
         let every = toml::from_str::<Config>(&every).unwrap();
         assert_eq!(every.relays[0].token.as_deref(), Some("secret"));
+    }
+
+    #[test]
+    fn hours_may_go_over_midnight() {
+        let check = |text: &str, within: &[u8], without: &[u8]| {
+            let config: Config = toml::from_str(&format!("vault_hours = \"{text}\"")).unwrap();
+            let hours = config.vault_hours.unwrap();
+            assert!(within.iter().all(|hour| hours.contains(*hour)), "{text}");
+            assert!(!without.iter().any(|hour| hours.contains(*hour)), "{text}");
+        };
+        check("22-7", &[22, 23, 0, 6], &[7, 12, 21]);
+        check("1-5", &[1, 4], &[0, 5, 23]);
+        check("0-24", &[0, 12, 23], &[]);
+        check("8-8", &[0, 8, 23], &[]);
+        for wrong in ["22", "24-3", "1-25", "a-b", "-"] {
+            assert!(toml::from_str::<Config>(&format!("vault_hours = \"{wrong}\"")).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -95,7 +95,7 @@ pub enum Recorded {
     Duplicate(Entry),
 }
 
-const SELECT: &str = "SELECT a.seq, a.asset, a.account, a.given_name, a.modified_ms, a.arrived_ms,
+pub(super) const SELECT: &str = "SELECT a.seq, a.asset, a.account, a.given_name, a.modified_ms, a.arrived_ms,
     f.content, f.sha1, f.bytes, f.mime, f.path FROM assets a JOIN files f USING (content)";
 
 impl Ledger {
@@ -265,7 +265,7 @@ fn find(conn: &Connection, asset: &AssetId) -> Result<Option<Entry>, StoreError>
     Ok(statement.query_row([asset.as_bytes()], entry).optional()?)
 }
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     Ok(Entry {
         seq: row.get("seq")?,
         asset: AssetId::from_bytes(bytes(row, "asset")?),
@@ -277,7 +277,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     })
 }
 
-fn stored_file(row: &Row<'_>) -> rusqlite::Result<StoredFile> {
+pub(super) fn stored_file(row: &Row<'_>) -> rusqlite::Result<StoredFile> {
     Ok(StoredFile {
         hashes: Hashes {
             content: ContentHash::from_bytes(bytes(row, "content")?),

@@ -11,6 +11,7 @@
 pub mod accounts;
 pub mod albums;
 pub mod assets;
+pub mod files;
 pub mod invitations;
 pub mod peers;
 pub mod schema;
