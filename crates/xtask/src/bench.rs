@@ -11,6 +11,7 @@ mod sharing;
 mod thumbnails;
 mod timeline;
 mod transfer;
+mod vault;
 
 use std::path::Path;
 
@@ -21,7 +22,7 @@ use crate::args::Args;
 use crate::{folders, system, web};
 
 const HELP: &str = "\
-cargo xtask bench [thumbnails] [ingest] [timeline] [transfer] [sharing]
+cargo xtask bench [thumbnails] [ingest] [timeline] [transfer] [sharing] [vault]
 
 Builds optimised programs, measures (all of them when none is named), prints tables, writes target/bench.json.
 
@@ -30,6 +31,8 @@ Builds optimised programs, measures (all of them when none is named), prints tab
   timeline     100,000 photos: answers of the server, and the page in a browser
   transfer     files between two nodes over the loopback, against rsync
   sharing      how soon another home sees an edit; the first sync of an album of 100,000 entries
+  vault        10 GB of photos into an encrypted folder and back, against restic and borg; needs 35 GB of room
+               (HEIRLOOM_BENCH_GB=2 takes fewer)
 ";
 
 /// What one bench has to tell.
@@ -48,6 +51,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("timeline", timeline::measure),
     ("transfer", transfer::measure),
     ("sharing", sharing::measure),
+    ("vault", vault::measure),
 ];
 
 /// Runs the verb.
