@@ -19,5 +19,12 @@
 //! Formats: `docs/formats/{pack,vault-manifest,vault-folder}.md`.
 
 pub mod blob;
+pub mod folder;
+pub mod keeper;
+pub mod proof;
+pub mod target;
 
 pub use blob::{BlobKind, Entry, Located, PackId, PackRef, PackText};
+pub use keeper::{Keeper, KeeperError, Ward};
+pub use proof::Challenge;
+pub use target::{Answer, BoxFuture, DeleteOutcome, Room, Target, TargetError, TargetState};
