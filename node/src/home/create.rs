@@ -47,20 +47,31 @@ pub struct Founded {
 /// # Errors
 /// When a home is already there, the password is too weak, or the folder cannot be written.
 pub fn create(root: &Path, founding: &Founding<'_>) -> anyhow::Result<Founded> {
+    let founded = prepare(root, founding, &display_name(founding.email))?;
+    finish(root)?;
+    Ok(founded)
+}
+
+/// Makes everything of a home but the file that makes it count, so that the phrase can be shown and confirmed first.
+/// Making it again throws away what was prepared before. `account_name` is what the first person is called.
+///
+/// # Errors
+/// As [`create`].
+pub fn prepare(root: &Path, founding: &Founding<'_>, account_name: &str) -> anyhow::Result<Founded> {
     password::check_strength(founding.password)?;
     let layout = Layout::of(root)?;
     if layout.config().exists() {
         bail!("there is already a home at {}; use it, or name another folder", layout.root().display());
     }
-    if layout.is_used() {
-        // A home that lost its `config.toml` looks unfinished and is not.
+    if layout.is_used() || layout.restoring().exists() {
+        // A home that lost its `config.toml`, or is only half restored, looks unfinished and is not.
         layout.must_exist()?;
     }
     make_folders(&layout)?;
     remove_interrupted(&layout)?;
     let root_secret = Zeroizing::new(random::bytes::<32>()?);
     let phrase = Phrase::of(&Root::from_bytes(*root_secret));
-    let keys = KeyFile::make(&phrase.root().authority(), founding.now_ms)?;
+    let keys = KeyFile::make(phrase.root(), founding.now_ms)?;
     keys.save(&layout.keys(), founding.passphrase)?;
     let account = AccountId::from_random(random::bytes()?);
     let ledger = Ledger::open(&layout.home_db())?;
@@ -68,14 +79,25 @@ pub fn create(root: &Path, founding: &Founding<'_>) -> anyhow::Result<Founded> {
     ledger.add_account(NewAccount {
         id: account,
         email: founding.email.trim().to_owned(),
-        name: display_name(founding.email),
+        name: account_name.trim().to_owned(),
         password: password::hash(founding.password)?,
         admin: true,
         created_ms: founding.now_ms,
     })?;
-    // Written last: a home without it does not count, so an interrupted founding can be repeated.
-    write_private(&layout.config(), Config::EXAMPLE.as_bytes())?;
     Ok(Founded { household: *keys.certificate.household(), node: keys.node.node(), account, phrase })
+}
+
+/// Makes a home that was [prepared](prepare) count.
+///
+/// # Errors
+/// When nothing was prepared, or the folder cannot be written.
+pub fn finish(root: &Path) -> anyhow::Result<()> {
+    let layout = Layout::of(root)?;
+    if !layout.keys().is_file() || !layout.home_db().is_file() {
+        bail!("nothing was prepared at {}", layout.root().display());
+    }
+    // Written last: a home without it does not count, so an interrupted founding can be repeated.
+    write_private(&layout.config(), Config::EXAMPLE.as_bytes())
 }
 
 /// The part of an email before the `@`, with a capital, as a first guess of a person's name.
@@ -98,7 +120,11 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).with_context(attempt)
 }
 
-fn make_folders(layout: &Layout) -> anyhow::Result<()> {
+/// Makes the folders of a home, durably; fine if they are there.
+///
+/// # Errors
+/// When the system refuses; says what to check.
+pub fn make_folders(layout: &Layout) -> anyhow::Result<()> {
     let root = layout.root();
     let made: Vec<_> = root.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
     for folder in [root.to_owned(), layout.library(), layout.inbox(), layout.cache()] {

@@ -125,6 +125,12 @@ impl Layout {
     /// # Errors
     /// When none is, saying how to make one.
     pub fn must_exist(&self) -> anyhow::Result<()> {
+        if !self.config().is_file() && self.restoring().exists() {
+            bail!(
+                "the home at {} is only half restored; give the same `heirloom restore` command again and it goes on",
+                self.root.display()
+            );
+        }
         if !self.config().is_file() && self.is_used() {
             bail!(
                 "the home at {} has lost its config.toml; make an empty file of that name there, and it works again",
