@@ -169,3 +169,121 @@ fn wrapping(key: &WrappingKey) -> Zeroizing<[u8; 32]> {
 fn bound(household: &HouseholdId) -> Vec<u8> {
     [labels::KEYRING, household.as_bytes()].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::keys::Root;
+
+    const HOME: HouseholdId = HouseholdId::from_bytes([3; 32]);
+    const OTHER: HouseholdId = HouseholdId::from_bytes([4; 32]);
+    const NONCE: [u8; NONCE_BYTES] = [5; NONCE_BYTES];
+
+    fn wrapping_key(seed: u8) -> WrappingKey {
+        Root::from_bytes([seed; 32]).wrapping()
+    }
+
+    fn keys(generations: &[u32]) -> Vec<VaultKey> {
+        generations.iter().map(|generation| VaultKey::from_bytes(*generation, [1; 32])).collect()
+    }
+
+    fn forged(padded: &[u8]) -> Result<(), KeyringError> {
+        let ciphertext = secretbox::encrypt(&wrapping(&wrapping_key(1)), &NONCE, &bound(&HOME), padded);
+        let wrapped = [&[VERSION][..], &NONCE, &ciphertext].concat();
+        Keyring::unwrap(&wrapping_key(1), &HOME, &wrapped).map(drop)
+    }
+
+    #[test]
+    fn a_new_generation_stands_in_front_of_the_old_ones() {
+        let mut ring = Keyring::begin([1; 32]);
+        for generation in 2..=64 {
+            ring = ring.with_newer([7; 32]).unwrap();
+            assert_eq!(ring.newest().generation(), generation);
+        }
+        assert_eq!(*ring.of(1).unwrap().to_bytes(), [1; 32]);
+        assert_eq!(*ring.of(64).unwrap().to_bytes(), [7; 32]);
+        assert!(ring.of(65).is_none() && ring.of(0).is_none());
+        assert_eq!(ring.with_newer([8; 32]).unwrap_err(), KeyringError::Count(65));
+        let last = Keyring::new(keys(&[u32::MAX])).unwrap();
+        assert_eq!(last.with_newer([8; 32]).unwrap_err(), KeyringError::Order);
+        assert_eq!(ring.wrap(&wrapping_key(1), &HOME, NONCE).len(), KEYRING_BYTES);
+        assert_eq!(last.wrap(&wrapping_key(1), &HOME, NONCE).len(), KEYRING_BYTES);
+    }
+
+    #[test]
+    fn generations_descend_to_at_least_1() {
+        assert_eq!(Keyring::new(vec![]).unwrap_err(), KeyringError::Count(0));
+        for bad in [&[0][..], &[1, 1], &[1, 2], &[2, 1, 0]] {
+            assert_eq!(Keyring::new(keys(bad)).unwrap_err(), KeyringError::Order, "{bad:?}");
+        }
+        assert!(Keyring::new(keys(&[9, 4, 1])).is_ok());
+    }
+
+    #[test]
+    fn a_keyring_opens_for_its_household_and_phrase_only() {
+        let wrapped = Keyring::begin([1; 32]).wrap(&wrapping_key(1), &HOME, NONCE);
+        let open = |seed, household, wrapped: &[u8]| {
+            Keyring::unwrap(&wrapping_key(seed), household, wrapped).map(|ring| *ring.newest().to_bytes())
+        };
+        assert_eq!(open(1, &HOME, &wrapped), Ok([1; 32]));
+        assert_eq!(open(2, &HOME, &wrapped), Err(KeyringError::Open));
+        assert_eq!(open(1, &OTHER, &wrapped), Err(KeyringError::Open));
+        assert_eq!(open(1, &HOME, &wrapped[..100]), Err(KeyringError::Length(100)));
+        assert_eq!(open(1, &HOME, &[]), Err(KeyringError::Length(0)));
+        assert_eq!(open(1, &HOME, &[2]), Err(KeyringError::Version(2)));
+    }
+
+    #[test]
+    fn a_wrapped_keyring_has_one_spelling() {
+        let mut padded = [0; PADDED_BYTES];
+        assert_eq!(forged(&padded), Err(KeyringError::Count(0)));
+        padded[0] = 1;
+        assert_eq!(forged(&padded), Err(KeyringError::Order));
+        padded[1] = 1;
+        assert_eq!(forged(&padded), Ok(()));
+        padded[PADDED_BYTES - 1] = 1;
+        assert_eq!(forged(&padded), Err(KeyringError::Open));
+        padded[0] = 65;
+        assert_eq!(forged(&padded), Err(KeyringError::Count(65)));
+        assert_eq!(forged(&[]), Err(KeyringError::Length(41)));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let shown = format!("{:?}", Keyring::begin([0x5a; 32]));
+        assert_eq!(shown, "Keyring([VaultKey(generation 1, secret)])");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_wrapped_comes_back(secrets in prop::collection::btree_map(1..=u32::MAX, any::<[u8; 32]>(), 1..=KEYS_MAX)) {
+            let keys = secrets.iter().rev().map(|(generation, secret)| VaultKey::from_bytes(*generation, *secret));
+            let ring = Keyring::new(keys.collect()).unwrap();
+            let wrapped = ring.wrap(&wrapping_key(1), &HOME, NONCE);
+            let read = Keyring::unwrap(&wrapping_key(1), &HOME, &wrapped).unwrap();
+            prop_assert_eq!(read.to_bytes(), ring.to_bytes());
+            let read = Keyring::from_bytes(&ring.to_bytes()).unwrap();
+            prop_assert_eq!(read.to_bytes(), ring.to_bytes());
+        }
+
+        #[test]
+        fn any_flipped_bit_is_noticed(place in any::<prop::sample::Index>(), bit in 0..8_u8) {
+            let mut wrapped = Keyring::begin([1; 32]).wrap(&wrapping_key(1), &HOME, NONCE);
+            let place = place.index(wrapped.len());
+            wrapped[place] ^= 1 << bit;
+            prop_assert!(Keyring::unwrap(&wrapping_key(1), &HOME, &wrapped).is_err());
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..3000), fit: bool) {
+            let mut bytes = bytes;
+            if fit { bytes.resize(KEYRING_BYTES, 1); }
+            prop_assert!(Keyring::unwrap(&wrapping_key(1), &HOME, &bytes).is_err());
+            if let Ok(ring) = Keyring::from_bytes(&bytes) { prop_assert_eq!(&**ring.to_bytes(), &bytes[..]); }
+        }
+    }
+}

@@ -47,6 +47,8 @@ pub const PACK_PADDING: &str = "heirloom 2026 pack padding v1";
 pub const POINTER_KEY: &str = "heirloom 2026 vault pointer key v1";
 /// Derivation context: the wrapping key → the key that encrypts the keyring.
 pub const KEYRING_KEY: &str = "heirloom 2026 vault keyring key v1";
+/// Derivation context: fresh randomness, household, kit and the kit's secret → the coefficients that split it.
+pub const KIT_SPLIT: &str = "heirloom 2026 kit split v1";
 /// Derivation context: household, kit and share → what the kit's record says about the share.
 pub const KIT_COMMITMENT: &str = "heirloom 2026 kit share commitment v1";
 /// Derivation context: a kit's secret and its record's beginning → the key of the record.

@@ -3,7 +3,10 @@
 //! Whoever holds the words is the household, so the text exists only while it is shown, printed or typed, and is wiped
 //! afterwards. Reading is forgiving about what people do with a sheet (capitals, line breaks, numbers in front of words)
 //! and exact about the words: a misspelt one is named with its place and the nearest word of the list, and 24 right
-//! words in a wrong order are told apart from a misspelt one. Drawn in `docs/formats/phrase.md`.
+//! words in a wrong order are told apart from a misspelt one. When it is known whose phrase it should be, [`find_wrong_word`]
+//! says what to put right. Drawn in `docs/formats/phrase.md`.
+
+mod repair;
 
 use std::fmt;
 
@@ -11,7 +14,9 @@ use bip39::{Language, Mnemonic};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::keys::Root;
+pub use repair::{PhraseFix, find_wrong_word};
+
+use crate::{ids::HouseholdId, keys::Root};
 
 /// How many words a phrase has.
 pub const WORD_COUNT: usize = 24;
@@ -69,7 +74,7 @@ impl Phrase {
         let text = Zeroizing::new(text.to_lowercase());
         let mut normal = Zeroizing::new(String::with_capacity(text.len()));
         let mut found = 0;
-        for word in text.split_whitespace().filter(|token| !is_number(token)) {
+        for word in tokens(&text) {
             found += 1;
             check_word(found, word)?;
             normal.push_str(word);
@@ -89,6 +94,12 @@ impl Phrase {
     /// The secret that the words spell.
     pub fn root(&self) -> &Root {
         &self.0
+    }
+
+    /// Whether this is the household's phrase. A well-formed phrase may be another's: one word in 256 that is copied
+    /// wrongly still fits the checksum.
+    pub fn is_of(&self, household: &HouseholdId) -> bool {
+        self.0.authority().household() == *household
     }
 
     /// All words, with single spaces between them.
@@ -122,6 +133,11 @@ impl fmt::Debug for Phrase {
     }
 }
 
+/// The words of a text in lower case: everything between white space but the numbers on a sheet.
+fn tokens(text: &str) -> impl Iterator<Item = &str> {
+    text.split_whitespace().filter(|token| !is_number(token))
+}
+
 /// Whether a token only numbers the word after it: `7`, `7.`, `7)`, `07:`.
 fn is_number(token: &str) -> bool {
     let digits = token.trim_end_matches(['.', ')', ':']);
@@ -132,11 +148,16 @@ fn check_word(position: usize, word: &str) -> Result<(), PhraseError> {
     if Language::English.find_word(word).is_some() {
         return Ok(());
     }
+    Err(PhraseError::UnknownWord { position, word: shown(word), suggestion: nearest(word) })
+}
+
+/// The beginning of a word that somebody typed.
+fn shown(word: &str) -> String {
     let mut shown: String = word.chars().take(SHOWN_CHARS_MAX).collect();
     if shown.len() < word.len() {
         shown.push('…');
     }
-    Err(PhraseError::UnknownWord { position, word: shown, suggestion: nearest(word) })
+    shown
 }
 
 /// The word of the list that a person most likely meant: the one that differs in the fewest letters, and among equals

@@ -54,3 +54,48 @@ fn body(
 ) -> Vec<u8> {
     [&household.as_bytes()[..], keeper.as_bytes(), restorer.as_bytes(), challenge].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::keys::Root;
+
+    const KEEPER: NodeId = NodeId::from_bytes([3; 32]);
+    const RESTORER: NodeId = NodeId::from_bytes([4; 32]);
+
+    #[test]
+    fn a_proof_is_good_for_one_household_two_ends_and_one_challenge() {
+        let authority = Root::from_bytes([1; 32]).authority();
+        let (household, stranger) =
+            (authority.household(), Root::from_bytes([2; 32]).authority().household());
+        let proof = RecoveryProof::sign(&authority, &KEEPER, &RESTORER, &[5; 32]);
+        assert!(RecoveryProof::verify(&household, &KEEPER, &RESTORER, &[5; 32], &proof));
+        assert!(!RecoveryProof::verify(&stranger, &KEEPER, &RESTORER, &[5; 32], &proof));
+        assert!(!RecoveryProof::verify(&household, &RESTORER, &KEEPER, &[5; 32], &proof));
+        assert!(!RecoveryProof::verify(&household, &KEEPER, &KEEPER, &[5; 32], &proof));
+        assert!(!RecoveryProof::verify(&household, &KEEPER, &RESTORER, &[6; 32], &proof));
+    }
+
+    #[test]
+    fn a_signature_for_another_purpose_is_no_proof() {
+        let authority = Root::from_bytes([1; 32]).authority();
+        let household = authority.household();
+        let body = body(&household, &KEEPER, &RESTORER, &[5; 32]);
+        let other = authority.sign(labels::CERTIFICATE, &body);
+        assert!(!RecoveryProof::verify(&household, &KEEPER, &RESTORER, &[5; 32], &other));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn any_flipped_bit_is_noticed(challenge: [u8; 32], bit in 0..PROOF_BYTES * 8) {
+            let authority = Root::from_bytes([1; 32]).authority();
+            let mut proof = RecoveryProof::sign(&authority, &KEEPER, &RESTORER, &challenge);
+            proof[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(!RecoveryProof::verify(&authority.household(), &KEEPER, &RESTORER, &challenge, &proof));
+        }
+    }
+}

@@ -227,3 +227,109 @@ fn check_number(number: u64, previous: &HeadHash) -> Result<(), HeadError> {
     };
     if good { Ok(()) } else { Err(HeadError::Number) }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{fixture::Home, keys::Root};
+
+    const BEFORE: HeadHash = HeadHash::from_bytes([9; 32]);
+
+    fn sign(home: &Home, number: u64, previous: HeadHash, fill: u8) -> Result<VaultHead, HeadError> {
+        let (keyring, pointer) = ([fill; KEYRING_BYTES], [fill; POINTER_BYTES]);
+        VaultHead::sign(home.signer(), &home.certificate, number, previous, 1_784, &keyring, &pointer)
+    }
+
+    #[test]
+    fn only_the_certified_node_signs_and_lengths_are_kept() {
+        let [home, other] = [1, 2].map(Home::new);
+        let sign = |signer, keyring: &[u8], pointer: &[u8]| {
+            VaultHead::sign(signer, &home.certificate, 1, HeadHash::NONE, 0, keyring, pointer).map(drop)
+        };
+        let (keyring, pointer) = ([0; KEYRING_BYTES], [0; POINTER_BYTES]);
+        assert_eq!(sign(home.signer(), &keyring, &pointer), Ok(()));
+        assert_eq!(sign(other.signer(), &keyring, &pointer), Err(HeadError::WrongSigner));
+        assert_eq!(sign(home.signer(), &keyring[1..], &pointer), Err(HeadError::Keyring(KEYRING_BYTES - 1)));
+        assert_eq!(sign(home.signer(), &keyring, &[]), Err(HeadError::Pointer(0)));
+    }
+
+    #[test]
+    fn exactly_the_first_head_has_no_predecessor() {
+        let home = Home::new(1);
+        for (number, previous, good) in [
+            (0, HeadHash::NONE, false),
+            (0, BEFORE, false),
+            (1, HeadHash::NONE, true),
+            (1, BEFORE, false),
+            (2, HeadHash::NONE, false),
+            (2, BEFORE, true),
+            (u64::MAX, BEFORE, true),
+        ] {
+            let expected = if good { Ok(()) } else { Err(HeadError::Number) };
+            assert_eq!(sign(&home, number, previous, 0).map(drop), expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_restored_home_s_head_outranks_all_of_the_old_one_s() {
+        let home = Home::new(1);
+        let authority = Root::from_bytes([1; 32]).authority();
+        let restored = |seed| {
+            let mut restored = Home::new(seed);
+            let (node, signer) = (restored.node.node(), restored.signer().id());
+            restored.certificate = Certificate::issue(&authority, 2, node, signer, 0).unwrap();
+            restored
+        };
+        let old = sign(&home, 9, BEFORE, 0).unwrap();
+        let older = sign(&home, 8, BEFORE, 0).unwrap();
+        let new = sign(&restored(7), 2, BEFORE, 0).unwrap();
+        let twin = sign(&restored(8), 3, BEFORE, 0).unwrap();
+        assert!(old.outranks(&older) && !older.outranks(&old) && !old.outranks(&old));
+        assert!(new.outranks(&old) && !old.outranks(&new));
+        // Of two restores of one generation one wins whatever their numbers are.
+        assert_eq!(new.outranks(&twin), new.certificate().outranks(twin.certificate()));
+        assert_ne!(new.outranks(&twin), twin.outranks(&new));
+        // Of two heads with one number too, whoever looks.
+        let fork = sign(&home, 9, BEFORE, 1).unwrap();
+        assert_ne!(fork.outranks(&old), old.outranks(&fork));
+        let stranger = sign(&Home::new(2), 99, BEFORE, 0).unwrap();
+        assert!(!stranger.outranks(&old) && !old.outranks(&stranger));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn encoding_comes_back(number in 2..=u64::MAX, previous in prop::array::uniform32(1..=u8::MAX), at: i64, fill: u8) {
+            let home = Home::new(1);
+            let (keyring, pointer) = ([fill; KEYRING_BYTES], [!fill; POINTER_BYTES]);
+            let previous = HeadHash::from_bytes(previous);
+            let head = VaultHead::sign(home.signer(), &home.certificate, number, previous, at, &keyring, &pointer).unwrap();
+            prop_assert_eq!(head.as_bytes().len(), HEAD_BYTES_MAX);
+            let read = VaultHead::decode(head.as_bytes()).unwrap();
+            prop_assert_eq!((read.number(), read.previous(), read.made_at_ms()), (number, &previous, at));
+            prop_assert_eq!((read.keyring(), read.pointer()), (&keyring[..], &pointer[..]));
+            prop_assert_eq!(read, head);
+        }
+
+        #[test]
+        fn any_flipped_bit_is_noticed(place in any::<prop::sample::Index>(), bit in 0..8_u8) {
+            let mut bytes = sign(&Home::new(1), 1, HeadHash::NONE, 0).unwrap().encode();
+            let place = place.index(bytes.len());
+            bytes[place] ^= 1 << bit;
+            prop_assert!(VaultHead::decode(&bytes).is_err());
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..400), fit: bool) {
+            let mut bytes = bytes;
+            if fit && bytes.len() > 2 {
+                bytes[..2].copy_from_slice(&[VERSION, ED25519]);
+                bytes.resize(HEAD_BYTES_MAX, 1);
+            }
+            prop_assert!(VaultHead::decode(&bytes).is_err());
+        }
+    }
+}

@@ -221,3 +221,145 @@ fn nonce(domain: u8, number: u64) -> XNonce {
     nonce[1..9].copy_from_slice(&number.to_le_bytes());
     XNonce::from(nonce)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HOME: HouseholdId = HouseholdId::from_bytes([3; 32]);
+    const OTHER: HouseholdId = HouseholdId::from_bytes([4; 32]);
+    const NONCE: [u8; NONCE_BYTES] = [5; NONCE_BYTES];
+
+    fn key() -> VaultKey {
+        VaultKey::from_bytes(1, [1; 32])
+    }
+
+    fn sealed(key: &PackKey, domain: u8, number: u64, plain: &[u8]) -> Vec<u8> {
+        let mut buffer = plain.to_vec();
+        key.seal(domain, number, &mut buffer, 0);
+        buffer
+    }
+
+    #[test]
+    fn every_generation_household_and_salt_has_its_own_pack_key() {
+        let [first, second] = [1, 2].map(|generation| VaultKey::from_bytes(generation, [1; 32]));
+        let keys = [
+            first.pack_key(&HOME, &[0; 32]),
+            first.pack_key(&HOME, &[1; 32]),
+            first.pack_key(&OTHER, &[0; 32]),
+            second.pack_key(&HOME, &[0; 32]),
+            VaultKey::from_bytes(1, [2; 32]).pack_key(&HOME, &[0; 32]),
+        ];
+        for (index, one) in keys.iter().enumerate() {
+            for (other_index, other) in keys.iter().enumerate() {
+                let opened = other.open(0, 0, &mut sealed(one, 0, 0, b"chunk")).is_ok();
+                assert_eq!(opened, index == other_index);
+                let [mut a, mut b] = [[0; 40]; 2];
+                one.padding(&mut a);
+                other.padding(&mut b);
+                assert_eq!(a == b, index == other_index);
+            }
+        }
+    }
+
+    #[test]
+    fn a_chunk_is_sealed_where_it_stands_and_opens_at_its_place_only() {
+        let key = key().pack_key(&HOME, &[2; 32]);
+        let mut pack = b"header".to_vec();
+        pack.reserve(100);
+        let room = pack.as_ptr();
+        pack.extend_from_slice(b"chunk");
+        key.seal(1, 7, &mut pack, 6);
+        assert_eq!((pack.as_ptr(), pack.len(), &pack[..6]), (room, 6 + 5 + TAG_BYTES, &b"header"[..]));
+        let chunk = pack[6..].to_vec();
+        for (domain, number) in [(0, 7), (2, 7), (1, 6), (1, 7 + (1 << 56))] {
+            let mut tried = chunk.clone();
+            assert_eq!(key.open(domain, number, &mut tried), Err(VaultKeyError::Open));
+            assert_eq!(tried, chunk);
+        }
+        assert_eq!(key.open(1, 7, &mut pack[6..]).unwrap(), b"chunk");
+        let short = VaultKeyError::Length { expected: TAG_BYTES, found: 15 };
+        assert_eq!(key.open(1, 7, &mut [0; 15]), Err(short));
+        assert_eq!(key.open(1, 8, &mut sealed(&key, 1, 8, b"")).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_pointer_opens_for_its_household_number_and_key_only() {
+        let seal = |plain: &[u8]| key().seal_root(&HOME, 9, NONCE, plain);
+        let pointer = seal(b"where").unwrap();
+        assert_eq!(**key().open_root(&HOME, 9, &pointer).unwrap(), *b"where");
+        for result in [
+            key().open_root(&OTHER, 9, &pointer),
+            key().open_root(&HOME, 8, &pointer),
+            VaultKey::from_bytes(2, [1; 32]).open_root(&HOME, 9, &pointer),
+            VaultKey::from_bytes(1, [2; 32]).open_root(&HOME, 9, &pointer),
+        ] {
+            assert_eq!(result.unwrap_err(), VaultKeyError::Open);
+        }
+        let [shortest, longest] = [0, POINTER_PLAIN_BYTES_MAX].map(|length| seal(&vec![1; length]).unwrap());
+        assert_eq!([shortest.len(), longest.len()], [POINTER_BYTES; 2]);
+        assert_eq!(key().open_root(&HOME, 9, &longest).unwrap().len(), POINTER_PLAIN_BYTES_MAX);
+        assert_eq!(seal(&[1; 511]).unwrap_err(), VaultKeyError::PointerTooLong(511));
+        assert_eq!(seal(&vec![1; 1 << 17]).unwrap_err(), VaultKeyError::PointerTooLong(1 << 17));
+        for place in 0..pointer.len() {
+            let mut flipped = pointer.clone();
+            flipped[place] ^= 0x10;
+            assert!(key().open_root(&HOME, 9, &flipped).is_err(), "byte {place}");
+        }
+    }
+
+    #[test]
+    fn a_pointer_has_one_spelling() {
+        let forge = |padded: &[u8]| {
+            let bound = key().pointer_bound(&HOME, 9);
+            [&NONCE[..], &secretbox::encrypt(&key().pointer_key(&HOME), &NONCE, &bound, padded)].concat()
+        };
+        let mut padded = [0; POINTER_PADDED_BYTES];
+        assert!(key().open_root(&HOME, 9, &forge(&padded)).unwrap().is_empty());
+        padded[POINTER_PADDED_BYTES - 1] = 1;
+        assert_eq!(key().open_root(&HOME, 9, &forge(&padded)).unwrap_err(), VaultKeyError::Open);
+        padded[..2].copy_from_slice(&511_u16.to_le_bytes());
+        assert_eq!(key().open_root(&HOME, 9, &forge(&padded)).unwrap_err(), VaultKeyError::Open);
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let key = VaultKey::from_bytes(1, [0x5a; 32]);
+        let shown = format!("{key:?} {:?}", key.pack_key(&HOME, &[0x5a; 32]));
+        assert_eq!(shown, "VaultKey(generation 1, secret) PackKey(secret)");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_sealed_comes_back(
+            secret: [u8; 32], generation: u32, salt: [u8; 32], domain: u8, number: u64,
+            plain in prop::collection::vec(any::<u8>(), 0..300), place in any::<prop::sample::Index>(), bit in 0..8_u8,
+        ) {
+            let key = VaultKey::from_bytes(generation, secret).pack_key(&HOME, &salt);
+            let mut bytes = sealed(&key, domain, number, &plain);
+            let mut flipped = bytes.clone();
+            let place = place.index(flipped.len());
+            flipped[place] ^= 1 << bit;
+            prop_assert_eq!(key.open(domain, number, &mut flipped), Err(VaultKeyError::Open));
+            prop_assert_eq!(&*key.open(domain, number, &mut bytes).unwrap(), &plain[..]);
+        }
+
+        #[test]
+        fn a_pointer_comes_back(plain in prop::collection::vec(any::<u8>(), 0..=POINTER_PLAIN_BYTES_MAX), number: u64) {
+            let pointer = key().seal_root(&HOME, number, NONCE, &plain).unwrap();
+            prop_assert_eq!(&**key().open_root(&HOME, number, &pointer).unwrap(), &plain[..]);
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..600), fit: bool) {
+            let mut bytes = bytes;
+            if fit { bytes.resize(POINTER_BYTES, 0); }
+            prop_assert!(key().open_root(&HOME, 1, &bytes).is_err());
+            prop_assert!(key().pack_key(&HOME, &[0; 32]).open(0, 0, &mut bytes).is_err());
+        }
+    }
+}
