@@ -18,13 +18,23 @@
 //!
 //! Formats: `docs/formats/{pack,vault-manifest,vault-folder}.md`.
 
+pub mod assemble;
 pub mod blob;
+pub mod compact;
 pub mod folder;
 pub mod keeper;
+pub mod manifest;
+pub mod pack;
+pub mod packer;
 pub mod proof;
 pub mod target;
 
+pub use assemble::{Assembly, AssemblyError, fetch_blob};
 pub use blob::{BlobKind, Entry, Located, PackId, PackRef, PackText};
+pub use compact::{Compaction, PackStats};
 pub use keeper::{Keeper, KeeperError, Ward};
+pub use manifest::{Agreement, FileSnapshot, Index, ManifestError, Pointer, Root, Segment};
+pub use pack::{PackError, PackWriter, Piece, SealedPack, rebuild};
+pub use packer::{AddCause, AddError, Packer};
 pub use proof::Challenge;
 pub use target::{Answer, BoxFuture, DeleteOutcome, Room, Target, TargetError, TargetState};
