@@ -163,3 +163,20 @@ impl KitRecord {
 fn commitment(share: &KitShare) -> [u8; COMMITMENT_BYTES] {
     *derive(labels::KIT_COMMITMENT, &[&share.encode()])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forger_who_knows_a_household_s_id_can_t_put_its_root_into_a_kit() {
+        let root = Root::from_bytes([1; 32]);
+        let secret = KitSecret::from_bytes([2; 32]);
+        let (household, kit) = (root.authority().household(), KitId::from_bytes([7; 16]));
+        let shares = secret.split(&household, &kit, Quorum::TwoOfThree, &[3; 32]);
+        let mut record = KitRecord::seal(&root, &secret, &shares, 0, [5; NONCE_BYTES]).unwrap();
+        assert!(record.open(&secret).is_ok());
+        record.sealed = secretbox::encrypt(&record.key(&secret), &record.nonce, &record.bound(), &[9; 32]);
+        assert_eq!(record.open(&secret).unwrap_err(), KitError::WrongHousehold);
+    }
+}
