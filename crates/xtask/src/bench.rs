@@ -7,6 +7,7 @@ mod corpus;
 mod http;
 mod ingest;
 mod measure;
+mod restore;
 mod sharing;
 mod thumbnails;
 mod timeline;
@@ -22,7 +23,7 @@ use crate::args::Args;
 use crate::{folders, system, web};
 
 const HELP: &str = "\
-cargo xtask bench [thumbnails] [ingest] [timeline] [transfer] [sharing] [vault]
+cargo xtask bench [thumbnails] [ingest] [timeline] [transfer] [sharing] [vault] [restore]
 
 Builds optimised programs, measures (all of them when none is named), prints tables, writes target/bench.json.
 
@@ -33,6 +34,7 @@ Builds optimised programs, measures (all of them when none is named), prints tab
   sharing      how soon another home sees an edit; the first sync of an album of 100,000 entries
   vault        10 GB of photos into an encrypted folder and back, against restic and borg; needs 35 GB of room
                (HEIRLOOM_BENCH_GB=2 takes fewer)
+  restore      restoring over a line of 40 Mbit/s, until 1,000 pictures are there; needs root
 ";
 
 /// What one bench has to tell.
@@ -52,6 +54,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("transfer", transfer::measure),
     ("sharing", sharing::measure),
     ("vault", vault::measure),
+    ("restore", restore::measure),
 ];
 
 /// Runs the verb.
