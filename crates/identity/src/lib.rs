@@ -11,6 +11,9 @@
 //!   swapped or damaged one is noticed.
 //! * An [`Operation`] is one signed step in who belongs to an album; an [`Envelope`] is one signed and encrypted change to
 //!   it, readable with the [`EpochSecret`] that was sealed to each member's [`ReceiveKey`].
+//! * A [`VaultKey`] encrypts what other homes keep for the household, a [`VaultHead`] says which of it is the newest. The
+//!   phrase opens the [`Keyring`] in the head; a [`RecoveryProof`] shows a keeper that somebody holds it, and a
+//!   [`KitRecord`] gives it back to enough holders of a [`KitShare`].
 //! * A [`Card`] is what a home says about itself, an [`Invitation`] and a [`Transcript`] are how two homes come to know
 //!   each other.
 //! * [`ContentHash`] names bytes, [`AssetId`] names somebody's photo, [`Hasher`] makes both hashes of a file in one pass.
@@ -20,7 +23,8 @@
 //!
 //! Every signed or derived byte string starts with a label of its own ([`labels`]), so that a signature made for one
 //! purpose can never be shown for another. The formats are drawn byte by byte in `docs/formats/{ids,phrase,certificate,
-//! change-record,operation,epoch,envelope,card,pairing,sealed-file}.md`, with vectors that must be accepted and vectors that must be refused beside them.
+//! change-record,operation,epoch,envelope,card,pairing,sealed-file,vault-keys,vault-head,recovery-proof,kit}.md`, with
+//! vectors that must be accepted and vectors that must be refused beside them.
 
 pub mod card;
 pub mod certificate;

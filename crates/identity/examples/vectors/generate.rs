@@ -4,7 +4,7 @@
 use data_encoding::HEXLOWER;
 use heirloom_identity::{
     AccountId, AssetId, Certificate, Change, ChangeRecord, ContentHash, DocumentName, Hashes, NodeKeys,
-    Phrase, Root, SpaceId, StreamId, change_record::RecordHash,
+    Phrase, Root, SpaceId, StreamId, change_record::RecordHash, find_wrong_word,
 };
 use serde_json::{Value, json};
 
@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 pub(crate) mod albums;
 #[path = "homes.rs"]
 mod homes;
+#[path = "vault.rs"]
+mod vault;
 
 /// Every format's name and its vectors as JSON text.
 pub(crate) fn all() -> Vec<(&'static str, String)> {
@@ -26,6 +28,10 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
         ("card", homes::card()),
         ("pairing", homes::pairing()),
         ("sealed-file", homes::sealed_file()),
+        ("vault-keys", vault::keys()),
+        ("vault-head", vault::head()),
+        ("recovery-proof", vault::recovery_proof()),
+        ("kit", vault::kit()),
     ];
     formats.map(|(name, vectors)| (name, format!("{vectors:#}\n"))).to_vec()
 }
@@ -116,7 +122,20 @@ fn phrase() -> Value {
         let error = Phrase::parse(&text).err().map(|error| error.to_string());
         json!({ "name": name, "phrase": text, "error": error })
     });
-    json!({ "format": "phrase", "version": 1, "accept": accept, "reject": reject })
+    let wrong = [
+        ("a word of the list replaced by another", replaced(5, "zoo")),
+        ("a misspelt word", replaced(2, "aple")),
+        ("a word that isn't readable", replaced(23, "unawhatever")),
+        ("two words swapped", swapped.join(" ")),
+        ("nothing wrong", words.join(" ")),
+        ("two misspelt words", replaced(2, "aple").replacen("adjust", "adjuust", 1)),
+    ];
+    let household = root().authority().household();
+    let repair = wrong.map(|(name, text)| {
+        let fix = find_wrong_word(&text, &household).map(|fix| fix.to_string());
+        json!({ "name": name, "phrase": text, "household": household, "fix": fix })
+    });
+    json!({ "format": "phrase", "version": 1, "accept": accept, "reject": reject, "repair": repair })
 }
 
 /// The order of the Ed25519 group, little-endian: added to a signature's second half it gives another spelling of the

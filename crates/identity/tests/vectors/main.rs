@@ -8,6 +8,7 @@ use std::{fs, path::PathBuf};
 use data_encoding::HEXLOWER;
 use heirloom_identity::{
     AccountId, AssetId, Certificate, ChangeRecord, ContentHash, Hashes, Phrase, Root, SpaceId,
+    find_wrong_word,
 };
 use serde_json::{Value, json};
 
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 mod generate;
 mod mutated;
 mod sharing;
+mod vault;
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/formats/vectors")
@@ -96,6 +98,11 @@ fn phrases() {
     for vector in each(&vectors["reject"]) {
         let error = Phrase::parse(text(&vector["phrase"])).unwrap_err();
         assert_eq!(error.to_string(), text(&vector["error"]), "{}", vector["name"]);
+    }
+    for vector in each(&vectors["repair"]) {
+        let household = text(&vector["household"]).parse().unwrap();
+        let fix = find_wrong_word(text(&vector["phrase"]), &household).map(|fix| fix.to_string());
+        assert_eq!(json!(fix), vector["fix"], "{}", vector["name"]);
     }
 }
 

@@ -2,8 +2,8 @@
 //! and what is read is written again as it was. The fuzz targets in `fuzz/` do the same for longer and with more wit.
 
 use heirloom_identity::{
-    Card, Certificate, ChangeRecord, Envelope, EpochSecret, Invitation, Operation, ReceiveKey, SpaceId,
-    sealed_file,
+    Card, Certificate, ChangeRecord, Envelope, EpochSecret, Invitation, Keyring, KitRecord, KitSecret,
+    KitShare, Operation, ReceiveKey, Revocation, Root, SpaceId, VaultHead, VaultKey, sealed_file,
 };
 use serde_json::Value;
 
@@ -143,6 +143,50 @@ fn invitations() {
             let changed = String::from_utf8_lossy(&change(link.as_bytes(), &mut dice)).into_owned();
             if let Ok(read) = Invitation::parse(&changed) {
                 assert_eq!(Invitation::parse(&read.link()), Ok(read));
+            }
+        }
+    }
+}
+
+#[test]
+fn vault_keys() {
+    let household = text(&committed("vault-keys")["household"]).parse().unwrap();
+    let key = VaultKey::from_bytes(1, [0x20; 32]);
+    let wrapping = Root::from_bytes([0; 32]).wrapping();
+    check(&["vault-keys"], &["sealed"], |bytes| {
+        drop(Keyring::unwrap(&wrapping, &household, bytes));
+        drop(key.open_root(&household, 9, bytes));
+        assert!(key.pack_key(&household, &[0; 32]).open(1, 7, &mut bytes.to_vec()).is_err());
+        None
+    });
+}
+
+#[test]
+fn vault_heads() {
+    check(&["vault-head"], &["bytes"], |bytes| Some(VaultHead::decode(bytes).ok()?.encode()));
+}
+
+#[test]
+fn kits() {
+    check(&["kit"], &["bytes"], |bytes| Some(KitShare::decode(bytes).ok()?.encode().to_vec()));
+    check(&["kit"], &["bytes"], |bytes| Some(Revocation::decode(bytes).ok()?.encode()));
+    check(&["kit"], &["bytes", "record"], |bytes| {
+        let record = KitRecord::decode(bytes).ok()?;
+        drop(record.open(&KitSecret::from_bytes([0; 32])));
+        Some(record.encode())
+    });
+}
+
+#[test]
+fn sheets() {
+    let vectors = committed("kit");
+    let kits = vectors["accept"]["kits"].as_array().unwrap();
+    let mut dice = Dice(7);
+    for share in kits.iter().flat_map(|kit| kit["shares"].as_array().unwrap()) {
+        for _ in 0..CHANGES {
+            let changed = change(text(&share["text"]).as_bytes(), &mut dice);
+            if let Ok(read) = KitShare::parse(&String::from_utf8_lossy(&changed)) {
+                assert_eq!(*read.text(), text(&share["text"]));
             }
         }
     }

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::{bytes, committed, each, generate::albums, text};
 
-fn array<const N: usize>(value: &Value) -> [u8; N] {
+pub(crate) fn array<const N: usize>(value: &Value) -> [u8; N] {
     bytes(value).try_into().unwrap()
 }
 
-fn check_error(vector: &Value, error: &dyn ToString) {
+pub(crate) fn check_error(vector: &Value, error: &dyn ToString) {
     assert_eq!(error.to_string(), text(&vector["error"]), "{}", vector["name"]);
 }
 
