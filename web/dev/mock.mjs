@@ -1,9 +1,11 @@
 // A stand-in for a home, for work on the page alone: the built page, the API of docs/formats/timeline.md and made-up photos.
 //   npm run mock -- [--port 4790] [--photos 800] [--samples FOLDER] [--problems] [--trickle SECONDS] [--slow MS]
-//                   [--alone] [--pace MS] [--life SECONDS]
+//                   [--alone] [--pace MS] [--life SECONDS] [--vault SCENE] [--setup fresh|code|restoring]
 // Sign in with anna@example.org and "heirloom". Nothing is kept. There are three other homes and five albums, none with
 // --alone. An invited home comes after --pace milliseconds (0: when told to); with --life the other homes do something
 // every so often. `POST /api/mock/WHAT` makes one thing happen: guest, toggle, comment, like, add, caption, progress, end.
+// `--vault` shows a state of the copies (the scenes of mock/vault.mjs), `--setup` a computer without a home;
+// `POST /api/mock/vault-SCENE` and `POST /api/mock/stage-STAGE` change them, and nobody else needs to be signed in for that.
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -14,13 +16,16 @@ import { Family } from './mock/family.mjs';
 import { Library } from './mock/library.mjs';
 import { parseMultipart } from './mock/multipart.mjs';
 import { scene } from './mock/scene.mjs';
+import { Setup } from './mock/setup.mjs';
 import { encodeColumns, encodeSkeleton } from './mock/timeline.mjs';
+import { Vault } from './mock/vault.mjs';
 
 const { values: options } = parseArgs({
   options: {
     port: { type: 'string', default: '4790' }, photos: { type: 'string', default: '800' }, samples: { type: 'string' },
     problems: { type: 'boolean', default: false }, trickle: { type: 'string' }, slow: { type: 'string', default: '0' },
-    alone: { type: 'boolean', default: false }, pace: { type: 'string', default: '6000' }, life: { type: 'string' }
+    alone: { type: 'boolean', default: false }, pace: { type: 'string', default: '6000' }, life: { type: 'string' },
+    vault: { type: 'string', default: 'safe' }, setup: { type: 'string' }
   }
 });
 const build = fileURLToPath(new URL('../build/', import.meta.url));
@@ -34,6 +39,8 @@ const news = (event, data) => listeners.forEach((response) => response.write(`ev
 const changed = (months) => news('timeline', { rev: library.rev, months });
 const family = new Family({ account, news, pace: Number(options.pace), alone: options.alone });
 const albums = new Albums({ family, library, account, news, samples: options.samples, empty: options.alone });
+const vault = new Vault({ family, library, news, scene: options.alone ? 'off' : options.vault });
+const setup = new Setup({ state: options.setup, pace: Number(options.pace), vault });
 const HAPPENINGS = ['comment', 'progress', 'like', 'add', 'caption', 'progress'];
 let happened = 0;
 if (options.life) setInterval(() => albums.happens(HAPPENINGS[happened++ % HAPPENINGS.length]), Number(options.life) * 1000).unref();
@@ -129,6 +136,18 @@ function timeline(request, response, url, [view, kind, name]) {
 async function apiCall(request, response, url) {
   const path = url.pathname.slice(4);
   const at = `${request.method} ${path}`;
+  const call = {
+    at, path, url, body: async () => JSON.parse(await body(request)), json: (status, value) => (status === 204 ? response.writeHead(204).end() : json(response, status, value)), refuse: (...words) => refuse(response, ...words),
+    picture: (photo, size) => picture(response, photo, size), code: request.headers['x-setup-code']
+  };
+  const shown = /^\/mock\/(vault|stage)-(\w+)$/.exec(path);
+  if (shown) {
+    if (shown[1] === 'vault') vault.show(shown[2]);
+    else Object.assign(setup, { state: 'restoring', held: shown[2] === 'failed' ? 'tables' : shown[2], failed: shown[2] === 'failed' ? 'Nonna Rosa’s home stopped answering, and no other home could be reached.' : undefined });
+    return response.writeHead(204).end();
+  }
+  if ((await setup.answer(call)) !== false) return;
+  if (!setup.open) return refuse(response, 404, 'There is no home on this computer yet.');
   if (at === 'POST /auth/login') return login(request, response);
   if (!signedIn(request)) return refuse(response, 401, 'Sign in first.');
   if (at === 'POST /auth/logout') {
@@ -159,10 +178,7 @@ async function apiCall(request, response, url) {
     else albums.happens(told[1]);
     return response.writeHead(204).end();
   }
-  const call = {
-    at, path, url, body: async () => JSON.parse(await body(request)), json: (status, value) => (status === 204 ? response.writeHead(204).end() : json(response, status, value)), refuse: (...words) => refuse(response, ...words),
-    picture: (photo, size) => picture(response, photo, size)
-  };
+  if (/^\/vault\//.test(path + '/')) return (await vault.answer(call)) === false && refuse(response, 404, 'There is nothing here.');
   if (/^\/(households|peers)\//.test(path + '/')) return (await family.answer(call)) === false && refuse(response, 404, 'There is nothing here.');
   if (/^\/(albums|activities)\//.test(path + '/')) return (await albums.answer(call)) === false && refuse(response, 404, 'There is nothing here.');
   const grid = /^\/timeline\/(all|favourites)\/(skeleton|columns)(?:\/(.+))?$/.exec(path);

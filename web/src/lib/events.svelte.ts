@@ -13,6 +13,8 @@ interface News {
   /** The list of albums: ask again. */
   albums: unknown;
   album: { id: string; changed: AlbumPart[] };
+  /** Copies in other homes: ask again. */
+  vault: undefined;
   /** The stream was interrupted and is back: anything may have changed. */
   resumed: undefined;
 }
@@ -71,6 +73,7 @@ class Events {
     for (const kind of ['timeline', 'asset', 'jobs', 'peers', 'albums', 'album'] as const) {
       source.addEventListener(kind, (event) => this.#emit(kind, JSON.parse((event as MessageEvent<string>).data)));
     }
+    source.addEventListener('vault', () => this.#emit('vault', undefined));
   }
 
   #opened() {

@@ -4,9 +4,9 @@ import createClient from 'openapi-fetch';
 import type { components, paths } from './schema';
 import type { AssetChange } from './types';
 
-/** What went wrong, in words; `status` is 0 when home was not reached at all. */
+/** What went wrong, in words; `status` is 0 when home was not reached at all; `word` is said of a recovery phrase. */
 export class ApiError extends Error {
-  constructor(readonly status: number, message: string, readonly hint?: string, readonly retryAfterSecs?: number) {
+  constructor(readonly status: number, message: string, readonly hint?: string, readonly retryAfterSecs?: number, readonly word?: unknown) {
     super(message);
   }
 }
@@ -37,15 +37,17 @@ export async function request(input: string | Request, init: RequestInit = {}): 
 export async function failure(status: number, body: string, retryAfter: string | null = null): Promise<ApiError> {
   let message = '';
   let hint: string | undefined;
+  let word: unknown;
   try {
     const parsed = JSON.parse(body);
+    word = parsed.word;
     if (typeof parsed.message === 'string') message = parsed.message;
     if (typeof parsed.hint === 'string') hint = parsed.hint;
   } catch {
     // Not JSON: a proxy or a crash answered; the words below say enough.
   }
   if (!message) message = status >= 500 ? 'Something went wrong at home.' : `Home refused this (${status}).`;
-  return new ApiError(status, message, hint, retryAfter ? Number(retryAfter) || undefined : undefined);
+  return new ApiError(status, message, hint, retryAfter ? Number(retryAfter) || undefined : undefined, word);
 }
 
 const http = createClient<paths>({ fetch: (input) => request(input) });

@@ -1,0 +1,186 @@
+// The mock's copies in other homes. One scene at a time, each a state that a person can meet on the Safety page.
+import { id64 } from './family.mjs';
+
+const DAY = 86_400_000;
+const HOUR = 3_600_000;
+const GB = 1e9;
+const PHOTOS = 12_492;
+const BYTES = 214 * GB;
+const iso = (ms) => new Date(ms).toISOString();
+const before = (ms) => iso(Date.now() - ms);
+/** The words of the mock's sheet: a real phrase that belongs to no home. */
+export const PHRASE = 'city noise scissors open hospital neither shoulder document erode puzzle mean thumb mother chair fat pill hurry scale famous chicken seat resemble swing anger'.split(' ');
+
+export const SCENES = ['safe', 'first', 'attention', 'danger', 'off', 'locked', 'restoring', 'asked', 'deletion', 'full', 'kits'];
+
+export class Vault {
+  /** `scene`: one of {@link SCENES}. */
+  constructor({ family, library, news, scene = 'safe' }) {
+    Object.assign(this, { family, library, news, seen: new Set(), gone: new Set() });
+    this.show(scene);
+  }
+
+  show(scene) {
+    this.scene = SCENES.includes(scene) ? scene : 'safe';
+    this.seen.clear();
+    this.status = this.#status();
+    this.changed();
+  }
+
+  changed() {
+    this.news('vault', {});
+  }
+
+  #keeper(home, fields) {
+    return {
+      household: home.household, name: home.name, state: 'ok', packs: 6_690, photos: PHOTOS, bytes: BYTES, quota: 500 * GB, free: 500 * GB - BYTES, lastProvenAt: before(3 * HOUR), lastSeenAt: before(60_000), path: 'direct',
+      growthBytesMonth: 6.2 * GB, fullAt: iso(Date.now() + 1_380 * DAY), ...fields
+    };
+  }
+  #ward(home, fields) {
+    return { household: home.household, name: home.name, bytes: 188 * GB, quota: 500 * GB, held: 0, packs: 5_880, lastHeadAt: before(5 * HOUR), free: 312 * GB, fullAt: iso(Date.now() + 900 * DAY), ask: null, ...fields };
+  }
+
+  #status() {
+    const [rosa, ben, otto] = this.family.peers.length >= 3 ? this.family.peers : ['Casa Rosa', 'Ben & Clara', 'Linden 14'].map((name) => ({ household: id64(name), name }));
+    const full = {
+      level: 'safe', sentence: 'Every photo is complete in 2 other homes. All copies checked within 30 days.', reasons: [], completeHomes: 2,
+      photos: { total: PHOTOS, safe: PHOTOS, oneHome: 0, none: 0 }, packs: 6_690, bytes: BYTES, pending: { packs: 0, bytes: 0, photos: 0 },
+      keepers: [this.#keeper(rosa, { path: 'lan', quota: 1000 * GB, free: 786 * GB, fullAt: iso(Date.now() + 3_900 * DAY) }), this.#keeper(ben, { path: 'relay', lastProvenAt: before(20 * HOUR) })],
+      wards: [this.#ward(rosa, {}), this.#ward(otto, { bytes: 41 * GB, quota: 100 * GB, free: 59 * GB, lastHeadAt: before(27 * HOUR), held: 1.4 * GB, fullAt: iso(Date.now() + 44 * DAY) })],
+      targets: [{ id: 't1', kind: 'folder', place: '/media/usb/heirloom', state: 'absent', packs: 6_480, bytes: 207 * GB, lastProvenAt: before(12 * DAY) }],
+      asks: [], audits: { checkedAllAt: before(26 * DAY), history: this.#history(() => ({})) },
+      drills: [0, 7, 14].map((days) => ({ at: before((days + 2) * DAY), photos: 200, bytes: 1.06 * GB, problems: 0, from: days === 7 ? 'Ben & Clara' : 'Nonna Rosa' })), lastDrillAt: before(2 * DAY),
+      heals: [['IMG_0411.JPG', 9], ['DSC_2207.NEF', 71], ['IMG_1533.JPG', 140], ['P1020044.JPG', 260]].map(([name, days], i) => ({ at: before(days * DAY), name, asset: id64(name).slice(0, 32), from: i % 2 ? 'Ben & Clara' : 'Nonna Rosa' })),
+      alarms: [], restoring: null, ifLostNow: { photos: PHOTOS, newestAt: before(40 * 60_000), unsafePhotos: 0, hoursAt40Mbit: 12.4 }, phrase: { enabled: true, verifiedAt: before(52 * DAY) }
+    };
+    return { ...full, ...this.#scene({ full, rosa, ben, otto }) };
+  }
+
+  #history(day) {
+    return Array.from({ length: 30 }, (_, i) => ({ day: before((29 - i) * DAY).slice(0, 10), ok: 60 + ((i * 7) % 11), wrong: 0, missing: 0, offline: (i * 5) % 13 === 0 ? 9 : 0, ...day(29 - i) }));
+  }
+
+  #scene({ full, rosa, ben, otto }) {
+    const none = { completeHomes: 0, photos: { total: PHOTOS, safe: 0, oneHome: 0, none: PHOTOS }, packs: 0, keepers: [], targets: [], audits: { checkedAllAt: null, history: [] }, drills: [], lastDrillAt: null, heals: [], ifLostNow: { photos: 0, newestAt: null, unsafePhotos: PHOTOS, hoursAt40Mbit: null } };
+    const scenes = {
+      first: {
+        ...none, level: 'attention', sentence: 'Your photos are on their way to other homes.', reasons: [{ kind: 'copying', text: '8,272 photos are only in this home so far.', advice: 'Leave this computer on. It goes on by itself.' }], packs: 2_260,
+        photos: { total: PHOTOS, safe: 0, oneHome: 4_220, none: 8_272 }, pending: { packs: 4_430, bytes: 142 * GB, photos: 8_272 },
+        keepers: [this.#keeper(rosa, { path: 'lan', photos: 4_220, packs: 2_260, bytes: 72 * GB, free: 428 * GB, lastProvenAt: before(4 * 60_000), growthBytesMonth: null, fullAt: null }), this.#keeper(ben, { state: 'asked', photos: 0, packs: 0, bytes: 0, free: null, lastProvenAt: null, growthBytesMonth: null, fullAt: null })],
+        wards: [], audits: { checkedAllAt: null, history: this.#history(() => ({})).slice(-2) }, ifLostNow: { photos: 4_220, newestAt: before(2 * HOUR), unsafePhotos: 8_272, hoursAt40Mbit: 4.1 }, phrase: { enabled: true, verifiedAt: null }
+      },
+      attention: {
+        level: 'attention', sentence: 'Every photo is complete in 1 other home. A second one has not been heard from for 4 days.',
+        reasons: [{ kind: 'keeper-away', text: 'Ben & Clara’s home has been off for 4 days.', advice: 'Ask them whether the computer is on and has Internet.' }], completeHomes: 1,
+        keepers: [full.keepers[0], this.#keeper(ben, { state: 'warning', path: 'off', lastSeenAt: before(4.2 * DAY), lastProvenAt: before(4.4 * DAY), photos: 12_480, bytes: 213.8 * GB }), this.#keeper(otto, { state: 'diskAbsent', photos: 9_410, bytes: 160 * GB, lastProvenAt: before(9 * DAY) })],
+        alarms: [{ id: 7, kind: 'damaged', text: '3 packs at Linden 14 were not right.', advice: 'They have been sent again. If it happens more often, the disk there may be worn out.', at: before(1.4 * DAY) }],
+        photos: { total: PHOTOS, safe: 12_480, oneHome: 12, none: 0 }, pending: { packs: 1, bytes: 0.2 * GB, photos: 12 }, audits: { checkedAllAt: before(26 * DAY), history: this.#history((ago) => (ago < 5 ? { ok: 34, offline: 30 } : ago === 9 ? { missing: 3 } : {})) },
+        drills: [{ at: before(DAY), photos: 200, bytes: 1.06 * GB, problems: 3, from: 'Linden 14' }, ...full.drills.slice(0, 2)]
+      },
+      danger: {
+        level: 'danger', sentence: '318 photos are only on this computer.',
+        reasons: [
+          { kind: 'none', text: 'No other home that keeps copies has been on for 16 days.', advice: 'Call them, or ask another home to keep copies.' },
+          { kind: 'disk', text: 'The disk of this computer has begun to fail.', advice: 'Copy this home to a new disk soon.' }
+        ],
+        completeHomes: 0, photos: { total: PHOTOS, safe: 0, oneHome: 12_174, none: 318 }, pending: { packs: 9, bytes: 1.9 * GB, photos: 318 },
+        keepers: [this.#keeper(rosa, { state: 'absent', path: 'off', lastSeenAt: before(16 * DAY), lastProvenAt: before(17 * DAY), photos: 12_174, bytes: 209 * GB }), this.#keeper(ben, { state: 'refused', photos: 0, packs: 0, bytes: 0, free: null, lastProvenAt: null, growthBytesMonth: null, fullAt: null })],
+        audits: { checkedAllAt: before(38 * DAY), history: this.#history((ago) => (ago < 16 ? { ok: 0, offline: 64 } : {})) }, ifLostNow: { photos: 12_174, newestAt: before(16 * DAY), unsafePhotos: 318, hoursAt40Mbit: 12 }
+      },
+      off: { ...none, level: 'off', sentence: 'Your photos are only in this home.', reasons: [], wards: [], phrase: { enabled: true, verifiedAt: null } },
+      locked: { ...none, level: 'off', sentence: 'Your photos are only in this home.', reasons: [{ kind: 'locked', text: 'Copies are not turned on yet.', advice: 'Type the 24 words of your recovery phrase once. They lock the copies, so that only you can open them.' }], wards: [], phrase: { enabled: false, verifiedAt: null } },
+      restoring: { restoring: { stage: 'originals', done: 4_811, total: PHOTOS, bytes: 81 * GB, totalBytes: BYTES }, heals: [], alarms: [], wards: [] },
+      asked: { asks: [{ household: otto.household, name: otto.name, bytes: 250 * GB, at: before(2 * HOUR) }], wards: [full.wards[0]] },
+      deletion: { wards: [this.#ward(rosa, {}), this.#ward(otto, { ask: { packs: 4_100, bytes: 131 * GB } })], alarms: [{ id: 9, kind: 'deletion', text: 'Linden 14 wants 131 GB of its copies deleted.', advice: 'Call them before you say yes. Until then nothing is deleted.', at: before(50 * 60_000) }] },
+      full: {
+        level: 'attention', sentence: 'Every photo is complete in 1 other home. The second has no more room.', reasons: [{ kind: 'full', text: 'Ben & Clara’s home is full: 640 photos found no room there.', advice: 'Ask for more space, or ask another home.' }], completeHomes: 1,
+        photos: { total: PHOTOS, safe: 11_852, oneHome: 640, none: 0 }, pending: { packs: 118, bytes: 3.7 * GB, photos: 640 },
+        keepers: [full.keepers[0], this.#keeper(ben, { state: 'full', photos: 11_852, bytes: 199.6 * GB, quota: 200 * GB, free: 0.1 * GB, fullAt: before(HOUR) })]
+      },
+      kits: { kits: [{ id: 'k1', name: 'For the children', threshold: 2, count: 3, state: 'ready', holders: [{ household: rosa.household, name: 'Nonna Rosa', state: 'has its part' }, { household: ben.household, name: 'Ben & Clara', state: 'has its part' }, { household: null, name: 'On paper', state: 'printed' }], delayDays: 7, verifiedAt: before(30 * DAY), createdAt: before(90 * DAY) }] }
+    };
+    return scenes[this.scene] ?? {};
+  }
+
+  /** A restore that is under way goes on a little. */
+  #goOn() {
+    const { restoring } = this.status;
+    if (!restoring) return;
+    restoring.done = Math.min(restoring.total, restoring.done + 97);
+    restoring.bytes = Math.min(restoring.totalBytes, restoring.bytes + 1.7 * GB);
+  }
+
+  #copies(photo) {
+    const original = this.scene === 'restoring' && photo.seed % 3 ? 'missing' : photo.seed % 50 === 7 ? 'damaged' : 'here';
+    const homes = this.status.keepers.filter((keeper) => keeper.photos > 0 && (keeper.photos >= PHOTOS || photo.seed % 2)).map(({ household, name, lastProvenAt }) => ({ household, name, lastProvenAt }));
+    return { original, copies: [...homes, ...this.status.targets.map(({ id, place, lastProvenAt }) => ({ target: id, name: `Disk ${place}`, lastProvenAt }))] };
+  }
+
+  /** The typed words against the mock's own. */
+  judge(text) {
+    const words = text.toLowerCase().split(/\s+/);
+    const wrong = words.findIndex((word, i) => word !== PHRASE[i]);
+    if (wrong < 0) return { right: true };
+    const others = words.filter((word, i) => word !== PHRASE[i]).length;
+    if (others > 2) return { right: false, problem: 'these words are a recovery phrase, but not the one of this home' };
+    return { right: false, problem: { message: 'One word seems to be copied wrongly.', word: { position: wrong + 1, typed: words[wrong], likely: PHRASE[wrong] } } };
+  }
+
+  /** Answers what concerns copies; false for anything else. */
+  async answer({ at, path, json, refuse, body }) {
+    const status = this.status;
+    const id = decodeURIComponent(path.split('/').pop());
+    if (at === 'GET /vault') {
+      this.#goOn();
+      return json(200, { ...status, alarms: status.alarms.filter((alarm) => !this.seen.has(String(alarm.id))) });
+    }
+    const asset = /^GET \/vault\/assets\/([\w-]+)$/.exec(at);
+    if (asset) return this.library.find(asset[1]) ? json(200, this.#copies(this.library.find(asset[1]))) : refuse(404, 'There is nothing here.');
+    if (/^POST \/vault\/(run|audit|drill|repair)$/.test(at)) return json(202, {});
+    if (at === 'POST /vault/ask') return this.#ask(await body(), json);
+    if (at === 'POST /vault/keep') return this.#keep(await body(), json);
+    if (at === 'POST /vault/phrase') return this.#phrase(await body(), json);
+    if (at === 'POST /vault/usb') return (await body()).folder.startsWith('/') ? json(202, {}) : refuse(400, 'There is no such folder on this computer.', 'Write the whole path, beginning with /.');
+    if (at === 'POST /vault/targets') {
+      const place = await body();
+      if (place.kind === 'folder' && !place.place.startsWith('/')) return refuse(400, 'There is no such folder on this computer.', 'Write the whole path, beginning with /.');
+      status.targets = [...status.targets, { id: id64(JSON.stringify(place)).slice(0, 8), kind: place.kind, place: place.place ?? `${place.bucket} at ${place.endpoint}`, state: 'ok', packs: 0, bytes: 0, lastProvenAt: null }];
+      return json(201, this.changed() ?? {});
+    }
+    const alarm = /^POST \/vault\/alarms\/(.+)\/seen$/.exec(at);
+    if (alarm) return json(204, this.seen.add(alarm[1]) && this.changed());
+    const deletion = /^POST \/vault\/wards\/(\w+)\/deletion$/.exec(at);
+    if (deletion) Object.assign(status.wards.find((ward) => ward.household === deletion[1]) ?? {}, { ask: null });
+    else if (at.startsWith('DELETE /vault/keepers/')) status.keepers = status.keepers.filter((keeper) => keeper.household !== id);
+    else if (at.startsWith('DELETE /vault/wards/')) status.wards = status.wards.filter((ward) => ward.household !== id);
+    else if (at.startsWith('DELETE /vault/targets/')) status.targets = status.targets.filter((place) => place.id !== id);
+    else return false;
+    return json(204, this.changed());
+  }
+
+  #ask({ household, bytes }, json) {
+    const home = this.family.home(household);
+    const known = this.status.keepers.find((keeper) => keeper.household === household);
+    if (known) Object.assign(known, { quota: bytes, ...(known.state === 'refused' ? { state: 'asked' } : {}) });
+    else this.status.keepers = [...this.status.keepers, this.#keeper(home, { state: 'asked', quota: bytes, packs: 0, photos: 0, bytes: 0, free: null, lastProvenAt: null, growthBytesMonth: null, fullAt: null })];
+    return json(202, this.changed() ?? {});
+  }
+  #keep({ household, bytes }, json) {
+    const home = this.family.home(household);
+    const known = this.status.wards.find((ward) => ward.household === household);
+    this.status.asks = this.status.asks.filter((ask) => ask.household !== household);
+    if (known) Object.assign(known, { quota: bytes, free: Math.max(0, bytes - known.bytes) });
+    else this.status.wards = [...this.status.wards, this.#ward(home, { bytes: 0, packs: 0, quota: bytes, free: bytes, lastHeadAt: null, fullAt: null })];
+    return json(200, this.changed() ?? {});
+  }
+  #phrase({ phrase }, json) {
+    const answer = this.judge(phrase);
+    if (answer.right) {
+      if (this.scene === 'locked') this.show('off');
+      this.status.phrase = { enabled: true, verifiedAt: iso(Date.now()) };
+      this.changed();
+    }
+    return json(200, answer);
+  }
+}

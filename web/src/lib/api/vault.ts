@@ -1,0 +1,230 @@
+// Copies in other homes, and the first run, as the node answers: the types and the calls, through the door in client.ts.
+
+import { request } from './client';
+import type { Moment } from './family';
+
+/** How safe everything is, as the node judges it. `off`: no copies are kept anywhere yet. */
+export type Level = 'safe' | 'attention' | 'danger' | 'off';
+
+/** What is wrong, and what to do. */
+export interface Reason {
+  kind: string;
+  text: string;
+  advice: string;
+}
+
+export type KeeperState = 'ok' | 'asked' | 'refused' | 'offline' | 'warning' | 'absent' | 'full' | 'diskAbsent';
+export type KeeperPath = 'lan' | 'direct' | 'relay' | 'off';
+
+/** Another home that keeps copies for this one. */
+export interface Keeper {
+  household: string;
+  name: string;
+  state: KeeperState;
+  packs: number;
+  photos: number;
+  bytes: number;
+  quota: number;
+  free: number | null;
+  lastProvenAt: Moment | null;
+  lastSeenAt: Moment | null;
+  path: KeeperPath;
+  growthBytesMonth: number | null;
+  fullAt: Moment | null;
+}
+
+/** Another home that this one keeps copies for. */
+export interface Ward {
+  household: string;
+  name: string;
+  bytes: number;
+  quota: number;
+  /** Given up by the other home and still held. */
+  held: number;
+  packs: number;
+  lastHeadAt: Moment | null;
+  free: number | null;
+  fullAt: Moment | null;
+  /** The other home, or whoever has its keys, wants much of it gone. */
+  ask: { packs: number; bytes: number } | null;
+}
+
+/** A disk or a store of our own. */
+export interface Place {
+  id: string;
+  kind: 'folder' | 's3';
+  place: string;
+  state: string;
+  packs: number;
+  bytes: number;
+  lastProvenAt: Moment | null;
+}
+
+/** A home that asks this one to keep copies. */
+export interface Asking {
+  household: string;
+  name: string;
+  bytes: number;
+  at: Moment;
+}
+
+export interface CheckDay {
+  day: string;
+  ok: number;
+  wrong: number;
+  missing: number;
+  offline: number;
+}
+
+export interface Drill {
+  at: Moment;
+  photos: number;
+  bytes: number;
+  problems: number;
+  from: string;
+}
+
+export interface Heal {
+  at: Moment;
+  name: string;
+  asset: string | null;
+  from: string;
+}
+
+export interface Alarm {
+  id: number | string;
+  kind: string;
+  text: string;
+  advice: string;
+  at: Moment;
+}
+
+/** Bringing everything back, in the order in which it happens. */
+export type RestoreStage = 'contact' | 'tables' | 'pictures' | 'originals' | 'done' | 'failed';
+
+export interface Restoring {
+  stage: RestoreStage;
+  done: number;
+  total: number;
+  bytes: number;
+  totalBytes: number;
+}
+
+export interface Kit {
+  id: string;
+  name: string;
+  threshold: number;
+  count: number;
+  state: string;
+  holders: { household: string | null; name: string; state: string }[];
+  delayDays: number;
+  verifiedAt: Moment | null;
+  createdAt: Moment;
+}
+
+export interface VaultStatus {
+  level: Level;
+  sentence: string;
+  reasons: Reason[];
+  completeHomes: number;
+  photos: { total: number; safe: number; oneHome: number; none: number };
+  packs: number;
+  bytes: number;
+  pending: { packs: number; bytes: number; photos: number };
+  keepers: Keeper[];
+  wards: Ward[];
+  targets: Place[];
+  asks: Asking[];
+  audits: { checkedAllAt: Moment | null; history: CheckDay[] };
+  drills: Drill[];
+  lastDrillAt: Moment | null;
+  heals: Heal[];
+  alarms: Alarm[];
+  restoring: Restoring | null;
+  ifLostNow: { photos: number; newestAt: Moment | null; unsafePhotos: number; hoursAt40Mbit: number | null };
+  phrase: { enabled: boolean; verifiedAt: Moment | null };
+  kits?: Kit[];
+}
+
+/** Where one photo is. */
+export interface AssetCopies {
+  original: 'here' | 'damaged' | 'missing';
+  copies: { household?: string | null; target?: string | null; name: string; lastProvenAt: Moment | null }[];
+}
+
+/** A word that is probably wrong: its place counted from 1, and what it may be. */
+export interface WordHint {
+  position: number;
+  typed?: string | null;
+  likely?: string | null;
+}
+
+export interface PhraseAnswer {
+  right: boolean;
+  problem?: string | { message: string; word?: number | WordHint | null } | null;
+}
+
+export type NewPlace =
+  | { kind: 'folder'; place: string }
+  | { kind: 's3'; endpoint: string; bucket: string; prefix: string; accessKey: string; secretKey: string; region: string };
+
+export interface Setup {
+  state: 'fresh' | 'restoring' | 'ready';
+  needsCode: boolean;
+}
+
+export interface Founding {
+  name: string;
+  email: string;
+  accountName: string;
+  password: string;
+}
+
+export interface RestoreProgress extends Restoring {
+  message: string | null;
+  /** When the newest copy was made. */
+  headAt: Moment | null;
+  household: string | null;
+}
+
+async function send<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+  const init: RequestInit = { method, cache: 'no-store', headers };
+  if (body !== undefined) {
+    init.headers = { ...headers, 'content-type': 'application/json' };
+    init.body = JSON.stringify(body);
+  }
+  const response = await request(`/api${path}`, init);
+  const text = await response.text();
+  return (text ? JSON.parse(text) : undefined) as T;
+}
+
+const part = encodeURIComponent;
+
+export const vaultApi = {
+  status: () => send<VaultStatus>('GET', '/vault'),
+  ask: (household: string, bytes: number) => send<void>('POST', '/vault/ask', { household, bytes }),
+  keep: (household: string, bytes: number) => send<void>('POST', '/vault/keep', { household, bytes }),
+  /** No more copies of ours there. */
+  leaveKeeper: (household: string) => send<void>('DELETE', `/vault/keepers/${part(household)}`),
+  /** No more copies of theirs here. */
+  leaveWard: (household: string) => send<void>('DELETE', `/vault/wards/${part(household)}`),
+  answerDeletion: (household: string, allow: boolean) => send<void>('POST', `/vault/wards/${part(household)}/deletion`, { allow }),
+  start: (what: 'run' | 'audit' | 'drill') => send<void>('POST', `/vault/${what}`, {}),
+  checkPhrase: (phrase: string) => send<PhraseAnswer>('POST', '/vault/phrase', { phrase }),
+  addPlace: (place: NewPlace) => send<void>('POST', '/vault/targets', place),
+  removePlace: (id: string) => send<void>('DELETE', `/vault/targets/${part(id)}`),
+  writeDisk: (household: string, folder: string) => send<void>('POST', '/vault/usb', { household, folder }),
+  seen: (alarm: Alarm['id']) => send<void>('POST', `/vault/alarms/${part(alarm)}/seen`, {}),
+  copiesOf: (asset: string) => send<AssetCopies>('GET', `/vault/assets/${part(asset)}`)
+};
+
+/** `code`: what the terminal printed, where the node asks for it. */
+const coded = (code: string | undefined): Record<string, string> => (code ? { 'x-setup-code': code } : {});
+
+export const setupApi = {
+  state: (code?: string) => send<Setup>('GET', '/setup', undefined, coded(code)),
+  found: (founding: Founding, code?: string) => send<{ phrase: string[] }>('POST', '/setup/found', founding, coded(code)),
+  finish: (code?: string) => send<void>('POST', '/setup/finish', {}, coded(code)),
+  restore: (phrase: string, from: string, code?: string) => send<void>('POST', '/setup/restore', { phrase, from }, coded(code)),
+  progress: (code?: string) => send<RestoreProgress>('GET', '/setup/restore', undefined, coded(code))
+};

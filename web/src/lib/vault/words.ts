@@ -1,0 +1,224 @@
+// The safety of photos in words that a grandparent understands: homes, copies, when they were last checked.
+
+import { timeOf, type Moment } from '$lib/api/family';
+import type { AssetCopies, CheckDay, Drill, Keeper, Level, Place, Restoring, VaultStatus, Ward } from '$lib/api/vault';
+import { ago, counted, dateWords, listed } from '$lib/family/words';
+import { formatBytes, formatCount, photos } from '$lib/format';
+
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+
+const month = new Intl.DateTimeFormat(undefined, { month: 'long', year: 'numeric' });
+
+/** One short line for the foot of the rail; names nothing that is a place of its own there. */
+export function railWords(status: VaultStatus): string {
+  if (status.restoring) return 'Everything is coming back';
+  switch (status.level) {
+    case 'safe': return `Safe: complete in ${homes(status.completeHomes)}`;
+    case 'attention': return 'Copies need a look';
+    case 'danger': return 'Copies are missing';
+    default: return 'No copies in other homes yet';
+  }
+}
+
+/** `2 other homes`. */
+export function homes(n: number): string {
+  return counted(n, 'other home');
+}
+
+/** What a level is called beside the sentence. */
+export const LEVEL_WORDS: Record<Level, string> = { safe: 'Safe', attention: 'Needs a look', danger: 'Not safe now', off: 'Not set up' };
+
+export type Tone = 'good' | 'quiet' | 'amber' | 'red';
+
+export interface Said {
+  tone: Tone;
+  text: string;
+  /** What to do, where there is something. */
+  advice?: string;
+}
+
+/** What a home that keeps copies is doing; `total`: photos in this home. */
+export function keeperSaid(keeper: Keeper, total: number, now: number): Said {
+  const seen = timeOf(keeper.lastSeenAt);
+  const since = seen === undefined ? '' : `, last heard from ${ago(seen, now)}`;
+  switch (keeper.state) {
+    case 'asked': return { tone: 'quiet', text: 'Asked. Waiting for somebody there to say yes.' };
+    case 'refused': return { tone: 'amber', text: 'Said no for now.', advice: 'Talk to them, then ask again, perhaps for less.' };
+    case 'offline': return { tone: 'quiet', text: `Off${since}.` };
+    case 'warning': return { tone: 'amber', text: `Off for a while${since}.`, advice: 'Ask whether the computer there is on.' };
+    case 'absent': return { tone: 'red', text: `Away too long${since}. Its copies are not counted.`, advice: 'Ask there. If it will not return, ask another home to keep copies.' };
+    case 'full': return { tone: 'amber', text: 'Full. New photos find no room there.', advice: 'Ask for more space, or another home.' };
+    case 'diskAbsent': return { tone: 'amber', text: 'On, but its disk is not connected. Nothing is lost.', advice: 'Ask somebody there to plug the disk in again.' };
+    default: return keeper.photos >= total ? { tone: 'good', text: 'Has everything.' } : { tone: 'quiet', text: keeper.photos === 0 ? 'The first photos are on their way.' : 'Photos are on their way.' };
+  }
+}
+
+/** How a home is reached, where it is on. */
+export function pathWords(path: Keeper['path']): string {
+  return { lan: 'In the same house network', direct: 'Connected directly', relay: 'Through a relay', off: '' }[path];
+}
+
+/** `12,480 of 12,492 photos`. */
+export function howMany(have: number, total: number): string {
+  return have >= total ? `All ${photos(total)}` : `${formatCount(have)} of ${photos(total)}`;
+}
+
+/** The part of all photos that is there, 0 to 1. */
+export function part(have: number, total: number): number {
+  return total > 0 ? Math.min(1, have / total) : 1;
+}
+
+/** `checked 3 days ago`, or that it was not checked yet. */
+export function checkedWords(at: Moment | null, now: number): string {
+  const ms = timeOf(at);
+  return ms === undefined ? 'not checked yet' : `checked ${ago(ms, now)}`;
+}
+
+/** `6 GB more a month, full about July 2028`; undefined while nothing is known. */
+export function growthWords(growth: number | null, fullAt: Moment | null, now: number): string | undefined {
+  const full = timeOf(fullAt);
+  const grows = growth && growth > 0 ? `${formatBytes(growth)} more a month` : undefined;
+  const ends = full === undefined ? undefined : fullWords(full, now);
+  return [grows, ends].filter(Boolean).join(', ') || undefined;
+}
+
+/** `full about July 2028`; soon, in weeks or days; far away, not for years. */
+export function fullWords(full: number, now: number): string {
+  const days = Math.round((full - now) / DAY);
+  if (days <= 0) return 'full now';
+  if (days < 14) return `full in ${counted(days, 'day')}`;
+  if (days < 60) return `full in ${counted(Math.round(days / 7), 'week')}`;
+  if (days > 10 * 365) return 'not full for many years';
+  return `full about ${month.format(full)}`;
+}
+
+/** What two homes keep for each other, in one sentence each: `You keep 420 GB for Anna, Anna keeps 380 GB for you.` */
+export function mutualWords(name: string, keeper: Keeper | undefined, ward: Ward | undefined): string | undefined {
+  const theirs = keeper && !['asked', 'refused'].includes(keeper.state) ? `${name} keeps ${formatBytes(keeper.bytes)} for you` : undefined;
+  const ours = ward ? `You keep ${formatBytes(ward.bytes)} for ${name}` : undefined;
+  if (ours && theirs) return `${ours}, ${theirs}.`;
+  if (ours) return `${ours}.`;
+  if (theirs) return `${theirs}.`;
+  if (keeper?.state === 'asked') return `You asked ${name} to keep copies.`;
+  if (keeper?.state === 'refused') return `${name} said no to keeping copies for now.`;
+  return undefined;
+}
+
+/** Where room ends, for a home's card: `286 GB free there, full about July 2028.` */
+export function growthLine(keeper: Keeper | undefined, ward: Ward | undefined, now: number): string | undefined {
+  const lines: string[] = [];
+  if (keeper && keeper.free !== null && !['asked', 'refused'].includes(keeper.state)) lines.push(roomWords(keeper.free, 'free there', keeper.fullAt, now));
+  if (ward && ward.free !== null) lines.push(roomWords(ward.free, 'free here', ward.fullAt, now));
+  return lines.length ? `${lines.join('; ')}.` : undefined;
+}
+
+function roomWords(free: number, where: string, fullAt: Moment | null, now: number): string {
+  const full = timeOf(fullAt);
+  return `${formatBytes(Math.max(0, free))} ${where}${full === undefined ? '' : `, ${fullWords(full, now)}`}`;
+}
+
+/** How a disk or a store stands. */
+export function placeSaid(place: Place): Said {
+  if (/absent/i.test(place.state)) return place.kind === 'folder' ? { tone: 'quiet', text: 'Not plugged in. Its copies are kept as they are.' } : { tone: 'amber', text: 'Cannot be reached now.' };
+  if (/full/i.test(place.state)) return { tone: 'amber', text: 'Full. New photos find no room there.', advice: 'Use a larger disk.' };
+  if (/offline/i.test(place.state)) return { tone: 'amber', text: 'Cannot be reached now.' };
+  if (/busy|pending/i.test(place.state)) return { tone: 'quiet', text: 'Being written.' };
+  if (/wrong|refused|error|io/i.test(place.state)) return { tone: 'amber', text: 'Could not be written.', advice: place.kind === 'folder' ? 'Look whether the disk is full, locked or worn out.' : 'Look whether the keys are still right.' };
+  return { tone: 'good', text: 'Ready.' };
+}
+
+/** What a restore from scratch would bring back today. */
+export function ifLostWords(status: VaultStatus, now: number): string[] {
+  const { ifLostNow: lost, photos: all } = status;
+  if (all.total === 0) return ['There are no photos here yet.'];
+  if (lost.photos === 0) return ['Nothing could be brought back: the photos are only on this computer.'];
+  const newest = timeOf(lost.newestAt);
+  const upTo = newest === undefined ? '' : `, as things were ${ago(newest, now)}`;
+  const back = lost.photos >= all.total ? `All ${photos(all.total)} would come back${upTo}.` : `${formatCount(lost.photos)} of ${photos(all.total)} would come back${upTo}.`;
+  const unsafe = lost.unsafePhotos > 0 ? [`${photos(lost.unsafePhotos)} would be gone: ${lost.unsafePhotos === 1 ? 'it is' : 'they are'} not in another home yet.`] : [];
+  return [back, ...unsafe, `You would need your 24 words and one of the homes above.${hoursWords(lost.hoursAt40Mbit)}`];
+}
+
+function hoursWords(hours: number | null): string {
+  if (hours === null || hours < 0) return '';
+  const long = hours < 1 ? 'less than an hour' : hours < 48 ? `about ${counted(Math.round(hours), 'hour')}` : `about ${counted(Math.round(hours / 24), 'day')}`;
+  return ` The pictures come first; every original is back after ${long} over an ordinary line.`;
+}
+
+/** `today, 18:40`, `yesterday`, `3 May`. */
+export function whenWords(ms: number, now: number): string {
+  const said = ago(ms, now);
+  return said.startsWith('on ') ? dateWords(ms, now) : said;
+}
+
+export interface Checks {
+  ok: number;
+  bad: number;
+  offline: number;
+}
+
+export function sumOf(history: CheckDay[]): Checks {
+  return history.reduce((sum, day) => ({ ok: sum.ok + day.ok, bad: sum.bad + day.wrong + day.missing, offline: sum.offline + day.offline }), { ok: 0, bad: 0, offline: 0 });
+}
+
+/** What the checks of the last days came to. */
+export function checksWords(history: CheckDay[]): string {
+  if (history.length === 0) return 'No copy has been checked yet. The first checks come with the first copies.';
+  const { ok, bad, offline } = sumOf(history);
+  const days = counted(history.length, 'day');
+  const found = bad === 0 ? 'every one was right' : `${counted(bad, 'was', 'were')} not right and ${bad === 1 ? 'is' : 'are'} being replaced`;
+  const away = offline > 0 ? ` ${counted(offline, 'question')} met a home that was off.` : '';
+  return ok + bad === 0 ? `In the last ${days} no home could be asked.${away}` : `In the last ${days} ${counted(ok + bad, 'sample')} of your copies ${ok + bad === 1 ? 'was' : 'were'} asked for; ${found}.${away}`;
+}
+
+/** One drill: `200 photos came back from Anna and were the same, bit for bit.` */
+export function drillWords(drill: Drill): string {
+  const from = drill.from ? ` from ${drill.from}` : '';
+  if (drill.photos === 0) return `No photo could be fetched${from}.`;
+  const them = drill.photos === 1 ? 'was' : 'were';
+  if (drill.problems === 0) return `${photos(drill.photos)} (${formatBytes(drill.bytes)}) came back${from} and ${them} the same, bit for bit.`;
+  return `${photos(drill.photos)} came back${from}; ${drill.problems === 1 ? '1 was' : `${formatCount(drill.problems)} were`} not right and ${drill.problems === 1 ? 'is' : 'are'} being replaced.`;
+}
+
+/** Where one photo is: `Here, and in 2 other homes`. */
+export function copiesWords(copies: AssetCopies): Said {
+  const others = copies.copies.filter((copy) => copy.household).length;
+  const places = copies.copies.length - others;
+  const there = [others ? `in ${homes(others)}` : '', places ? `on ${counted(places, 'disk or store', 'disks or stores')}` : ''].filter(Boolean);
+  const elsewhere = listed(there);
+  if (copies.original === 'here') return elsewhere ? { tone: others > 1 ? 'good' : 'quiet', text: `Here, and ${elsewhere}.` } : { tone: 'amber', text: 'Only here.' };
+  const broken = copies.original === 'damaged' ? 'The file here is damaged.' : 'Not here yet.';
+  return elsewhere ? { tone: 'quiet', text: `${broken} Whole ${elsewhere}; it comes back by itself.` } : { tone: 'red', text: `${broken} No whole copy is known.` };
+}
+
+export const STAGES: { stage: RestoreStep; label: string; means: string }[] = [
+  { stage: 'contact', label: 'Finding your copies', means: 'Asking the home or the disk that you named.' },
+  { stage: 'tables', label: 'Albums, names and people', means: 'Accounts, albums, captions, favourites and the homes you know.' },
+  { stage: 'pictures', label: 'Pictures to look at', means: 'Small and screen-sized pictures of every photo.' },
+  { stage: 'originals', label: 'Every original', means: 'The files themselves, bit for bit.' }
+];
+export type RestoreStep = 'contact' | 'tables' | 'pictures' | 'originals';
+
+/** How far a restore is, in words and as a part; `undefined` part while the amount is not known. */
+export function restoreProgress(restoring: Restoring): { words: string; part: number | undefined } {
+  const { stage, done, total, bytes, totalBytes } = restoring;
+  const counts = { contact: '', tables: '', pictures: 'pictures', originals: 'originals', done: '', failed: '' }[stage];
+  const amount = totalBytes > 0 ? `${formatBytes(bytes)} of ${formatBytes(totalBytes)}` : bytes > 0 ? formatBytes(bytes) : '';
+  const number = counts && total > 0 ? `${formatCount(done)} of ${formatCount(total)} ${counts}` : '';
+  const share = totalBytes > 0 ? bytes / totalBytes : total > 0 ? done / total : undefined;
+  return { words: [number, amount].filter(Boolean).join(', '), part: share === undefined ? undefined : Math.min(1, share) };
+}
+
+/** The sentence of the Safety page while everything comes back. */
+export function restoringTitle({ stage }: Restoring): string {
+  if (stage === 'originals') return 'Your originals are coming back.';
+  return stage === 'pictures' ? 'Your pictures are coming back.' : 'Your home is coming back.';
+}
+
+/** What the shell says while everything comes back. */
+export function restoringWords(restoring: Restoring): string {
+  const { words } = restoreProgress(restoring);
+  if (restoring.stage === 'originals') return `Your originals are coming back${words ? `: ${words}` : ''}. You can look at everything meanwhile.`;
+  return `Your photos are coming back${words ? `: ${words}` : ''}.`;
+}
