@@ -26,7 +26,9 @@ pub mod keeper;
 pub mod manifest;
 pub mod pack;
 pub mod packer;
+pub mod policy;
 pub mod proof;
+pub mod store;
 pub mod target;
 
 pub use assemble::{Assembly, AssemblyError, fetch_blob};
@@ -36,5 +38,21 @@ pub use keeper::{Keeper, KeeperError, Ward};
 pub use manifest::{Agreement, FileSnapshot, Index, ManifestError, Pointer, Root, Segment};
 pub use pack::{PackError, PackWriter, Piece, SealedPack, rebuild};
 pub use packer::{AddCause, AddError, Packer};
+pub use policy::{Policy, TargetId};
 pub use proof::Challenge;
+pub use store::VaultStore;
 pub use target::{Answer, BoxFuture, DeleteOutcome, Room, Target, TargetError, TargetState};
+
+/// The numbered steps of `vault.sqlite`, which holds both sides' tables.
+pub const MIGRATIONS: &[heirloom_store::Migration] = &[
+    heirloom_store::Migration {
+        number: 1,
+        name: "the ward's side",
+        sql: include_str!("migrations/001_ward.sql"),
+    },
+    heirloom_store::Migration {
+        number: 2,
+        name: "the keeper's side",
+        sql: include_str!("migrations/002_keeper.sql"),
+    },
+];

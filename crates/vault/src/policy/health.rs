@@ -1,0 +1,1 @@
+//! How safe the photos are, in one sentence.

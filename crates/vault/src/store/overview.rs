@@ -1,0 +1,265 @@
+//! How safe everything is: counted from what was proved and when.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use heirloom_store::StoreError;
+use heirloom_store::rusqlite::{self, Connection};
+
+use super::pieces::read_packs;
+use super::{VaultStore, unsigned};
+use crate::policy::{CopyState, TargetId};
+
+/// Photos complete in this many homes and in more are counted together.
+pub const HOMES_COUNTED_MAX: usize = 8;
+/// For how long what was counted is good while nothing is written.
+const FRESH_MS: i64 = 60_000;
+
+/// How safe the photos are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PhotoCounts {
+    /// All photos.
+    pub total: u64,
+    /// Bytes of their originals.
+    pub bytes: u64,
+    /// How many are complete in exactly so many other homes; the last counts those in more, too.
+    pub in_homes: [u64; HOMES_COUNTED_MAX + 1],
+    /// When the newest photo came that is complete somewhere, folders and object stores included. Milliseconds since the
+    /// Unix epoch, UTC.
+    pub newest_safe_ms: Option<i64>,
+    /// How many are complete nowhere at all.
+    pub nowhere: u64,
+}
+
+impl PhotoCounts {
+    /// How many are complete in at least so many other homes.
+    #[must_use]
+    pub fn at_least(&self, homes: u32) -> u64 {
+        self.in_homes.iter().skip(homes as usize).sum()
+    }
+
+    /// In how many other homes every photo is complete; 0 while there are no photos.
+    #[must_use]
+    pub fn complete_homes(&self) -> u32 {
+        let least = self.in_homes.iter().position(|photos| *photos > 0).unwrap_or(0);
+        u32::try_from(least).unwrap_or(0)
+    }
+}
+
+/// What is at one place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TargetCounts {
+    /// Packs that it proved within the time.
+    pub packs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Photos that are complete there.
+    pub photos: u64,
+    /// Packs that are to be sent there, or sent and not proved.
+    pub pending_packs: u64,
+    /// Their bytes.
+    pub pending_bytes: u64,
+    /// Copies there that were found lost and are not proved again yet.
+    pub lost: u64,
+    /// Packs that it proved, but not within the time.
+    pub stale: u64,
+    /// The oldest of the last proofs of all that it has: everything was checked since. Milliseconds since the Unix epoch,
+    /// UTC.
+    pub checked_all_ms: Option<i64>,
+    /// The newest proof.
+    pub last_proven_ms: Option<i64>,
+}
+
+/// Everything that is counted at once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Overview {
+    /// The photos.
+    pub photos: PhotoCounts,
+    /// By place.
+    pub targets: BTreeMap<TargetId, TargetCounts>,
+    /// Packs of the vault.
+    pub packs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Packs that some place waits for.
+    pub pending_packs: u64,
+    /// Bytes that are to be sent, to all places together.
+    pub pending_bytes: u64,
+}
+
+/// What was counted, and when.
+#[derive(Debug)]
+pub(super) struct Counted {
+    writes: u64,
+    now_ms: i64,
+    within_ms: i64,
+    overview: Overview,
+}
+
+impl VaultStore {
+    /// Counts how safe everything is. A proof older than `within_ms` counts for nothing.
+    ///
+    /// With a million photos this takes a moment, so what was counted is kept until something is written, for a minute.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn overview(&self, now_ms: i64, within_ms: i64) -> Result<Overview, StoreError> {
+        let writes = self.writes();
+        let lock = || self.shared.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().as_ref()
+            && (known.writes, known.within_ms) == (writes, within_ms)
+            && (known.now_ms..known.now_ms.saturating_add(FRESH_MS)).contains(&now_ms)
+        {
+            return Ok(known.overview.clone());
+        }
+        let overview = self.db.read(|conn| -> Result<_, StoreError> {
+            let transaction = conn.unchecked_transaction()?;
+            Ok(count(&transaction, now_ms.saturating_sub(within_ms))?)
+        })?;
+        *lock() = Some(Counted { writes, now_ms, within_ms, overview: overview.clone() });
+        Ok(overview)
+    }
+}
+
+/// A place, its bit and what is known of it.
+struct Slot {
+    id: TargetId,
+    home: bool,
+    head: Option<i64>,
+    counts: TargetCounts,
+}
+
+/// By pack number: at which places it is proved and would be found, one bit for each place.
+type Masks = Vec<u64>;
+
+fn count(conn: &Connection, since_ms: i64) -> rusqlite::Result<Overview> {
+    let mut slots = slots(conn)?;
+    let mut overview = Overview::default();
+    let mut packs: Vec<Option<i64>> = Vec::new();
+    let mut statement = conn.prepare_cached(
+        "SELECT number, bytes, coalesce(since_head, 9223372036854775807) FROM packs WHERE dropped_ms IS NULL",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        overview.packs += 1;
+        overview.bytes += unsigned(row, 1)?;
+        let number: u32 = row.get(0)?;
+        packs.resize(packs.len().max(number as usize + 1), None);
+        packs[number as usize] = Some(row.get(2)?);
+    }
+    let masks = count_copies(conn, &packs, since_ms, &mut slots, &mut overview)?;
+    count_photos(conn, &masks, &mut slots, &mut overview)?;
+    overview.targets = slots.into_iter().map(|slot| (slot.id, slot.counts)).collect();
+    Ok(overview)
+}
+
+fn slots(conn: &Connection) -> rusqlite::Result<Vec<Slot>> {
+    let mut statement =
+        conn.prepare_cached("SELECT number, kind = 'household', head FROM targets ORDER BY number LIMIT 64")?;
+    statement
+        .query_map([], |row| {
+            let id = TargetId(row.get(0)?);
+            Ok(Slot { id, home: row.get(1)?, head: row.get(2)?, counts: TargetCounts::default() })
+        })?
+        .collect()
+}
+
+fn count_copies(
+    conn: &Connection,
+    packs: &[Option<i64>],
+    since_ms: i64,
+    slots: &mut [Slot],
+    overview: &mut Overview,
+) -> rusqlite::Result<Masks> {
+    let mut masks = vec![0_u64; packs.len()];
+    let mut pending = vec![false; packs.len()];
+    for (bit, slot) in slots.iter_mut().enumerate() {
+        let mut statement =
+            conn.prepare_cached("SELECT pack, state, proven_ms, bytes FROM copies WHERE target = ?1")?;
+        let mut rows = statement.query([slot.id.0])?;
+        while let Some(row) = rows.next()? {
+            let pack = row.get::<_, u32>(0)? as usize;
+            let Some(Some(since_head)) = packs.get(pack).copied() else { continue };
+            let (state, proven_ms): (CopyState, Option<i64>) = (row.get(1)?, row.get(2)?);
+            let fresh = slot.counts.add(state, proven_ms, unsigned(row, 3)?, since_ms);
+            pending[pack] |= matches!(state, CopyState::Pending | CopyState::Sent | CopyState::Lost);
+            if fresh && slot.head.is_some_and(|head| since_head <= head) {
+                masks[pack] |= 1 << bit;
+            }
+        }
+        overview.pending_bytes += slot.counts.pending_bytes;
+    }
+    overview.pending_packs = pending.into_iter().map(u64::from).sum();
+    Ok(masks)
+}
+
+impl TargetCounts {
+    /// Counts a copy; whether it was proved within the time.
+    fn add(&mut self, state: CopyState, proven_ms: Option<i64>, bytes: u64, since_ms: i64) -> bool {
+        match (state, proven_ms) {
+            (CopyState::Proven, Some(proven)) => {
+                self.checked_all_ms = Some(self.checked_all_ms.map_or(proven, |oldest| oldest.min(proven)));
+                self.last_proven_ms = self.last_proven_ms.max(Some(proven));
+                let fresh = proven >= since_ms;
+                if fresh {
+                    self.packs += 1;
+                    self.bytes += bytes;
+                } else {
+                    self.stale += 1;
+                }
+                return fresh;
+            }
+            (CopyState::Leaving, _) => {}
+            (CopyState::Lost, _) => {
+                self.lost += 1;
+                self.pending_packs += 1;
+                self.pending_bytes += bytes;
+            }
+            (CopyState::Pending | CopyState::Sent | CopyState::Proven, _) => {
+                self.pending_packs += 1;
+                self.pending_bytes += bytes;
+            }
+        }
+        false
+    }
+}
+
+/// Photos that stand in the same packs are counted together.
+pub(super) const PHOTOS_SQL: &str =
+    "SELECT packs, count(*), sum(bytes), max(arrived_ms) FROM photos GROUP BY packs";
+
+fn count_photos(
+    conn: &Connection,
+    masks: &Masks,
+    slots: &mut [Slot],
+    overview: &mut Overview,
+) -> rusqlite::Result<()> {
+    let homes =
+        slots.iter().enumerate().filter(|(_, slot)| slot.home).fold(0, |mask, (bit, _)| mask | 1 << bit);
+    let photos = &mut overview.photos;
+    let mut statement = conn.prepare_cached(PHOTOS_SQL)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let count = unsigned(row, 1)?;
+        let packs = row.get_ref(0)?.as_blob_or_null().unwrap_or_default();
+        let mask = packs.map_or(0, |packs| mask_of(packs, masks));
+        photos.total += count;
+        photos.bytes += unsigned(row, 2)?;
+        let in_homes = ((mask & homes).count_ones() as usize).min(HOMES_COUNTED_MAX);
+        photos.in_homes[in_homes] += count;
+        if mask == 0 {
+            photos.nowhere += count;
+        } else {
+            photos.newest_safe_ms = photos.newest_safe_ms.max(row.get(3)?);
+        }
+        for (bit, slot) in slots.iter_mut().enumerate() {
+            slot.counts.photos += count * (mask >> bit & 1);
+        }
+    }
+    Ok(())
+}
+
+/// The places that have all these packs.
+fn mask_of(packs: &[u8], masks: &Masks) -> u64 {
+    read_packs(packs).fold(u64::MAX, |mask, pack| mask & masks.get(pack as usize).copied().unwrap_or(0))
+}

@@ -1,0 +1,276 @@
+//! Packs and what stands in them.
+
+use std::collections::BTreeSet;
+
+use heirloom_identity::ContentHash;
+use heirloom_store::StoreError;
+use heirloom_store::rusqlite::{self, Connection, OptionalExtension, Row};
+
+use super::pieces::{self, Piece};
+use super::{VaultStore, bytes, impossible, signed, unsigned};
+use crate::{BlobKind, Entry, Located, PackId, PackRef};
+
+/// Photos that can be told apart when packs are put in order; a shelf comes before the next whatever its photos.
+const NEWEST_BITS: u32 = 40;
+
+impl VaultStore {
+    /// Records a pack that is durable somewhere, and what stands in it. May be called twice.
+    ///
+    /// # Errors
+    /// When it could not be saved; then the pack does not exist.
+    pub fn record_pack(&self, pack: &PackRef, entries: &[Entry], now_ms: i64) -> Result<(), StoreError> {
+        let (pack, entries) = (*pack, entries.to_vec());
+        self.write(move |conn| {
+            let Some((_, blobs)) = insert(conn, &pack, &entries, now_ms)? else { return Ok(()) };
+            Ok(pieces::refresh(conn, &blobs)?)
+        })
+    }
+
+    /// A pack and what stands in it, in the order of the pack.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn pack(&self, id: &PackId) -> Result<Option<(PackRef, Vec<Entry>)>, StoreError> {
+        self.db.read(|conn| {
+            let Some((number, pack)) = find(conn, id)? else { return Ok(None) };
+            Ok(Some((pack, entries_of(conn, number)?)))
+        })
+    }
+
+    /// Packs in the order of their ids, those after `after`; dropped ones not among them.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn packs_after(&self, after: Option<PackId>, limit: usize) -> Result<Vec<PackRef>, StoreError> {
+        self.db.read(|conn| {
+            let mut statement = conn.prepare_cached(
+                "SELECT id, generation, salt, bytes FROM packs WHERE id > ?1 AND dropped_ms IS NULL
+                 ORDER BY id LIMIT ?2",
+            )?;
+            let after = after.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+            Ok(statement
+                .query_map((after, signed(limit)), |row| pack_ref(row, 0))?
+                .collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Which of these packs are not known here, dropped ones being known until they are deleted everywhere.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn unknown_of(&self, packs: &[PackId]) -> Result<Vec<PackId>, StoreError> {
+        self.db.read(|conn| {
+            let mut unknown = Vec::new();
+            for id in packs {
+                if find(conn, id)?.is_none() {
+                    unknown.push(*id);
+                }
+            }
+            Ok(unknown)
+        })
+    }
+
+    /// Whether a blob stands wholly in packs.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn has(&self, blob: &ContentHash) -> Result<bool, StoreError> {
+        self.db.read(|conn| Ok(is_packed(conn, blob)?))
+    }
+
+    /// Which of these blobs don't stand wholly in packs, each once, in their order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn missing_of(&self, blobs: &[ContentHash]) -> Result<Vec<ContentHash>, StoreError> {
+        self.db.read(|conn| {
+            let mut seen = BTreeSet::new();
+            let mut missing = Vec::new();
+            for blob in blobs {
+                if seen.insert(blob) && !is_packed(conn, blob)? {
+                    missing.push(*blob);
+                }
+            }
+            Ok(missing)
+        })
+    }
+
+    /// Where a blob's pieces are; `None` when it doesn't stand wholly in packs.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn locate(&self, blob: &ContentHash) -> Result<Option<Located>, StoreError> {
+        self.db.read(|conn| Ok(locate(conn, blob)?))
+    }
+
+    /// Leaves packs out of the vault: their blobs are no longer found in them. The next segment tells so, and once a
+    /// head that knows it is at a place, the packs may be deleted there ([`VaultStore::deletable`]).
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn drop_packs(&self, packs: &[PackId], now_ms: i64) -> Result<(), StoreError> {
+        let packs = packs.to_vec();
+        self.write(move |conn| {
+            let mut blobs = BTreeSet::new();
+            for id in &packs {
+                drop_one(conn, id, now_ms, &mut blobs)?;
+            }
+            Ok(pieces::refresh(conn, &blobs)?)
+        })
+    }
+}
+
+/// Writes a pack and its entries; the number it got and the blobs it concerns, or `None` when it was there.
+pub(super) fn insert(
+    conn: &Connection,
+    pack: &PackRef,
+    entries: &[Entry],
+    now_ms: i64,
+) -> rusqlite::Result<Option<(i64, BTreeSet<i64>)>> {
+    if find(conn, &pack.id)?.is_some() {
+        return Ok(None);
+    }
+    let shelf = entries.iter().map(|entry| entry.kind.shelf()).min().unwrap_or(0);
+    let plain: u64 = entries.iter().map(|entry| u64::from(entry.bytes.max(1))).sum();
+    conn.prepare_cached(
+        "INSERT INTO packs(id, generation, salt, bytes, shelf, turn, plain, made_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7)",
+    )?
+    .execute((
+        pack.id.as_bytes(),
+        pack.generation,
+        pack.salt,
+        pack.bytes,
+        shelf,
+        signed(plain),
+        now_ms,
+    ))?;
+    let number = conn.last_insert_rowid();
+    let mut blobs = BTreeSet::new();
+    for (position, entry) in entries.iter().enumerate() {
+        let blob = pieces::intern(conn, &entry.blob)?;
+        blobs.insert(blob);
+        conn.prepare_cached(
+            "INSERT INTO entries(pack, position, blob, kind, size, at, bytes, offset, first_chunk)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute((
+            number,
+            signed(position),
+            blob,
+            entry.kind.number(),
+            signed(entry.size),
+            signed(entry.at),
+            entry.bytes,
+            entry.offset,
+            entry.first_chunk,
+        ))?;
+    }
+    let turn = turn(conn, number, shelf, &blobs)?;
+    conn.prepare_cached("UPDATE packs SET turn = ?2 WHERE number = ?1")?.execute((number, turn))?;
+    Ok(Some((number, blobs)))
+}
+
+/// When it is a pack's turn to be sent, lower first: by shelf, then by the newest photo in it.
+fn turn(conn: &Connection, number: i64, shelf: u8, blobs: &BTreeSet<i64>) -> rusqlite::Result<i64> {
+    let mut newest = if shelf == 0 { number } else { 0 };
+    if shelf > 0 {
+        let mut statement = conn.prepare_cached(pieces::PHOTOS_WITH_SQL)?;
+        for blob in blobs {
+            let mut rows = statement.query([blob])?;
+            while let Some(row) = rows.next()? {
+                newest = newest.max(row.get(0)?);
+            }
+        }
+    }
+    let end = 1_i64 << NEWEST_BITS;
+    Ok((i64::from(shelf) << NEWEST_BITS) + (end - 1 - newest.clamp(0, end - 1)))
+}
+
+fn drop_one(conn: &Connection, id: &PackId, now_ms: i64, blobs: &mut BTreeSet<i64>) -> rusqlite::Result<()> {
+    let Some((number, _)) = find(conn, id)? else { return Ok(()) };
+    let mut statement = conn.prepare_cached("SELECT DISTINCT blob FROM entries WHERE pack = ?1")?;
+    let mut rows = statement.query([number])?;
+    while let Some(row) = rows.next()? {
+        blobs.insert(row.get(0)?);
+    }
+    conn.prepare_cached("DELETE FROM entries WHERE pack = ?1")?.execute([number])?;
+    // What no segment lists needs no segment to take it back.
+    conn.prepare_cached(
+        "UPDATE packs SET dropped_ms = ?2, dropped_segment = iif(segment IS NULL, 0, NULL)
+         WHERE number = ?1 AND dropped_ms IS NULL",
+    )?
+    .execute((number, now_ms))?;
+    conn.prepare_cached("UPDATE copies SET state = 4 WHERE pack = ?1")?.execute([number])?;
+    Ok(())
+}
+
+pub(super) fn find(conn: &Connection, id: &PackId) -> rusqlite::Result<Option<(i64, PackRef)>> {
+    conn.prepare_cached("SELECT number, id, generation, salt, bytes FROM packs WHERE id = ?1")?
+        .query_row([id.as_bytes()], |row| Ok((row.get(0)?, pack_ref(row, 1)?)))
+        .optional()
+}
+
+pub(super) fn entries_of(conn: &Connection, pack: i64) -> rusqlite::Result<Vec<Entry>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT e.kind, b.hash, e.size, e.at, e.bytes, e.offset, e.first_chunk
+         FROM entries e JOIN blobs b ON b.number = e.blob WHERE e.pack = ?1 ORDER BY e.position",
+    )?;
+    statement.query_map([pack], |row| entry(row, 0))?.collect()
+}
+
+pub(super) fn is_packed(conn: &Connection, blob: &ContentHash) -> rusqlite::Result<bool> {
+    let packed: Option<bool> = conn
+        .prepare_cached("SELECT packed FROM blobs WHERE hash = ?1")?
+        .query_row([blob.as_bytes()], |row| row.get(0))
+        .optional()?;
+    Ok(packed == Some(true))
+}
+
+pub(super) fn locate(conn: &Connection, blob: &ContentHash) -> rusqlite::Result<Option<Located>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT e.kind, b.hash, e.size, e.at, e.bytes, e.offset, e.first_chunk,
+           p.id, p.generation, p.salt, p.bytes, p.number
+         FROM blobs b JOIN entries e ON e.blob = b.number JOIN packs p ON p.number = e.pack
+         WHERE b.hash = ?1",
+    )?;
+    let found: Vec<(i64, PackRef, Entry)> = statement
+        .query_map([blob.as_bytes()], |row| Ok((row.get(11)?, pack_ref(row, 7)?, entry(row, 0)?)))?
+        .collect::<Result<_, _>>()?;
+    let pieces: Vec<Piece> = found
+        .iter()
+        .map(|(pack, _, entry)| Piece {
+            pack: *pack,
+            size: entry.size,
+            at: entry.at,
+            bytes: entry.bytes.into(),
+        })
+        .collect();
+    Ok(pieces::chain(&pieces).and_then(|chosen| {
+        let pieces: Vec<_> = chosen.into_iter().map(|index| (found[index].1, found[index].2)).collect();
+        let (_, first) = pieces.first()?;
+        Some(Located { kind: first.kind, blob: *blob, size: first.size, pieces })
+    }))
+}
+
+pub(super) fn pack_ref(row: &Row<'_>, from: usize) -> rusqlite::Result<PackRef> {
+    Ok(PackRef {
+        id: PackId::from_bytes(bytes(row, from)?),
+        generation: row.get(from + 1)?,
+        salt: bytes(row, from + 2)?,
+        bytes: row.get(from + 3)?,
+    })
+}
+
+fn entry(row: &Row<'_>, from: usize) -> rusqlite::Result<Entry> {
+    let kind = BlobKind::from_number(row.get(from)?).ok_or_else(|| impossible(from, "no kind of blob"))?;
+    Ok(Entry {
+        kind,
+        blob: ContentHash::from_bytes(bytes(row, from + 1)?),
+        size: unsigned(row, from + 2)?,
+        at: unsigned(row, from + 3)?,
+        bytes: row.get(from + 4)?,
+        offset: row.get(from + 5)?,
+        first_chunk: row.get(from + 6)?,
+    })
+}

@@ -1,0 +1,599 @@
+//! The places that packs go to: other homes, folders, object stores. And what other homes ask of this one.
+
+use heirloom_identity::HouseholdId;
+use heirloom_store::StoreError;
+use heirloom_store::rusqlite::{self, Connection, OptionalExtension, Row, named_params};
+
+use super::{VaultStore, bytes, impossible, optional_bytes, optional_unsigned, signed, unsigned};
+use crate::policy::{Policy, TargetId};
+
+/// Places that may be known at once.
+pub const TARGETS_MAX: usize = 64;
+/// Other homes whose wish to be kept for may wait for an answer.
+pub const ASKS_MAX: usize = 64;
+/// Characters of a reason that another home gives, of a folder's name.
+const TEXT_CHARS_MAX: usize = 1024;
+
+/// Where packs go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Another home.
+    Household(HouseholdId),
+    /// A folder on a disk of this home.
+    Folder(String),
+    /// A bucket of an object store.
+    S3(S3Place),
+}
+
+/// A bucket of an object store, with the keys to it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct S3Place {
+    /// The service's address.
+    pub endpoint: String,
+    /// The bucket.
+    pub bucket: String,
+    /// What its objects' names begin with.
+    pub prefix: String,
+    /// The service's region.
+    pub region: String,
+    /// Who this home is there.
+    pub access_key: String,
+    /// A secret.
+    pub secret_key: String,
+}
+
+impl std::fmt::Debug for S3Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { endpoint, bucket, prefix, region, .. } = self;
+        write!(f, "S3Place({endpoint} {bucket}/{prefix} {region}, keys)")
+    }
+}
+
+/// How far an agreement with a place is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// It was asked and has not answered.
+    Asked,
+    /// It keeps packs.
+    Active,
+    /// It said no, or no more.
+    Refused,
+    /// A person here ended it; what is there goes when enough others have it.
+    Leaving,
+}
+
+impl Standing {
+    const ALL: [Self; 4] = [Self::Asked, Self::Active, Self::Refused, Self::Leaving];
+
+    /// The word for it in the table and on the page.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Active => "active",
+            Self::Refused => "refused",
+            Self::Leaving => "leaving",
+        }
+    }
+}
+
+/// What a place last said about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reported {
+    /// What it keeps for us at most.
+    pub quota: Option<u64>,
+    /// What of that is taken.
+    pub used: u64,
+    /// Of that, what was deleted and is still held.
+    pub held: u64,
+    /// What it could still take.
+    pub free: Option<u64>,
+}
+
+/// A place as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetRow {
+    /// Its number here.
+    pub id: TargetId,
+    /// Where it is.
+    pub place: Place,
+    /// How far the agreement is.
+    pub standing: Standing,
+    /// Why it refused.
+    pub refusal: Option<String>,
+    /// What it was last asked to keep.
+    pub asked_bytes: Option<u64>,
+    /// What it said of itself.
+    pub reported: Reported,
+    /// When it was added. All times are milliseconds since the Unix epoch, UTC.
+    pub added_ms: i64,
+    /// When it was last reached.
+    pub seen_ms: Option<i64>,
+    /// For how long it was not reached while this home was on and reached others.
+    pub away_ms: i64,
+    /// Since when it is back, if it was away long enough to be missed.
+    pub returned_ms: Option<i64>,
+    /// Since when its disk is not there.
+    pub absent_ms: Option<i64>,
+    /// Since when it says that it is full.
+    pub full_ms: Option<i64>,
+    /// What else went wrong last; `None` when nothing did.
+    pub trouble: Option<String>,
+    /// The newest head that is there.
+    pub head: Option<u64>,
+    /// When it was last asked by a plan of audits.
+    pub audited_ms: Option<i64>,
+}
+
+impl TargetRow {
+    /// The home, if it is one.
+    #[must_use]
+    pub const fn household(&self) -> Option<HouseholdId> {
+        match &self.place {
+            Place::Household(household) => Some(*household),
+            Place::Folder(_) | Place::S3(_) => None,
+        }
+    }
+}
+
+/// Another home asks this one to keep copies for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ask {
+    /// Which.
+    pub household: HouseholdId,
+    /// How much.
+    pub bytes: u64,
+    /// When it last asked, milliseconds since the Unix epoch, UTC.
+    pub at_ms: i64,
+}
+
+/// Why a place was not added.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetsError {
+    /// There are too many already.
+    #[error("no more than {TARGETS_MAX} places can hold copies")]
+    TooMany,
+    /// A name or address is too long.
+    #[error("that name or address is too long")]
+    TooLong,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<rusqlite::Error> for TargetsError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl VaultStore {
+    /// All places, in the order in which they were added.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn targets(&self) -> Result<Vec<TargetRow>, StoreError> {
+        self.db.read(|conn| {
+            let mut statement = conn.prepare_cached("SELECT * FROM targets ORDER BY number")?;
+            Ok(statement.query_map([], target)?.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// One place.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn target(&self, id: TargetId) -> Result<Option<TargetRow>, StoreError> {
+        self.db.read(|conn| {
+            let mut statement = conn.prepare_cached("SELECT * FROM targets WHERE number = ?1")?;
+            Ok(statement.query_row([id.0], target).optional()?)
+        })
+    }
+
+    /// The place that another home is.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn target_of(&self, household: &HouseholdId) -> Result<Option<TargetRow>, StoreError> {
+        self.db.read(|conn| {
+            let mut statement = conn.prepare_cached("SELECT * FROM targets WHERE household = ?1")?;
+            Ok(statement.query_row([household.as_bytes()], target).optional()?)
+        })
+    }
+
+    /// Adds a place, or finds the one that is known; its standing and keys are then as said here.
+    ///
+    /// # Errors
+    /// See [`TargetsError`]; nothing was added.
+    pub fn add_target(
+        &self,
+        place: &Place,
+        standing: Standing,
+        now_ms: i64,
+    ) -> Result<TargetId, TargetsError> {
+        let place = place.clone();
+        let outcome = self.db.write(move |conn| add(conn, &place, standing, now_ms));
+        self.noted();
+        outcome
+    }
+
+    /// Forgets a place and everything known of copies there.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn remove_target(&self, id: TargetId) -> Result<(), StoreError> {
+        self.write(move |conn| {
+            conn.prepare_cached("DELETE FROM targets WHERE number = ?1")?.execute([id.0])?;
+            Ok(())
+        })
+    }
+
+    /// A home was asked to keep so much. One that keeps some already goes on doing so until it answers.
+    ///
+    /// # Errors
+    /// See [`TargetsError`].
+    pub fn ask_target(
+        &self,
+        household: HouseholdId,
+        bytes: u64,
+        now_ms: i64,
+    ) -> Result<TargetId, TargetsError> {
+        let outcome = self.db.write(move |conn| -> Result<TargetId, TargetsError> {
+            let place = Place::Household(household);
+            let known: Option<String> = conn
+                .prepare_cached("SELECT state FROM targets WHERE household = ?1")?
+                .query_row([household.as_bytes()], |row| row.get(0))
+                .optional()?;
+            let standing = match known.as_deref() {
+                Some("active") => Standing::Active,
+                _ => Standing::Asked,
+            };
+            let id = add(conn, &place, standing, now_ms)?;
+            conn.prepare_cached("UPDATE targets SET asked_bytes = ?2 WHERE number = ?1")?
+                .execute((id.0, signed(bytes)))?;
+            Ok(id)
+        });
+        self.noted();
+        outcome
+    }
+
+    /// A home said that it keeps up to `quota` bytes for us.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn target_granted(&self, id: TargetId, quota: Option<u64>) -> Result<(), StoreError> {
+        self.write(move |conn| {
+            conn.prepare_cached(
+                "UPDATE targets SET state = iif(state = 'leaving', state, 'active'), refusal = NULL,
+                   quota = ?2, asked_bytes = NULL WHERE number = ?1",
+            )?
+            .execute((id.0, quota.map(signed)))?;
+            Ok(())
+        })
+    }
+
+    /// A home said that it does not keep copies for us, or no more.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn target_refused(&self, id: TargetId, reason: &str) -> Result<(), StoreError> {
+        let reason = shortened(reason);
+        self.write(move |conn| {
+            conn.prepare_cached(
+                "UPDATE targets SET state = 'refused', refusal = ?2, asked_bytes = NULL WHERE number = ?1",
+            )?
+            .execute((id.0, reason))?;
+            Ok(())
+        })
+    }
+
+    /// A person here no longer wants a place to keep copies: what is there stays until enough others have it.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn leave_target(&self, id: TargetId) -> Result<(), StoreError> {
+        self.write(move |conn| {
+            conn.prepare_cached("UPDATE targets SET state = 'leaving' WHERE number = ?1")?.execute([id.0])?;
+            conn.prepare_cached("DELETE FROM copies WHERE target = ?1 AND state = 0")?.execute([id.0])?;
+            Ok(())
+        })
+    }
+
+    /// A place was reached, its disk is there, and this is what it said. If it had been missed, it is to be counted again.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn target_seen(
+        &self,
+        id: TargetId,
+        reported: Reported,
+        policy: &Policy,
+        now_ms: i64,
+    ) -> Result<(), StoreError> {
+        let warn_ms = policy.warn_ms;
+        self.write(move |conn| {
+            conn.prepare_cached(
+                "UPDATE targets SET quota = coalesce(:quota, quota), used = :used, held = :held,
+                   free = :free, seen_ms = :now, absent_ms = NULL, trouble = NULL,
+                   returned_ms = iif(away_ms >= :warn, :now, returned_ms), away_ms = 0
+                 WHERE number = :id",
+            )?
+            .execute(named_params! {
+                ":id": id.0, ":quota": reported.quota.map(signed), ":used": signed(reported.used),
+                ":held": signed(reported.held), ":free": reported.free.map(signed), ":now": now_ms,
+                ":warn": warn_ms,
+            })?;
+            Ok(())
+        })
+    }
+
+    /// A place was reached and its disk is not there.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn target_disk_absent(&self, id: TargetId, now_ms: i64) -> Result<(), StoreError> {
+        self.write(move |conn| {
+            conn.prepare_cached(
+                "UPDATE targets SET seen_ms = ?2, away_ms = 0, absent_ms = coalesce(absent_ms, ?2)
+                 WHERE number = ?1",
+            )?
+            .execute((id.0, now_ms))?;
+            Ok(())
+        })
+    }
+
+    /// A place said that it is full, or that it no longer is.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn set_target_full(&self, id: TargetId, full: bool, now_ms: i64) -> Result<(), StoreError> {
+        self.write(move |conn| {
+            conn.prepare_cached(
+                "UPDATE targets SET full_ms = iif(?2, coalesce(full_ms, ?3), NULL) WHERE number = ?1",
+            )?
+            .execute((id.0, full, now_ms))?;
+            Ok(())
+        })
+    }
+
+    /// Something went wrong with a place that none of the others describes; `None`: no longer.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn set_target_trouble(&self, id: TargetId, trouble: Option<&str>) -> Result<(), StoreError> {
+        let trouble = trouble.map(shortened);
+        self.write(move |conn| {
+            conn.prepare_cached("UPDATE targets SET trouble = ?2 WHERE number = ?1")?
+                .execute((id.0, trouble))?;
+            Ok(())
+        })
+    }
+
+    /// So much time passed while this home was on. Places not reached in it were away for it, but only if anybody at all
+    /// was reached: else it is this home that is cut off, which [`VaultStore::alone_ms`] counts.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn time_passed(&self, passed_ms: i64, reached: &[TargetId], anybody: bool) -> Result<(), StoreError> {
+        let passed_ms = passed_ms.max(0);
+        let reached: Vec<u32> = reached.iter().map(|id| id.0).collect();
+        let anybody = anybody || !reached.is_empty();
+        let alone = if anybody { 0 } else { self.alone_ms()?.saturating_add(passed_ms) };
+        self.set_moment(ALONE, alone)?;
+        if !anybody {
+            return Ok(());
+        }
+        self.write(move |conn| {
+            let mut statement = conn.prepare_cached("SELECT number FROM targets WHERE kind = 'household'")?;
+            let numbers: Vec<u32> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            for number in numbers.into_iter().filter(|number| !reached.contains(number)) {
+                conn.prepare_cached("UPDATE targets SET away_ms = away_ms + ?2 WHERE number = ?1")?
+                    .execute((number, passed_ms))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// For how long this home has reached nobody while it was on.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn alone_ms(&self) -> Result<i64, StoreError> {
+        Ok(self.moment(ALONE)?.unwrap_or(0))
+    }
+
+    /// Another home asks this one to keep copies. Its last word counts; beyond [`ASKS_MAX`] nothing more is noted.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn note_ask(&self, ask: Ask) -> Result<(), StoreError> {
+        self.write(move |conn| {
+            conn.prepare_cached(
+                "INSERT INTO asks(household, bytes, at_ms) SELECT ?1, ?2, ?3
+                 WHERE EXISTS (SELECT 1 FROM asks WHERE household = ?1)
+                   OR (SELECT count(*) FROM asks) < ?4
+                 ON CONFLICT(household) DO UPDATE SET bytes = ?2, at_ms = ?3",
+            )?
+            .execute((
+                ask.household.as_bytes(),
+                signed(ask.bytes),
+                ask.at_ms,
+                signed(ASKS_MAX),
+            ))?;
+            Ok(())
+        })
+    }
+
+    /// What other homes ask of this one, the oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn asks(&self) -> Result<Vec<Ask>, StoreError> {
+        self.db.read(|conn| {
+            let mut statement =
+                conn.prepare_cached("SELECT household, bytes, at_ms FROM asks ORDER BY at_ms, household")?;
+            let asks = statement.query_map([], |row| {
+                Ok(Ask {
+                    household: HouseholdId::from_bytes(bytes(row, 0)?),
+                    bytes: unsigned(row, 1)?,
+                    at_ms: row.get(2)?,
+                })
+            })?;
+            Ok(asks.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// A wish was answered.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn forget_ask(&self, household: &HouseholdId) -> Result<(), StoreError> {
+        let household = *household;
+        self.write(move |conn| {
+            conn.prepare_cached("DELETE FROM asks WHERE household = ?1")?.execute([household.as_bytes()])?;
+            Ok(())
+        })
+    }
+}
+
+const ALONE: &str = "alone";
+
+fn add(conn: &Connection, place: &Place, standing: Standing, now_ms: i64) -> Result<TargetId, TargetsError> {
+    let fields = Fields::of(place);
+    if fields.texts().iter().any(|text| text.chars().count() > TEXT_CHARS_MAX) {
+        return Err(TargetsError::TooLong);
+    }
+    if let Some(id) = fields.find(conn)? {
+        conn.prepare_cached(
+            "UPDATE targets SET state = ?2, region = ?3, access_key = ?4, secret_key = ?5 WHERE number = ?1",
+        )?
+        .execute((id.0, standing.name(), fields.region, fields.access_key, fields.secret_key))?;
+        return Ok(id);
+    }
+    let known: i64 = conn.query_row("SELECT count(*) FROM targets", [], |row| row.get(0))?;
+    if known >= signed(TARGETS_MAX) {
+        return Err(TargetsError::TooMany);
+    }
+    conn.prepare_cached(
+        "INSERT INTO targets(kind, household, place, bucket, prefix, region, access_key, secret_key, state, added_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?
+    .execute((
+        fields.kind,
+        fields.household,
+        fields.place,
+        fields.bucket,
+        fields.prefix,
+        fields.region,
+        fields.access_key,
+        fields.secret_key,
+        standing.name(),
+        now_ms,
+    ))?;
+    let number = u32::try_from(conn.last_insert_rowid())
+        .map_err(|_| TargetsError::from(impossible(0, "a target number beyond 2^32")))?;
+    Ok(TargetId(number))
+}
+
+/// A place as columns.
+#[derive(Default)]
+struct Fields<'a> {
+    kind: &'static str,
+    household: Option<&'a [u8; 32]>,
+    place: &'a str,
+    bucket: &'a str,
+    prefix: &'a str,
+    region: &'a str,
+    access_key: &'a str,
+    secret_key: &'a str,
+}
+
+impl<'a> Fields<'a> {
+    fn of(place: &'a Place) -> Self {
+        match place {
+            Place::Household(household) => {
+                Self { kind: "household", household: Some(household.as_bytes()), ..Self::default() }
+            }
+            Place::Folder(folder) => Self { kind: "folder", place: folder, ..Self::default() },
+            Place::S3(s3) => Self {
+                kind: "s3",
+                household: None,
+                place: &s3.endpoint,
+                bucket: &s3.bucket,
+                prefix: &s3.prefix,
+                region: &s3.region,
+                access_key: &s3.access_key,
+                secret_key: &s3.secret_key,
+            },
+        }
+    }
+
+    const fn texts(&self) -> [&'a str; 6] {
+        [self.place, self.bucket, self.prefix, self.region, self.access_key, self.secret_key]
+    }
+
+    fn find(&self, conn: &Connection) -> rusqlite::Result<Option<TargetId>> {
+        conn.prepare_cached(
+            "SELECT number FROM targets
+             WHERE kind = ?1 AND household IS ?2 AND place = ?3 AND bucket = ?4 AND prefix = ?5",
+        )?
+        .query_row((self.kind, self.household, self.place, self.bucket, self.prefix), |row| {
+            row.get(0).map(TargetId)
+        })
+        .optional()
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(TEXT_CHARS_MAX).collect()
+}
+
+fn target(row: &Row<'_>) -> rusqlite::Result<TargetRow> {
+    let column = |name: &str| row.as_ref().column_index(name);
+    Ok(TargetRow {
+        id: TargetId(row.get("number")?),
+        place: place(row)?,
+        standing: standing(row)?,
+        refusal: row.get("refusal")?,
+        asked_bytes: optional_unsigned(row, column("asked_bytes")?)?,
+        reported: Reported {
+            quota: optional_unsigned(row, column("quota")?)?,
+            used: optional_unsigned(row, column("used")?)?.unwrap_or(0),
+            held: optional_unsigned(row, column("held")?)?.unwrap_or(0),
+            free: optional_unsigned(row, column("free")?)?,
+        },
+        added_ms: row.get("added_ms")?,
+        seen_ms: row.get("seen_ms")?,
+        away_ms: row.get("away_ms")?,
+        returned_ms: row.get("returned_ms")?,
+        absent_ms: row.get("absent_ms")?,
+        full_ms: row.get("full_ms")?,
+        trouble: row.get("trouble")?,
+        head: optional_unsigned(row, column("head")?)?,
+        audited_ms: row.get("audited_ms")?,
+    })
+}
+
+fn place(row: &Row<'_>) -> rusqlite::Result<Place> {
+    let column = row.as_ref().column_index("household")?;
+    if let Some(household) = optional_bytes(row, column)? {
+        return Ok(Place::Household(HouseholdId::from_bytes(household)));
+    }
+    if row.get_ref("kind")?.as_str().is_ok_and(|kind| kind == "folder") {
+        return Ok(Place::Folder(row.get("place")?));
+    }
+    Ok(Place::S3(S3Place {
+        endpoint: row.get("place")?,
+        bucket: row.get("bucket")?,
+        prefix: row.get("prefix")?,
+        region: row.get("region")?,
+        access_key: row.get("access_key")?,
+        secret_key: row.get("secret_key")?,
+    }))
+}
+
+fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
+    let name: String = row.get("state")?;
+    let found = Standing::ALL.into_iter().find(|standing| standing.name() == name);
+    found.ok_or_else(|| impossible(0, "no standing"))
+}
