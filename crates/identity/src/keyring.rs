@@ -81,6 +81,15 @@ impl Keyring {
         Self::new(keys)
     }
 
+    /// This keyring without the generations of which no pack is left: the newest always stays. Room for new ones,
+    /// after very many restores.
+    #[must_use]
+    pub fn only(&self, is_used: impl Fn(u32) -> bool) -> Self {
+        let newest = self.newest().generation();
+        let kept = self.0.iter().filter(|key| key.generation() == newest || is_used(key.generation()));
+        Self(kept.cloned().collect())
+    }
+
     /// The keys, the newest first.
     pub fn keys(&self) -> &[VaultKey] {
         &self.0
@@ -206,6 +215,9 @@ mod tests {
         assert_eq!(*ring.of(64).unwrap().to_bytes(), [7; 32]);
         assert!(ring.of(65).is_none() && ring.of(0).is_none());
         assert_eq!(ring.with_newer([8; 32]).unwrap_err(), KeyringError::Count(65));
+        let fewer = ring.only(|generation| generation == 7);
+        let left: Vec<u32> = fewer.keys().iter().map(VaultKey::generation).collect();
+        assert_eq!((left, fewer.with_newer([8; 32]).unwrap().newest().generation()), (vec![64, 7], 65));
         let last = Keyring::new(keys(&[u32::MAX])).unwrap();
         assert_eq!(last.with_newer([8; 32]).unwrap_err(), KeyringError::Order);
         assert_eq!(ring.wrap(&wrapping_key(1), &HOME, NONCE).len(), KEYRING_BYTES);

@@ -210,6 +210,14 @@ pub(crate) fn derive(context: &str, parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
     key
 }
 
+/// The bytes that follow from a key, as many as somebody takes; whoever takes them wipes the reader.
+pub(crate) fn stream(key: &[u8; 32]) -> blake3::OutputReader {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    let output = hasher.finalize_xof();
+    hasher.zeroize();
+    output
+}
+
 fn labelled(label: &[u8], body: &[u8]) -> Vec<u8> {
     [label, body].concat()
 }

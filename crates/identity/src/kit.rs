@@ -23,7 +23,7 @@ pub use share::{KitShare, SHARE_BYTES, SHARE_GROUPS};
 
 use crate::{
     ids::{HouseholdId, hex_id},
-    keys::derive,
+    keys::{derive, stream},
     labels,
 };
 
@@ -155,7 +155,7 @@ impl KitSecret {
         random: &[u8; 32],
     ) -> Vec<KitShare> {
         let seed = derive(labels::KIT_SPLIT, &[random, household.as_bytes(), kit.as_bytes(), &self.0]);
-        let mut coefficients = Coefficients(blake3::Hasher::new_keyed(&seed).finalize_xof());
+        let mut coefficients = Coefficients(stream(&seed));
         Sharks(quorum.threshold())
             .dealer_rng(&self.0, &mut coefficients)
             .take(usize::from(quorum.count()))

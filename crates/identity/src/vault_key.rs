@@ -16,7 +16,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{
     ids::HouseholdId,
-    keys::derive,
+    keys::{derive, stream},
     labels,
     secretbox::{self, NONCE_BYTES},
     wire::Writer,
@@ -203,7 +203,7 @@ impl PackKey {
     /// Fills `out` with bytes that look random to everybody else: the same for the same pack every time. They fill a pack
     /// up to its size class.
     pub fn padding(&self, out: &mut [u8]) {
-        let mut bytes = blake3::Hasher::new_keyed(&self.padding).finalize_xof();
+        let mut bytes = stream(&self.padding);
         bytes.fill(out);
         bytes.zeroize();
     }
