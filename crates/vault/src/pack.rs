@@ -52,7 +52,7 @@ pub const HEADER_BYTES: usize = 44;
 /// How many bytes the sealed trailer has at the end of a pack.
 pub const TRAILER_BYTES: usize = 64;
 /// How many plain bytes an empty pack can take as one piece.
-pub const PIECE_BYTES_MAX: usize = plain_of_room(PACK_BYTES_MAX - OVERHEAD_BYTES - index::ENTRY_BYTES);
+pub const PIECE_BYTES_MAX: u64 = piece_bytes_max(PACK_BYTES_MAX);
 /// What a pack without entries has besides its padding.
 const OVERHEAD_BYTES: usize = HEADER_BYTES + TAG_BYTES + TRAILER_BYTES;
 /// The first four size classes; the others are these, doubled up to nine times.
@@ -141,8 +141,17 @@ impl PackHeader {
 
 /// The smallest size class that holds `used` bytes, or `None` beyond [`PACK_BYTES_MAX`].
 pub fn size_class(used: usize) -> Option<usize> {
+    classes().find(|class| *class >= used)
+}
+
+/// The largest size class of at most `bytes`, or the smallest class.
+pub(crate) fn largest_class(bytes: usize) -> usize {
+    classes().take_while(|class| *class <= bytes).last().unwrap_or(PACK_BYTES_MIN)
+}
+
+fn classes() -> impl Iterator<Item = usize> {
     let classes = (0..=9).flat_map(|doubled| CLASSES.map(|class| class << doubled));
-    classes.take_while(|class| *class <= PACK_BYTES_MAX).find(|class| *class >= used)
+    classes.take_while(|class| *class <= PACK_BYTES_MAX)
 }
 
 /// Whether a pack can have this size: for whoever takes packs that it can't read.
@@ -176,6 +185,11 @@ pub(crate) const fn chunk_count(bytes: u64) -> u64 {
 /// How many bytes of ciphertext a piece of `bytes` plain bytes has.
 pub(crate) const fn cipher_bytes(bytes: u64) -> u64 {
     bytes + chunk_count(bytes) * TAG_BYTES as u64
+}
+
+/// How many plain bytes an empty pack that is filled up to `pack_bytes` can take as one piece.
+pub(crate) const fn piece_bytes_max(pack_bytes: usize) -> u64 {
+    plain_of_room(pack_bytes - OVERHEAD_BYTES - index::ENTRY_BYTES) as u64
 }
 
 /// How many plain bytes fit where `room` bytes of ciphertext do.

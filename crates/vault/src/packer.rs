@@ -16,12 +16,15 @@ use heirloom_identity::{ContentHash, HouseholdId, VaultKey};
 use thiserror::Error;
 
 use crate::blob::{BlobKind, PackId};
-use crate::pack::{PIECE_BYTES_MAX, PackWriter, Piece, SealedPack, WriteError};
+use crate::pack::{
+    PACK_BYTES_MAX, PackWriter, Piece, SealedPack, WriteError, largest_class, piece_bytes_max,
+};
 
 /// How large a blob may be.
 pub const BLOB_BYTES_MAX: u64 = 1 << 40;
-/// A pack with less room than this is full for a blob that doesn't fit into it: cutting costs more than padding.
-pub const SPLIT_BYTES_MIN: u64 = 1 << 20;
+/// A pack with less room than one part in this many (1 MiB of 32) is full for a blob that doesn't fit into it: cutting
+/// costs more than padding.
+pub const SPLIT_PARTS: u64 = 32;
 
 /// Where fresh salts come from: 32 random bytes a time.
 pub type Salts = Box<dyn FnMut() -> [u8; 32] + Send>;
@@ -65,12 +68,20 @@ pub struct Packer {
     salts: Salts,
     open: Option<(u8, PackWriter)>,
     spare: Vec<u8>,
+    pack_bytes: usize,
 }
 
 impl Packer {
     /// Begins with no pack open. `salts` gives 32 fresh random bytes every time.
     pub fn new(key: VaultKey, household: HouseholdId, salts: Salts) -> Self {
-        Self { key, household, salts, open: None, spare: Vec::new() }
+        Self { key, household, salts, open: None, spare: Vec::new(), pack_bytes: PACK_BYTES_MAX }
+    }
+
+    /// Fills packs only up to the largest size class of at most `bytes`: for links on which 32 MiB take too long.
+    #[must_use]
+    pub fn with_packs_of(mut self, bytes: usize) -> Self {
+        self.pack_bytes = largest_class(bytes);
+        self
     }
 
     /// Reads `size` bytes of a blob and puts them into packs. Full packs go to `out` in the order in which they filled.
@@ -121,7 +132,7 @@ impl Packer {
         out: &mut PackSink<'_>,
         spoilt: &mut Vec<PackId>,
     ) -> Result<(), AddCause> {
-        let piece_max = PIECE_BYTES_MAX as u64;
+        let piece_max = piece_bytes_max(self.pack_bytes);
         if size > BLOB_BYTES_MAX || (kind == BlobKind::Root && size > piece_max) {
             return Err(AddCause::TooLarge(size));
         }
@@ -149,7 +160,7 @@ impl Packer {
         let here = match source.kind {
             _ if fits => left,
             BlobKind::Root => 0,
-            _ if room >= SPLIT_BYTES_MIN => room,
+            _ if room >= self.pack_bytes as u64 / SPLIT_PARTS => room,
             _ => 0,
         };
         let shelf = source.kind.shelf();
@@ -184,7 +195,7 @@ impl Packer {
 
     fn writer(&mut self) -> PackWriter {
         let buffer = std::mem::take(&mut self.spare);
-        PackWriter::in_buffer(&self.key, &self.household, (self.salts)(), buffer)
+        PackWriter::in_buffer(&self.key, &self.household, (self.salts)(), buffer).up_to(self.pack_bytes)
     }
 }
 

@@ -86,6 +86,7 @@ pub struct PackWriter {
     hashed: usize,
     entries: Vec<Entry>,
     next_chunk: u32,
+    bytes_max: usize,
 }
 
 /// How a pack was at some moment; see [`PackWriter::undo`].
@@ -117,7 +118,14 @@ impl PackWriter {
             hashed: 0,
             entries: Vec::new(),
             next_chunk: 0,
+            bytes_max: PACK_BYTES_MAX,
         }
+    }
+
+    /// Fills it up to this size only, which is a size class.
+    pub(crate) fn up_to(mut self, bytes_max: usize) -> Self {
+        self.bytes_max = bytes_max;
+        self
     }
 
     /// How many plain bytes still fit as one more piece; 0 when the pack is full.
@@ -126,7 +134,7 @@ impl PackWriter {
             return 0;
         }
         let end = OVERHEAD_BYTES - HEADER_BYTES + (self.entries.len() + 1) * ENTRY_BYTES;
-        plain_of_room(PACK_BYTES_MAX.saturating_sub(self.bytes.len() + end)) as u64
+        plain_of_room(self.bytes_max.saturating_sub(self.bytes.len() + end)) as u64
     }
 
     /// Whether it holds no piece.
@@ -305,7 +313,6 @@ pub fn rebuild(
 }
 
 // What the index needs must be kept free: an entry, and the ciphertext of a full piece, fill a pack at most.
-const _: () = assert!(
-    cipher_bytes(super::PIECE_BYTES_MAX as u64) as usize + OVERHEAD_BYTES + ENTRY_BYTES <= PACK_BYTES_MAX
-);
+const _: () =
+    assert!(cipher_bytes(super::PIECE_BYTES_MAX) as usize + OVERHEAD_BYTES + ENTRY_BYTES <= PACK_BYTES_MAX);
 const _: () = assert!(TAG_BYTES == 16);
