@@ -1,3 +1,5 @@
+//! Kits from their randomness to the root that they give back, and everything that may go wrong on the way.
+
 use proptest::prelude::*;
 
 use super::*;
