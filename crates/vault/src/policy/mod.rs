@@ -155,3 +155,65 @@ impl Holder {
         self.household.is_some() && self.active && self.away_ms < policy.replace_ms
     }
 }
+
+/// Photos complete in this many homes and in more are counted together.
+pub const HOMES_COUNTED_MAX: usize = 8;
+
+/// How safe the photos are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PhotoCounts {
+    /// All photos.
+    pub total: u64,
+    /// Bytes of their originals.
+    pub bytes: u64,
+    /// How many are complete in exactly so many other homes; the last counts those in more, too.
+    pub in_homes: [u64; HOMES_COUNTED_MAX + 1],
+    /// When the newest photo came that is complete somewhere, folders and object stores included. Milliseconds since the
+    /// Unix epoch, UTC.
+    pub newest_safe_ms: Option<i64>,
+    /// How many are complete nowhere at all.
+    pub nowhere: u64,
+}
+
+impl PhotoCounts {
+    /// How many are complete in at least so many other homes.
+    #[must_use]
+    pub fn at_least(&self, homes: u32) -> u64 {
+        self.in_homes.iter().skip(homes as usize).sum()
+    }
+
+    /// In how many other homes every photo is complete; 0 while there are no photos.
+    #[must_use]
+    pub fn complete_homes(&self) -> u32 {
+        let least = self.in_homes.iter().position(|photos| *photos > 0).unwrap_or(0);
+        u32::try_from(least).unwrap_or(0)
+    }
+}
+
+/// How far an agreement with a place is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// It was asked and has not answered.
+    Asked,
+    /// It keeps packs.
+    Active,
+    /// It said no, or no more.
+    Refused,
+    /// A person here ended it; what is there goes when enough others have it.
+    Leaving,
+}
+
+impl Standing {
+    pub(crate) const ALL: [Self; 4] = [Self::Asked, Self::Active, Self::Refused, Self::Leaving];
+
+    /// The word for it in the table and on the page.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Active => "active",
+            Self::Refused => "refused",
+            Self::Leaving => "leaving",
+        }
+    }
+}

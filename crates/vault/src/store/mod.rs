@@ -44,9 +44,9 @@ pub use audits::{AuditDay, OutcomeCounts};
 pub use copies::Placed;
 pub use heads::HeadRow;
 pub use history::{Drill, Heal};
-pub use overview::{Overview, PhotoCounts, TargetCounts};
+pub use overview::{Overview, TargetCounts};
 pub use photos::{OriginalState, PhotoNow, Picture};
-pub use targets::{Ask, Place, Reported, S3Place, Standing, TargetRow, TargetsError};
+pub use targets::{ASKS_MAX, Ask, Place, Reported, S3Place, TARGETS_MAX, TargetRow, TargetsError};
 
 /// A handle to the ward's tables; cheap to clone.
 #[derive(Debug, Clone)]

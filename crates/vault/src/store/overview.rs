@@ -8,43 +8,10 @@ use heirloom_store::rusqlite::{self, Connection};
 
 use super::pieces::read_packs;
 use super::{VaultStore, unsigned};
-use crate::policy::{CopyState, TargetId};
+use crate::policy::{CopyState, HOMES_COUNTED_MAX, PhotoCounts, TargetId};
 
-/// Photos complete in this many homes and in more are counted together.
-pub const HOMES_COUNTED_MAX: usize = 8;
 /// For how long what was counted is good while nothing is written.
 const FRESH_MS: i64 = 60_000;
-
-/// How safe the photos are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct PhotoCounts {
-    /// All photos.
-    pub total: u64,
-    /// Bytes of their originals.
-    pub bytes: u64,
-    /// How many are complete in exactly so many other homes; the last counts those in more, too.
-    pub in_homes: [u64; HOMES_COUNTED_MAX + 1],
-    /// When the newest photo came that is complete somewhere, folders and object stores included. Milliseconds since the
-    /// Unix epoch, UTC.
-    pub newest_safe_ms: Option<i64>,
-    /// How many are complete nowhere at all.
-    pub nowhere: u64,
-}
-
-impl PhotoCounts {
-    /// How many are complete in at least so many other homes.
-    #[must_use]
-    pub fn at_least(&self, homes: u32) -> u64 {
-        self.in_homes.iter().skip(homes as usize).sum()
-    }
-
-    /// In how many other homes every photo is complete; 0 while there are no photos.
-    #[must_use]
-    pub fn complete_homes(&self) -> u32 {
-        let least = self.in_homes.iter().position(|photos| *photos > 0).unwrap_or(0);
-        u32::try_from(least).unwrap_or(0)
-    }
-}
 
 /// What is at one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,7 +5,7 @@ use heirloom_store::StoreError;
 use heirloom_store::rusqlite::{self, Connection, OptionalExtension, Row, named_params};
 
 use super::{VaultStore, bytes, impossible, optional_bytes, optional_unsigned, signed, unsigned};
-use crate::policy::{Policy, TargetId};
+use crate::policy::{Policy, Standing, TargetId};
 
 /// Places that may be known at once.
 pub const TARGETS_MAX: usize = 64;
@@ -46,34 +46,6 @@ impl std::fmt::Debug for S3Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { endpoint, bucket, prefix, region, .. } = self;
         write!(f, "S3Place({endpoint} {bucket}/{prefix} {region}, keys)")
-    }
-}
-
-/// How far an agreement with a place is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Standing {
-    /// It was asked and has not answered.
-    Asked,
-    /// It keeps packs.
-    Active,
-    /// It said no, or no more.
-    Refused,
-    /// A person here ended it; what is there goes when enough others have it.
-    Leaving,
-}
-
-impl Standing {
-    const ALL: [Self; 4] = [Self::Asked, Self::Active, Self::Refused, Self::Leaving];
-
-    /// The word for it in the table and on the page.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Asked => "asked",
-            Self::Active => "active",
-            Self::Refused => "refused",
-            Self::Leaving => "leaving",
-        }
     }
 }
 
