@@ -1,6 +1,6 @@
 //! `heirloom serve`: everything that runs while a node is up, and the order in which it stops.
 //!
-//! Stopping: accept nothing new, let requests finish for [`GRACE`], end the event streams, close the connections with
+//! Stopping: accept nothing new, let requests finish for [`GRACE`], end the event streams, pause a restore, close the connections with
 //! other homes, end the command socket, end the workers after the photo in hand, close the home. A second signal ends the program at once,
 //! which is safe at any moment.
 
@@ -44,14 +44,36 @@ pub async fn serve(
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(listen.http).await.with_context(|| {
-        format!("cannot listen on {}; is another program (or another node) using it? Try --listen with another port", listen.http)
-    })?;
+    let listener = bind(listen.http).await?;
+    serve_on(listener, home, listen.p2p, ready, stop).await
+}
+
+/// Takes the address that people and phones come to.
+///
+/// # Errors
+/// When it is taken; says what to do.
+pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; is another program (or another node) using it? Try --listen with another port")
+    })
+}
+
+/// Serves a home to those who come to `listener`, as [`serve`] does.
+///
+/// # Errors
+/// When the home cannot be served; says what to do.
+pub async fn serve_on(
+    listener: TcpListener,
+    home: Arc<Home>,
+    p2p: Option<SocketAddr>,
+    ready: impl FnOnce(SocketAddr),
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     // What can fail comes before what has to be stopped in order.
     let commands = Commands::start(&home)?;
     let workers = Workers::start(&home).context("cannot start the workers")?;
-    let network = open_network(&home, listen.p2p).await;
+    let network = open_network(&home, p2p).await;
     let downloads = Downloads::start(&home);
     let adopting = adopt_in_background(&home);
     let stopping = CancellationToken::new();

@@ -125,19 +125,37 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 /// # Errors
 /// When the system refuses; says what to check.
 pub fn make_folders(layout: &Layout) -> anyhow::Result<()> {
+    make_root(layout)?;
+    for folder in [layout.library(), layout.inbox(), layout.cache()] {
+        make_folder(&folder)?;
+    }
+    Ok(())
+}
+
+/// Makes the home's own folder, and those above it, durably; fine if it is there.
+///
+/// # Errors
+/// When the system refuses; says what to check.
+pub fn make_root(layout: &Layout) -> anyhow::Result<()> {
     let root = layout.root();
     let made: Vec<_> = root.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
-    for folder in [root.to_owned(), layout.library(), layout.inbox(), layout.cache()] {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).with_context(|| {
-            format!("cannot create the folder {}; check its place and your permissions", folder.display())
-        })?;
-    }
+    make_folder(root)?;
     // The home's own name must be as durable as what will be in it.
     for parent in made.iter().filter_map(|folder| folder.parent()) {
         let synced = std::fs::File::open(parent).and_then(|parent| parent.sync_all());
         synced.with_context(|| format!("cannot make {} durable", root.display()))?;
     }
     Ok(())
+}
+
+/// Makes a folder that only the owner may enter; fine if it is there.
+///
+/// # Errors
+/// When the system refuses; says what to check.
+pub fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| {
+        format!("cannot create the folder {}; check its place and your permissions", folder.display())
+    })
 }
 
 /// Removes what a founding that never finished left; nothing in it was shown to anyone.

@@ -120,6 +120,24 @@ impl Layout {
         has_photos || self.spaces_db().exists()
     }
 
+    /// Whether nothing lies here but what a founding or a restore that was interrupted may leave.
+    pub fn is_vacant(&self) -> bool {
+        const LEFT: [&str; 9] = [
+            "library",
+            "inbox",
+            "cache",
+            "keys.toml",
+            "home.sqlite",
+            "home.sqlite-wal",
+            "home.sqlite-shm",
+            "lock",
+            "restoring",
+        ];
+        let Ok(entries) = std::fs::read_dir(&self.root) else { return !self.root.exists() };
+        let mut entries = entries.flatten().map(|entry| entry.file_name());
+        !self.is_used() && entries.all(|name| LEFT.iter().any(|left| name == *left))
+    }
+
     /// Checks that a home is here.
     ///
     /// # Errors
