@@ -14,6 +14,7 @@ pub mod events;
 pub mod keys;
 pub mod layout;
 pub mod lock;
+pub mod phrase;
 pub mod reconcile;
 
 use std::path::Path;
@@ -41,7 +42,9 @@ use crate::ledger::assets::StoredFile;
 use crate::protocols::network::SETTING_OUTRANKED;
 use crate::protocols::sync::NEWS_QUEUED_MAX;
 use crate::protocols::{Network, hello};
+use crate::restore::Restoring;
 use crate::sharing::{self, Sharing};
+use crate::vault::Vault;
 use crate::workers::Work;
 
 /// The setting that holds the household's name.
@@ -67,6 +70,10 @@ pub struct Home {
     pub albums: Albums,
     /// Which bytes of albums are here, wanted, or on their way.
     pub sharing: Sharing,
+    /// Copies of this home elsewhere, and what it keeps for others.
+    pub vault: Arc<Vault>,
+    /// A restore of this home that is under way.
+    pub restoring: Arc<Restoring>,
     /// Where files are written.
     pub disk: Arc<dyn Disk>,
     /// What turns bytes into pictures.
@@ -123,6 +130,7 @@ impl Home {
         let outranked = is_outranked(&ledger, &keys)?;
         let (library, albums) = open_spaces(&layout, &keys)?;
         let catalog = open_catalog(&layout)?;
+        let vault = Vault::open(&layout, &config, Arc::clone(&disk))?;
         let was_unclean = lock.was_unclean();
         let home = Arc::new(Self {
             layout,
@@ -132,6 +140,8 @@ impl Home {
             library,
             albums,
             sharing: Sharing::default(),
+            vault: Arc::new(vault),
+            restoring: Arc::default(),
             disk,
             decoder,
             events: Events::new(),

@@ -15,7 +15,7 @@ use super::hello::{
 };
 use super::network::Network;
 use super::sync::SyncEnd;
-use super::{content, sync};
+use super::{content, sync, vault};
 use crate::clock;
 use crate::ledger::peers::Peer;
 
@@ -50,6 +50,7 @@ pub(super) async fn serve(network: &Arc<Network>, connection: Connection) {
         return connection.close(why.close_code(), why.words());
     }
     network.home.sharing.wake();
+    network.tasks.spawn(vault::meeting::meet(Arc::clone(network), household, connection.clone()));
     let reason = tokio::select! {
         () = streams(network, household, &connection) => connection.closed().await,
         reason = connection.closed() => reason,
@@ -222,7 +223,11 @@ async fn streams(network: &Arc<Network>, household: HouseholdId, connection: &Co
                 let home = Arc::clone(&network.home);
                 serving.spawn(async move { content::serve(&home, household, stream).await });
             }
-            StreamKind::Mail | StreamKind::Pairing | StreamKind::Vault | StreamKind::Recovery => {
+            StreamKind::Vault => {
+                let network = Arc::clone(network);
+                serving.spawn(async move { vault::serve::serve(&network, household, stream).await });
+            }
+            StreamKind::Mail | StreamKind::Pairing | StreamKind::Recovery => {
                 stream.reset(ResetCode::UNKNOWN_KIND);
             }
         }

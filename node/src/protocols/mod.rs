@@ -5,6 +5,8 @@
 //! stranger → pairing ─┐                 (a connection of its own, open only while somebody is invited)
 //! peer     → hello ───┴→ link → sync      one long stream: membership and changes of albums
 //!                             → content   verified files of albums
+//!                             → vault     packs that one home keeps for another
+//! who lost everything → vault::recovery   (a connection of its own, open only where something is kept for others)
 //! ```
 //! Read first: [`network::Network`], then [`book`] (who may come in), [`pairing`], [`hello`], [`link`].
 //!
@@ -21,6 +23,7 @@ pub mod network;
 pub mod pairing;
 pub mod start;
 pub mod sync;
+pub mod vault;
 
 pub use network::{Network, PeerView};
 pub use pairing::{Pairing, PairingRole, PairingState, Person};

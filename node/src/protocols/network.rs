@@ -18,6 +18,7 @@ use super::book::{Book, TurnedAway};
 use super::dialer;
 use super::hello::Introduction;
 use super::pairing::{Pairings, Problem};
+use super::vault::recovery::RECOVERIES_MAX;
 use crate::clock;
 use crate::home::Home;
 use crate::home::events::Event;
@@ -42,6 +43,7 @@ pub struct Network {
     pub(super) tasks: TaskTracker,
     pub(super) strangers: Semaphore,
     pub(super) guests: Semaphore,
+    pub(super) recoveries: Semaphore,
     /// Somebody's name changed here.
     pub(super) card_changed: Notify,
     pub(super) runtime: Handle,
@@ -76,6 +78,7 @@ impl Network {
             tasks: TaskTracker::new(),
             strangers: Semaphore::new(STRANGERS_MAX),
             guests: Semaphore::new(GUESTS_MAX),
+            recoveries: Semaphore::new(RECOVERIES_MAX),
             card_changed: Notify::new(),
             runtime: Handle::current(),
             links: Mutex::default(),

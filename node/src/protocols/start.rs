@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use data_encoding::BASE64;
-use heirloom_net::{CloseCode, Net, NetConfig, NetEvent, Protocol, RelayConfig};
+use heirloom_net::{Net, NetConfig, NetEvent, Protocol, RelayConfig};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::book::Book;
 use super::hello::HelloMessage;
 use super::network::Network;
 use super::pairing::inviter;
+use super::vault::{meeting, recovery};
 use super::{dialer, link};
 use crate::home::Home;
 use crate::ledger::peers::PeerState;
@@ -24,6 +25,8 @@ const SETTING_PORT: &str = "p2p_port";
 const ROUND: Duration = Duration::from_secs(30);
 /// Rounds after which it is noted that connected homes are still there.
 const ROUNDS_PER_SEEN: u32 = 10;
+/// Rounds after which keepers of one household compare its heads.
+const ROUNDS_PER_HEADS: u32 = 120;
 /// Bytes of a file with certificates.
 const ROOTS_BYTES_MAX: u64 = 1 << 20;
 /// How long everything may take to end.
@@ -40,6 +43,7 @@ impl Network {
             tokio::task::spawn_blocking(move || Book::read(&home.ledger))
         };
         let book = Arc::new(book.await.context("a thread ended unexpectedly")??);
+        book.set_keeps(keeps_anything(home).await?);
         let net = open(home, &book, listen.unwrap_or(home.config.p2p_listen)).await?;
         let network = Arc::new(Self::new(Arc::clone(home), net, book));
         network.remember_port().await;
@@ -96,7 +100,9 @@ fn accept(network: Arc<Network>) -> Task {
                     network.tasks.spawn(async move { link::serve(&served, connection).await });
                 }
                 Protocol::Home => {}
-                Protocol::Recover => connection.close(CloseCode::DONE, "nothing to recover here"),
+                Protocol::Recover => {
+                    network.tasks.spawn(async move { recovery::serve_connection(&served, connection).await });
+                }
                 Protocol::Pair => {
                     network.tasks.spawn(async move {
                         let Ok(place) = served.guests.try_acquire() else { return };
@@ -163,6 +169,9 @@ fn rounds(network: Arc<Network>) -> Task {
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "could not say what changed about this home"),
             }
+            if round.is_multiple_of(ROUNDS_PER_HEADS) {
+                meeting::compare_all_heads(&network).await;
+            }
             if round.is_multiple_of(ROUNDS_PER_SEEN) {
                 for (household, _) in network.linked() {
                     network.seen(household).await.unwrap_or_default();
@@ -170,6 +179,13 @@ fn rounds(network: Arc<Network>) -> Task {
             }
         }
     })
+}
+
+/// Whether anything is kept here for another home.
+async fn keeps_anything(home: &Arc<Home>) -> anyhow::Result<bool> {
+    let keeper = Arc::clone(&home.vault.keeper);
+    let wards = tokio::task::spawn_blocking(move || keeper.wards()).await;
+    Ok(!wards.context("a thread ended unexpectedly")??.is_empty())
 }
 
 /// Opens the endpoint, at the port of the last run if the person left the choice to the program.

@@ -44,6 +44,11 @@ impl Folder {
         this
     }
 
+    /// What the phrase gives.
+    pub(crate) fn authority(&self) -> heirloom_identity::AuthorityKey {
+        self.phrase.root().authority()
+    }
+
     pub(crate) fn root(&self) -> PathBuf {
         self.folder.path().join("home")
     }

@@ -75,7 +75,7 @@ impl Rogue {
     }
 }
 
-async fn bare(keys: &NodeKeys) -> Net {
+pub(crate) async fn bare(keys: &NodeKeys) -> Net {
     let config = NetConfig {
         secret: keys.endpoint_secret(),
         listen: vec!["127.0.0.1:0".parse().unwrap()],

@@ -7,3 +7,6 @@ mod hostile;
 mod pairing;
 mod peers;
 mod sharing;
+mod vault;
+mod vault_hostile;
+mod vault_recovery;

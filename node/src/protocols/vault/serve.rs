@@ -1,0 +1,410 @@
+//! The keeper's side of one request: who asks was proven by the connection, everything else is looked up.
+//!
+//! A household reaches only what is kept for it: the keeper is asked with the asker's own id, so a pack of another ward
+//! is as missing as one that nobody has. Work on the disk runs on threads for that, as many as there are
+//! [`Places`](super::Places).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::BytesMut;
+use heirloom_identity::HouseholdId;
+use heirloom_net::{FramedStream, ResetCode, StreamError};
+use heirloom_vault::target::LIST_MAX;
+use heirloom_vault::{Challenge, Keeper, KeeperError, PackId, Room, TargetState, Ward};
+use tokio::time::{Instant, timeout_at};
+
+use super::messages::{
+    DATA_BYTES_MAX, Kept, MESSAGE_BYTES_MAX, RecoveryMessage, StateOfUs, VaultAnswer, VaultRefusal,
+    VaultRequest, encode_answer,
+};
+use super::places::Work;
+use super::{heads, meeting, notices};
+use crate::home::Home;
+use crate::protocols::network::Network;
+
+/// How long a stream may take to say what it is for.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the next frame of a pack may take.
+const DATA_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a whole pack may take to come.
+const PUT_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+
+/// Answers one request of a home that is paired.
+pub async fn serve(network: &Arc<Network>, peer: HouseholdId, mut stream: FramedStream) {
+    let request = match stream.recv_within(MESSAGE_BYTES_MAX, REQUEST_TIMEOUT).await {
+        Ok(Some(bytes)) => VaultRequest::decode(&bytes),
+        Ok(None) => return,
+        Err(error) => return tracing::debug!(peer = %peer, %error, "no request for the vault"),
+    };
+    let answered = match request {
+        Some(request) => answer(network, peer, request, &mut stream).await,
+        None => refuse(&mut stream, VaultRefusal::Malformed).await,
+    };
+    ended(peer, stream, answered).await;
+}
+
+/// Answers one request of somebody who proved to hold a household's phrase; it only reads.
+pub(super) async fn serve_recovery(home: &Arc<Home>, household: HouseholdId, mut stream: FramedStream) {
+    let request = match stream.recv_within(MESSAGE_BYTES_MAX, REQUEST_TIMEOUT).await {
+        Ok(Some(bytes)) => RecoveryMessage::decode(&bytes),
+        Ok(None) | Err(_) => return,
+    };
+    let answered = match request {
+        Some(RecoveryMessage::Ask(request)) if request.only_reads() => {
+            read(home, household, request, &mut stream).await
+        }
+        _ => refuse(&mut stream, VaultRefusal::Malformed).await,
+    };
+    ended(household, stream, answered).await;
+}
+
+async fn ended(peer: HouseholdId, stream: FramedStream, answered: Result<(), StreamError>) {
+    let finished = match answered {
+        Ok(()) => stream.finish().await,
+        Err(error) => {
+            stream.reset(ResetCode::CANCELLED);
+            Err(error)
+        }
+    };
+    if let Err(error) = finished {
+        tracing::debug!(peer = %peer, %error, "a request for the vault broke off");
+    }
+}
+
+async fn answer(
+    network: &Arc<Network>,
+    peer: HouseholdId,
+    request: VaultRequest,
+    stream: &mut FramedStream,
+) -> Result<(), StreamError> {
+    let home = &network.home;
+    match request {
+        VaultRequest::Put { pack, bytes, room } => put(home, peer, Put { pack, bytes, room }, stream).await,
+        VaultRequest::Prove(challenges) => prove(home, peer, challenges, stream).await,
+        VaultRequest::State
+        | VaultRequest::Get { .. }
+        | VaultRequest::List { .. }
+        | VaultRequest::Heads
+        | VaultRequest::Kits
+        | VaultRequest::Damaged => read(home, peer, request, stream).await,
+        VaultRequest::Ask { .. }
+        | VaultRequest::Delete(_)
+        | VaultRequest::PutHead(_)
+        | VaultRequest::NewestOf(_)
+        | VaultRequest::PutKit(_)
+        | VaultRequest::Notice(_)
+        | VaultRequest::AnswerDeletion { .. } => {
+            let answer = change(network, peer, request).await;
+            notices::pass_on(network).await;
+            stream.send(&answer.encode()).await
+        }
+    }
+}
+
+/// Requests that change something, and need no more than one frame.
+async fn change(network: &Arc<Network>, peer: HouseholdId, request: VaultRequest) -> VaultAnswer {
+    let home = &network.home;
+    let keeper = Keep { home, of: peer };
+    match request {
+        VaultRequest::Ask { bytes } => done(meeting::wished(network, peer, bytes).await),
+        VaultRequest::Notice(notice) => done(notices::take(network, peer, notice).await),
+        VaultRequest::NewestOf(marks) => heads::answer(network, peer, marks).await,
+        VaultRequest::PutHead(head) => {
+            let kept = keeper.ask(move |keeper| keeper.put_head(&peer, &head)).await;
+            home.vault.changed(home);
+            kept.map_or_else(VaultAnswer::Refused, |()| VaultAnswer::Done)
+        }
+        VaultRequest::PutKit(kit) => {
+            let kept = keeper.ask(move |keeper| keeper.put_kit(&peer, &kit)).await;
+            kept.map_or_else(VaultAnswer::Refused, |()| VaultAnswer::Done)
+        }
+        VaultRequest::Delete(packs) => {
+            let deleted = keeper.ask(move |keeper| keeper.delete(&peer, &packs)).await;
+            deleted.map_or_else(VaultAnswer::Refused, VaultAnswer::Deleted)
+        }
+        VaultRequest::AnswerDeletion { allow } => {
+            use heirloom_vault::keeper::Home::Ward;
+            let answered = keeper.ask(move |keeper| keeper.answer_deletion(&peer, Ward, allow)).await;
+            answered.map_or_else(VaultAnswer::Refused, VaultAnswer::Deleted)
+        }
+        VaultRequest::State
+        | VaultRequest::Put { .. }
+        | VaultRequest::Get { .. }
+        | VaultRequest::List { .. }
+        | VaultRequest::Prove(_)
+        | VaultRequest::Heads
+        | VaultRequest::Kits
+        | VaultRequest::Damaged => VaultAnswer::Refused(VaultRefusal::Malformed),
+    }
+}
+
+fn done(outcome: anyhow::Result<()>) -> VaultAnswer {
+    match outcome {
+        Ok(()) => VaultAnswer::Done,
+        Err(error) => {
+            tracing::error!("could not record what another home said about the vault: {error:#}");
+            VaultAnswer::Refused(VaultRefusal::Failed)
+        }
+    }
+}
+
+/// Requests that change nothing.
+async fn read(
+    home: &Arc<Home>,
+    of: HouseholdId,
+    request: VaultRequest,
+    stream: &mut FramedStream,
+) -> Result<(), StreamError> {
+    let keeper = Keep { home, of };
+    match request {
+        VaultRequest::State => {
+            let answer = state(home, of).await.map_or_else(VaultAnswer::Refused, VaultAnswer::State);
+            stream.send(&answer.encode()).await
+        }
+        VaultRequest::List { after } => {
+            let listed = keeper.ask(move |keeper| keeper.list(&of, after.as_ref(), LIST_MAX)).await;
+            let answer = listed.map_or_else(VaultAnswer::Refused, |packs| {
+                let size = |(pack, bytes)| (pack, u32::try_from(bytes).unwrap_or(u32::MAX));
+                VaultAnswer::Packs(packs.into_iter().map(size).collect())
+            });
+            stream.send(&answer.encode()).await
+        }
+        VaultRequest::Damaged => refuse(stream, VaultRefusal::Malformed).await,
+        VaultRequest::Heads => items(keeper.ask(move |keeper| keeper.heads(&of)).await, stream).await,
+        VaultRequest::Kits => items(keeper.ask(move |keeper| keeper.kits(&of)).await, stream).await,
+        VaultRequest::Get { pack, from, to } => get(&keeper, pack, from, to, stream).await,
+        _ => refuse(stream, VaultRefusal::Malformed).await,
+    }
+}
+
+/// The keeper, asked for one household.
+struct Keep<'a> {
+    home: &'a Arc<Home>,
+    of: HouseholdId,
+}
+
+impl Keep<'_> {
+    /// Asks the keeper on a thread that may wait for the disk, when there is a place for it.
+    async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Keeper) -> Result<T, KeeperError> + Send + 'static,
+    ) -> Result<T, VaultRefusal> {
+        let place = self.home.vault.places.take(self.of, Work::Read).await.ok_or(VaultRefusal::Busy)?;
+        let answer = self.ask_in_place(work).await;
+        drop(place);
+        answer
+    }
+
+    async fn ask_in_place<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Keeper) -> Result<T, KeeperError> + Send + 'static,
+    ) -> Result<T, VaultRefusal> {
+        let keeper = Arc::clone(&self.home.vault.keeper);
+        let asked = tokio::task::spawn_blocking(move || work(&keeper)).await;
+        asked.map_err(|_| VaultRefusal::Failed)?.map_err(|error| refusal(&error))
+    }
+}
+
+/// What is said of a keeper's error; what exactly broke here is this home's own affair.
+pub(super) fn refusal(error: &KeeperError) -> VaultRefusal {
+    match error {
+        KeeperError::NotAWard => VaultRefusal::NotAWard,
+        KeeperError::Full { quota, used } => VaultRefusal::Full { quota: *quota, used: *used },
+        KeeperError::DiskAbsent => VaultRefusal::DiskAbsent,
+        KeeperError::Missing => VaultRefusal::Missing,
+        KeeperError::Wrong(_) => VaultRefusal::Wrong,
+        KeeperError::Busy => VaultRefusal::Busy,
+        KeeperError::TooLarge { .. } => VaultRefusal::TooLarge,
+        KeeperError::Older => VaultRefusal::Older,
+        KeeperError::Fork => VaultRefusal::Fork,
+        KeeperError::Store(_) | KeeperError::Io(_) => {
+            tracing::error!(%error, "the packs of another home cannot be reached");
+            VaultRefusal::Failed
+        }
+    }
+}
+
+async fn refuse(stream: &mut FramedStream, why: VaultRefusal) -> Result<(), StreamError> {
+    stream.send(&VaultAnswer::Refused(why).encode()).await
+}
+
+/// How this home stands with another.
+async fn state(home: &Arc<Home>, of: HouseholdId) -> Result<StateOfUs, VaultRefusal> {
+    let place = home.vault.places.take(of, Work::Read).await.ok_or(VaultRefusal::Busy)?;
+    let asked = Arc::clone(home);
+    let state = tokio::task::spawn_blocking(move || state_of(&asked, &of)).await.context("a thread ended");
+    drop(place);
+    state.and_then(|state| state).map_err(|error| {
+        tracing::error!("cannot say what is kept here for another home: {error:#}");
+        VaultRefusal::Failed
+    })
+}
+
+/// How this home stands with another, as far as it knows.
+pub(super) fn state_of(home: &Home, of: &HouseholdId) -> anyhow::Result<StateOfUs> {
+    let (asked, wants, declined) = meeting::wishes(home, of)?;
+    Ok(StateOfUs { kept: kept(&home.vault.keeper, of)?, asked, wants, declined })
+}
+
+fn kept(keeper: &Keeper, of: &HouseholdId) -> Result<Option<Kept>, KeeperError> {
+    use heirloom_vault::keeper::WardState;
+    let ward = match keeper.ward(of) {
+        Ok(ward) => ward,
+        Err(KeeperError::NotAWard) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let (state, disk_is_there) = match keeper.state(of) {
+        Ok(state) => (state, true),
+        // What is known of it without its disk.
+        Err(KeeperError::DiskAbsent) => (state_without_disk(&ward), false),
+        Err(error) => return Err(error),
+    };
+    let head = ward.last_head.map_or(0, |head| head.number);
+    Ok(Some(Kept { state, head, disk_is_there, ended: ward.state == WardState::Ended }))
+}
+
+fn state_without_disk(ward: &Ward) -> TargetState {
+    TargetState {
+        quota: Some(ward.quota),
+        used: ward.used,
+        held: ward.held,
+        free: None,
+        packs: ward.packs,
+        deletable: Some(ward.deletable),
+        asked: ward.ask.is_some(),
+    }
+}
+
+/// Answers with frames of a kind.
+async fn items(
+    items: Result<Vec<Vec<u8>>, VaultRefusal>,
+    stream: &mut FramedStream,
+) -> Result<(), StreamError> {
+    let items = match items {
+        Ok(items) => items,
+        Err(why) => return refuse(stream, why).await,
+    };
+    let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
+    stream.send(&VaultAnswer::Items(count).encode()).await?;
+    for item in items {
+        stream.send(&item).await?;
+    }
+    Ok(())
+}
+
+async fn prove(
+    home: &Arc<Home>,
+    of: HouseholdId,
+    challenges: Vec<Challenge>,
+    stream: &mut FramedStream,
+) -> Result<(), StreamError> {
+    let count = challenges.len();
+    let asked = Keep { home, of }.ask(move |keeper| keeper.prove(&of, &challenges)).await;
+    let answers = match asked {
+        Ok(answers) if answers.len() == count => answers,
+        Ok(_) => return refuse(stream, VaultRefusal::Failed).await,
+        Err(why) => return refuse(stream, why).await,
+    };
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    stream.send(&VaultAnswer::Proofs(count).encode()).await?;
+    for answer in answers {
+        stream.send(&encode_answer(&answer)).await?;
+    }
+    Ok(())
+}
+
+/// Sends part of a pack, never more than one frame of it in memory.
+async fn get(
+    keeper: &Keep<'_>,
+    pack: PackId,
+    from: u32,
+    to: u32,
+    stream: &mut FramedStream,
+) -> Result<(), StreamError> {
+    let Some(place) = keeper.home.vault.places.take(keeper.of, Work::Read).await else {
+        return refuse(stream, VaultRefusal::Busy).await;
+    };
+    let of = keeper.of;
+    let mut at = u64::from(from);
+    while at < u64::from(to) {
+        let end = (at + DATA_BYTES_MAX as u64).min(to.into());
+        let read = keeper.ask_in_place(move |keeper| keeper.read(&of, &pack, at..end)).await;
+        let bytes = match read {
+            Ok(bytes) if bytes.len() as u64 == end - at => bytes,
+            // What was promised cannot be sent any more; the stream breaks off.
+            _ if at > u64::from(from) => return Err(StreamError::Ended),
+            Ok(_) => return refuse(stream, VaultRefusal::Failed).await,
+            Err(why) => return refuse(stream, why).await,
+        };
+        if at == u64::from(from) {
+            stream.send(&VaultAnswer::Bytes(to - from).encode()).await?;
+        }
+        stream.send(&bytes).await?;
+        at = end;
+    }
+    drop(place);
+    Ok(())
+}
+
+/// A pack that is announced.
+#[derive(Debug, Clone, Copy)]
+struct Put {
+    pack: PackId,
+    bytes: u32,
+    room: Room,
+}
+
+async fn put(
+    home: &Arc<Home>,
+    of: HouseholdId,
+    put: Put,
+    stream: &mut FramedStream,
+) -> Result<(), StreamError> {
+    let Some(place) = home.vault.places.take(of, Work::Put).await else {
+        return refuse(stream, VaultRefusal::Busy).await;
+    };
+    let keeper = Keep { home, of };
+    // Asked before the bytes travel; asked again, and for good, when they are here.
+    if let Err(why) = keeper.ask_in_place(move |keeper| has_room(keeper, &of, put)).await {
+        return refuse(stream, why).await;
+    }
+    stream.send(&VaultAnswer::Send.encode()).await?;
+    let until = Instant::now() + PUT_TIMEOUT;
+    let bytes = match timeout_at(until, receive(put.bytes as usize, stream)).await {
+        Ok(Ok(Some(bytes))) => bytes,
+        Ok(Ok(None)) => return refuse(stream, VaultRefusal::Malformed).await,
+        Ok(Err(error)) => return Err(error),
+        Err(_) => return Err(StreamError::Stalled(PUT_TIMEOUT)),
+    };
+    let kept = keeper.ask_in_place(move |keeper| keeper.put(&of, &put.pack, &bytes, put.room)).await;
+    drop(place);
+    let answer = kept.map_or_else(VaultAnswer::Refused, |()| VaultAnswer::Done);
+    stream.send(&answer.encode()).await
+}
+
+fn has_room(keeper: &Keeper, of: &HouseholdId, put: Put) -> Result<(), KeeperError> {
+    let state = keeper.state(of)?;
+    let is_full = put.room == Room::Common && state.free.is_some_and(|free| free < put.bytes.into());
+    if is_full {
+        return Err(KeeperError::Full { quota: state.quota.unwrap_or(state.used), used: state.used });
+    }
+    Ok(())
+}
+
+/// The frames of a pack of so many bytes; `None` when they are not that many. Memory grows with what has come.
+pub(super) async fn receive(
+    bytes: usize,
+    stream: &mut FramedStream,
+) -> Result<Option<BytesMut>, StreamError> {
+    let mut all = BytesMut::new();
+    while all.len() < bytes {
+        let missing = bytes - all.len();
+        match stream.recv_within(DATA_BYTES_MAX.min(missing), DATA_TIMEOUT).await? {
+            Some(frame) if !frame.is_empty() => all.extend_from_slice(&frame),
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some(all))
+}
