@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::PackId;
+use crate::pack::PACK_BYTES_MAX;
 
 /// Bytes of a group: the unit that is asked for and proved.
 pub const GROUP_BYTES: u32 = 16 * 1024;
@@ -27,9 +28,6 @@ pub const GROUP_BYTES: u32 = 16 * 1024;
 pub const PROOF_BYTES_MAX: usize = GROUP_BYTES as usize + 64 * 11;
 /// Questions that may be asked at once.
 pub const CHALLENGES_MAX: usize = 64;
-
-/// The largest pack, as in `docs/formats/pack.md`.
-const BYTES_MAX: u32 = 32 << 20;
 
 /// Log2 of the chunks of 1 KiB (BLAKE3's own unit) in a group.
 const BLOCK: BlockSize = BlockSize::from_chunk_log(4);
@@ -84,7 +82,7 @@ impl Challenge {
     /// Whether such a group can exist at all.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.bytes > 0 && self.bytes <= BYTES_MAX && self.group < group_count(self.bytes)
+        self.bytes > 0 && self.bytes as usize <= PACK_BYTES_MAX && self.group < group_count(self.bytes)
     }
 
     fn tree(&self) -> BaoTree {

@@ -7,9 +7,16 @@
 //!
 //! Read first: [`PackFolder`], [`Marker`], [`FolderError`]. The layout is drawn in `docs/formats/vault-folder.md`.
 
+mod fossils;
+mod heads;
 mod marker;
+mod packs;
 
+pub(crate) use fossils::{fossil_name, parse_fossil_name};
+pub(crate) use heads::{head_name, kit_name};
 pub use marker::{DiskId, MARKER_NAME, Marker};
+pub use packs::PackFolder;
+pub(crate) use packs::read_marker;
 
 use std::io;
 

@@ -1,36 +1,69 @@
-//! The handle to everything kept here.
+//! The handle to everything kept here, and what was agreed with each ward.
 
-use std::ops::Range;
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use heirloom_identity::HouseholdId;
 use heirloom_store::{Database, Disk};
 
-use super::{Alarm, Collected, Home, KeeperError, ScrubReport, Ward};
-use crate::proof::Challenge;
-use crate::{Answer, DeleteOutcome, PackId, Room, TargetState};
+use super::rows::{self, WardRow, int};
+use super::{Alarm, DeletionAsk, KeeperError, LastHead, Ward, WardState, budget, chain, survey};
+use crate::folder::{DiskId, Expected, FolderError, Marker, PackFolder, read_marker};
+use crate::target::HOLD_MS;
+use crate::{Room, TargetState};
 
-/// Everything kept for wards. Blocking; cheap calls but for those that read or write packs. Share it with an `Arc`.
+/// What this home's disk keeps free of wards' photos.
+pub(super) const SPARE_BYTES: u64 = 256 << 20;
+
+/// Everything kept for wards. Blocking; cheap but for calls that read or write packs. Share it with an `Arc`.
 pub struct Keeper {
-    db: Database,
+    pub(super) db: Database,
+    pub(super) disk: Arc<dyn Disk>,
     root: PathBuf,
-    disk: Arc<dyn Disk>,
+    slots: Mutex<HashMap<HouseholdId, Arc<Slot>>>,
+}
+
+/// What is in memory of one ward.
+#[derive(Default)]
+pub(super) struct Slot {
+    /// Held by whoever changes the ward's packs or heads.
+    work: Mutex<()>,
+    /// The ward's folder, once its disk was found.
+    folder: Mutex<Option<Arc<PackFolder>>>,
+}
+
+impl Slot {
+    pub(super) fn work(&self) -> MutexGuard<'_, ()> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn folder(&self) -> MutexGuard<'_, Option<Arc<PackFolder>>> {
+        self.folder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Keeper {
-    /// Opens the custody of this home: `db` with the vault's tables, the folder `kept/`.
+    /// Takes the database that [`MIGRATIONS`](crate::MIGRATIONS) made and the folder `kept/`, whose parent exists.
     ///
     /// # Errors
-    /// [`KeeperError`]
+    /// [`KeeperError::Io`] when the folder can't be made.
     pub fn open(db: Database, root: PathBuf, disk: Arc<dyn Disk>) -> Result<Self, KeeperError> {
-        Ok(Self { db, root, disk })
+        let at = FolderError::io("the folder for other homes' packs couldn't be made");
+        if !root.is_dir() {
+            disk.create_dir(&root).map_err(&at)?;
+            root.parent().map_or(Ok(()), |parent| disk.sync_dir(parent)).map_err(&at)?;
+        }
+        Ok(Self { db, disk, root, slots: Mutex::default() })
     }
 
-    /// Follows.
+    /// Agrees to keep packs of a household, or changes how much, or takes back that the agreement was ended. `random` names
+    /// the disk if there is none of this ward yet; a folder of it that is there already, from before this home lost its
+    /// database, is taken on.
     ///
     /// # Errors
-    /// [`KeeperError`]
+    /// [`KeeperError::DiskAbsent`] when the folder belongs to another household, [`KeeperError::Io`],
+    /// [`KeeperError::Store`].
     pub fn agree(
         &self,
         ward: &HouseholdId,
@@ -38,203 +71,238 @@ impl Keeper {
         now_ms: i64,
         random: [u8; 16],
     ) -> Result<(), KeeperError> {
-        let _unused = (ward, quota, now_ms, random, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
+        let slot = self.slot(ward);
+        let _working = slot.work();
+        let known = self.db.read(|conn| rows::disks(conn, ward).map_err(KeeperError::from))?;
+        let disk = if known.is_empty() { Some(self.make_folder(ward, DiskId(random))?) } else { None };
+        let ward = *ward;
+        self.db.write(move |conn| {
+            if let Some(disk) = disk {
+                rows::add_disk(conn, &ward, disk)?;
+            }
+            // Somebody who is a ward again gets back what is still held.
+            conn.execute(
+                "UPDATE keeper_packs SET state = 0, hold_until = NULL, by_person = 0 WHERE household = ?1 AND state = 1
+                 AND EXISTS (SELECT 1 FROM keeper_wards WHERE household = ?1 AND ended = 1)",
+                (rows::blob(&ward),),
+            )?;
+            conn.execute(
+                "INSERT INTO keeper_wards VALUES (?1, ?2, ?3, 0, 0, 0)
+                 ON CONFLICT DO UPDATE SET quota_bytes = ?2, ended = 0",
+                (rows::blob(&ward), int(quota), now_ms),
+            )?;
+            Ok(())
+        })
     }
 
-    /// Follows.
+    /// Ends an agreement: nothing more is taken, and what is here is held for 30 days of running time, then removed.
     ///
     /// # Errors
-    /// [`KeeperError`]
+    /// [`KeeperError::NotAWard`], [`KeeperError::Store`].
     pub fn end(&self, ward: &HouseholdId) -> Result<(), KeeperError> {
-        let _unused = (ward, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
+        let slot = self.slot_of_ward(ward)?;
+        let _working = slot.work();
+        let ward = *ward;
+        self.db.write(move |conn| {
+            let until = rows::running(conn)?.saturating_add(HOLD_MS);
+            conn.execute("UPDATE keeper_wards SET ended = 1 WHERE household = ?1", (rows::blob(&ward),))?;
+            conn.execute(
+                "UPDATE keeper_packs SET state = 1, hold_until = ?2, by_person = 1, asked = 0
+                 WHERE household = ?1 AND state = 0",
+                (rows::blob(&ward), until),
+            )?;
+            Ok(())
+        })
     }
 
-    /// Follows.
+    /// All wards, those that were agreed first first.
     ///
     /// # Errors
-    /// [`KeeperError`]
+    /// [`KeeperError::Store`].
     pub fn wards(&self) -> Result<Vec<Ward>, KeeperError> {
-        let _unused = (&self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
+        let wards = self.db.read(|conn| rows::wards(conn).map_err(KeeperError::from))?;
+        wards.iter().map(|ward| self.describe(ward)).collect()
     }
 
-    /// Follows.
+    /// One ward.
     ///
     /// # Errors
-    /// [`KeeperError`]
+    /// [`KeeperError::NotAWard`], [`KeeperError::Store`].
     pub fn ward(&self, ward: &HouseholdId) -> Result<Ward, KeeperError> {
-        let _unused = (ward, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
+        self.describe(&self.ward_row(ward)?)
     }
 
-    /// Follows.
+    /// What a ward hears about its own packs.
     ///
     /// # Errors
-    /// [`KeeperError`]
-    pub fn put(
-        &self,
-        ward: &HouseholdId,
-        pack: &PackId,
-        bytes: &[u8],
-        room: Room,
-    ) -> Result<(), KeeperError> {
-        let _unused = (ward, pack, bytes, room, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
-    }
-
-    /// Follows.
-    ///
-    /// # Errors
-    /// [`KeeperError`]
-    pub fn read(&self, ward: &HouseholdId, pack: &PackId, range: Range<u64>) -> Result<Vec<u8>, KeeperError> {
-        let _unused = (ward, pack, range, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
-    }
-
-    /// Follows.
-    ///
-    /// # Errors
-    /// [`KeeperError`]
-    pub fn list(
-        &self,
-        ward: &HouseholdId,
-        after: Option<&PackId>,
-        limit: usize,
-    ) -> Result<Vec<(PackId, u64)>, KeeperError> {
-        let _unused = (ward, after, limit, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
-    }
-
-    /// Follows.
-    ///
-    /// # Errors
-    /// [`KeeperError`]
-    pub fn prove(&self, ward: &HouseholdId, challenges: &[Challenge]) -> Result<Vec<Answer>, KeeperError> {
-        let _unused = (ward, challenges, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
-    }
-
-    /// Follows.
-    ///
-    /// # Errors
-    /// [`KeeperError`]
-    pub fn delete(&self, ward: &HouseholdId, packs: &[PackId]) -> Result<DeleteOutcome, KeeperError> {
-        let _unused = (ward, packs, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
-    }
-
-    /// Follows.
-    ///
-    /// # Errors
-    /// [`KeeperError`]
-    pub fn answer_deletion(
-        &self,
-        ward: &HouseholdId,
-        by: Home,
-        allow: bool,
-    ) -> Result<DeleteOutcome, KeeperError> {
-        let _unused = (ward, by, allow, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
-    }
-
-    /// Follows.
-    ///
-    /// # Errors
-    /// [`KeeperError`]
-    pub fn put_head(&self, ward: &HouseholdId, head: &[u8]) -> Result<(), KeeperError> {
-        let _unused = (ward, head, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
-    }
-
-    /// Follows.
-    ///
-    /// # Errors
-    /// [`KeeperError`]
-    pub fn heads(&self, ward: &HouseholdId) -> Result<Vec<Vec<u8>>, KeeperError> {
-        let _unused = (ward, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
-    }
-
-    /// Follows.
-    ///
-    /// # Errors
-    /// [`KeeperError`]
-    pub fn put_kit(&self, ward: &HouseholdId, kit: &[u8]) -> Result<(), KeeperError> {
-        let _unused = (ward, kit, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
-    }
-
-    /// Follows.
-    ///
-    /// # Errors
-    /// [`KeeperError`]
-    pub fn kits(&self, ward: &HouseholdId) -> Result<Vec<Vec<u8>>, KeeperError> {
-        let _unused = (ward, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
-    }
-
-    /// Follows.
-    ///
-    /// # Errors
-    /// [`KeeperError`]
+    /// [`KeeperError::NotAWard`], [`KeeperError::DiskAbsent`], [`KeeperError::Store`].
     pub fn state(&self, ward: &HouseholdId) -> Result<TargetState, KeeperError> {
-        let _unused = (ward, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
+        let found = self.ward(ward)?;
+        let free = self.folder(ward)?.free()?.saturating_sub(SPARE_BYTES).min(found.free);
+        Ok(TargetState {
+            quota: Some(found.quota),
+            used: found.used,
+            held: found.held,
+            free: Some(if found.state == WardState::Ended { 0 } else { free }),
+            packs: found.packs,
+            deletable: Some(found.deletable),
+            asked: found.ask.is_some(),
+        })
     }
 
-    /// Follows.
+    /// Adds to this home's running time, in which holds count. A crash may lose what was not added yet: holds last longer
+    /// then, never shorter.
     ///
     /// # Errors
-    /// [`KeeperError`]
+    /// [`KeeperError::Store`].
     pub fn tick(&self, delta_ms: i64) -> Result<(), KeeperError> {
-        let _unused = (delta_ms, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
+        let delta_ms = delta_ms.max(0);
+        self.db.write(move |conn| {
+            let now = rows::running(conn)?.saturating_add(delta_ms);
+            conn.execute("UPDATE keeper_clock SET running_ms = ?1", (now,))?;
+            Ok(())
+        })
     }
 
-    /// Follows.
+    /// This home's running time, in milliseconds.
     ///
     /// # Errors
-    /// [`KeeperError`]
+    /// [`KeeperError::Store`].
     pub fn running_ms(&self) -> Result<i64, KeeperError> {
-        let _unused = (&self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
+        self.db.read(|conn| Ok(rows::running(conn)?))
     }
 
-    /// Follows.
+    /// What people here should know, from the first number after `after` on; at most 256. Kept until there are 512 newer.
     ///
     /// # Errors
-    /// [`KeeperError`]
-    pub fn collect(&self) -> Result<Collected, KeeperError> {
-        let _unused = (&self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
-    }
-
-    /// Follows.
-    ///
-    /// # Errors
-    /// [`KeeperError`]
-    pub fn scrub_step(&self, budget_bytes: u64) -> Result<ScrubReport, KeeperError> {
-        let _unused = (budget_bytes, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
-    }
-
-    /// Follows.
-    ///
-    /// # Errors
-    /// [`KeeperError`]
-    pub fn use_disk(&self, ward: &HouseholdId, random: [u8; 16]) -> Result<(), KeeperError> {
-        let _unused = (ward, random, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
-    }
-
-    /// Follows.
-    ///
-    /// # Errors
-    /// [`KeeperError`]
+    /// [`KeeperError::Store`].
     pub fn alarms(&self, after: i64) -> Result<Vec<Alarm>, KeeperError> {
-        let _unused = (after, &self.db, &self.root, &self.disk);
-        Err(KeeperError::Busy)
+        self.db.read(|conn| Ok(rows::alarms(conn, after)?))
+    }
+
+    /// Takes the disk that is there now for a ward's packs, because a person said so: the one that was used before is gone.
+    /// What it lacks counts as lost from now on. `random` names it if it has no marker.
+    ///
+    /// # Errors
+    /// [`KeeperError::NotAWard`], [`KeeperError::Wrong`] when it holds another household's packs, [`KeeperError::Io`],
+    /// [`KeeperError::Store`].
+    pub fn use_disk(&self, ward: &HouseholdId, random: [u8; 16]) -> Result<(), KeeperError> {
+        let slot = self.slot_of_ward(ward)?;
+        {
+            let _working = slot.work();
+            let disk = self.make_folder(ward, DiskId(random)).map_err(|error| match error {
+                KeeperError::DiskAbsent => KeeperError::Wrong("that folder holds another household's packs"),
+                other => other,
+            })?;
+            let ward = *ward;
+            self.db
+                .write(move |conn| -> Result<(), KeeperError> { Ok(rows::add_disk(conn, &ward, disk)?) })?;
+            *slot.folder() = None;
+        }
+        self.folder(ward).map(drop)
+    }
+
+    /// Where a ward's folder is.
+    pub(super) fn place_of(&self, ward: &HouseholdId) -> PathBuf {
+        self.root.join(ward.to_string())
+    }
+
+    pub(super) fn ward_row(&self, ward: &HouseholdId) -> Result<WardRow, KeeperError> {
+        self.db.read(|conn| rows::ward(conn, ward)?.ok_or(KeeperError::NotAWard))
+    }
+
+    /// A ward that may still bring something.
+    pub(super) fn keeping(&self, ward: &HouseholdId) -> Result<WardRow, KeeperError> {
+        let row = self.ward_row(ward)?;
+        if row.ended { Err(KeeperError::NotAWard) } else { Ok(row) }
+    }
+
+    pub(super) fn slot_of_ward(&self, ward: &HouseholdId) -> Result<Arc<Slot>, KeeperError> {
+        self.ward_row(ward)?;
+        Ok(self.slot(ward))
+    }
+
+    fn slot(&self, ward: &HouseholdId) -> Arc<Slot> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry(*ward).or_default())
+    }
+
+    pub(super) fn forget_slot(&self, ward: &HouseholdId) {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(ward);
+    }
+
+    /// The ward's folder, if its disk is there. A disk that comes, or comes back, is compared with what the tables say
+    /// before anybody relies on either.
+    pub(super) fn folder(&self, ward: &HouseholdId) -> Result<Arc<PackFolder>, KeeperError> {
+        let slot = self.slot_of_ward(ward)?;
+        let mut known = slot.folder();
+        if let Some(folder) = known.as_ref().filter(|folder| folder.is_there().is_ok()) {
+            return Ok(Arc::clone(folder));
+        }
+        *known = None;
+        let disks = self.db.read(|conn| rows::disks(conn, ward).map_err(KeeperError::from))?;
+        let expected = Expected { household: *ward, disks };
+        let folder = Arc::new(PackFolder::open(&self.place_of(ward), &expected, Arc::clone(&self.disk))?);
+        survey::compare(&self.db, ward, &folder)?;
+        *known = Some(Arc::clone(&folder));
+        Ok(folder)
+    }
+
+    /// Makes the ward's folder, or finds one of its own; returns which disk it is.
+    fn make_folder(&self, ward: &HouseholdId, random: DiskId) -> Result<DiskId, KeeperError> {
+        let place = self.place_of(ward);
+        match read_marker(&place) {
+            Some(found) if found.household == *ward => return Ok(found.disk),
+            Some(_) => return Err(KeeperError::DiskAbsent),
+            None => {}
+        }
+        let marker = Marker { household: *ward, disk: random };
+        Ok(PackFolder::create(&place, marker, Arc::clone(&self.disk))?.disk_id())
+    }
+
+    fn describe(&self, ward: &WardRow) -> Result<Ward, KeeperError> {
+        let (totals, links, disks) = self.db.read(|conn| -> Result<_, KeeperError> {
+            let household = &ward.household;
+            Ok((rows::totals(conn, ward)?, rows::links(conn, household)?, rows::disks(conn, household)?))
+        })?;
+        let ask = DeletionAsk {
+            packs: totals.asked_packs,
+            bytes: totals.asked_bytes,
+            allowed_here: ward.allowed_here,
+            allowed_there: ward.allowed_there,
+        };
+        let last_head = chain::newest(&links).map(|link| LastHead {
+            generation: link.generation,
+            number: link.number,
+            made_at_ms: link.made_ms,
+        });
+        let state = match read_marker(&self.place_of(&ward.household)) {
+            _ if ward.ended => WardState::Ended,
+            None => WardState::DiskAbsent,
+            Some(found) if found.household == ward.household && disks.contains(&found.disk) => {
+                WardState::Keeping
+            }
+            Some(_) => WardState::AnotherDisk,
+        };
+        Ok(Ward {
+            household: ward.household,
+            quota: ward.quota,
+            used: totals.budget.used(),
+            held: totals.held,
+            packs: totals.packs,
+            bad: totals.bad,
+            last_head,
+            ask: (ask.packs > 0).then_some(ask),
+            deletable: budget::deletable(totals.kept, totals.held_unasked),
+            free: totals.budget.free(Room::Common),
+            state,
+            since_ms: ward.since_ms,
+        })
+    }
+}
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keeper").field("root", &self.root).finish_non_exhaustive()
     }
 }

@@ -12,10 +12,23 @@
 //! places it durably in the ward's folder, writes its row, and only then answers; [`Keeper::prove`] answers audits;
 //! [`Keeper::scrub_step`] reads it every 25 to 35 days; [`Keeper::delete`] starts its hold; [`Keeper::collect`] ends it.
 
+mod budget;
+pub(crate) mod chain;
+mod copy;
 mod custody;
+mod deletion;
 mod error;
+mod heads;
+mod packs;
+mod rows;
+pub mod schema;
+mod scrub;
+mod survey;
+#[cfg(test)]
+mod tests;
 mod ward;
 
+pub use copy::Copied;
 pub use custody::Keeper;
 pub use error::KeeperError;
 pub use ward::{Alarm, AlarmKind, Collected, DeletionAsk, Home, LastHead, ScrubReport, Ward, WardState};

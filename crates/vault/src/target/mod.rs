@@ -6,9 +6,19 @@
 //! A target's word counts for nothing: that it has a pack is known only from a proof ([`Target::prove`], checked with
 //! [`crate::proof::verify`]).
 
+mod endpoint;
+mod folder;
+mod heads;
+mod reply;
+mod s3;
+
+pub use folder::FolderTarget;
+pub use s3::S3Target;
+
 use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -19,6 +29,8 @@ use crate::proof::Challenge;
 
 /// What every call of a target returns: something to be awaited.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// Says the time, in milliseconds since the Unix epoch, UTC.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 /// Packs in one page of [`Target::list`].
 pub const LIST_MAX: usize = 4096;
 /// Packs in one [`Target::delete`].

@@ -1,0 +1,100 @@
+//! Writing a ward's packs to another disk, which its owner then carries home.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use heirloom_identity::HouseholdId;
+
+use super::rows;
+use super::{Keeper, KeeperError};
+use crate::PackId;
+use crate::folder::{DiskId, FolderError, Marker, PackFolder, read_marker};
+use crate::target::LIST_MAX;
+
+/// How far [`Keeper::write_copy`] came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Copied {
+    /// Packs that are on the other disk.
+    pub packs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Packs there are, if the copy comes to its end.
+    pub packs_total: u64,
+    /// Packs that turned out to be lost or damaged here and weren't copied.
+    pub bad: u64,
+}
+
+impl Keeper {
+    /// Writes all packs kept for a ward, its kit records and its heads to a folder on another disk, in the layout that a
+    /// restore reads. What is there already and right isn't written again, so it goes on after an interruption. The
+    /// folder's parent exists; `random` names the new disk. `progress` hears of every pack and says whether to go on.
+    ///
+    /// # Errors
+    /// [`KeeperError::NotAWard`], [`KeeperError::DiskAbsent`], [`KeeperError::Wrong`] when another vault is in the folder,
+    /// [`KeeperError::Full`], [`KeeperError::Busy`] when `progress` said to stop, [`KeeperError::Io`],
+    /// [`KeeperError::Store`].
+    pub fn write_copy(
+        &self,
+        ward: &HouseholdId,
+        to: &Path,
+        random: [u8; 16],
+        progress: &mut dyn FnMut(&Copied) -> bool,
+    ) -> Result<Copied, KeeperError> {
+        let from = self.folder(ward)?;
+        let marker = match read_marker(to) {
+            Some(found) if found.household == *ward => found,
+            Some(_) => return Err(KeeperError::Wrong("another household's vault is in that folder")),
+            None => Marker { household: *ward, disk: DiskId(random) },
+        };
+        let to = PackFolder::create(to, marker, Arc::clone(&self.disk))?;
+        let mut copied = Copied { packs_total: self.ward(ward)?.packs, ..Copied::default() };
+        let mut after: Option<PackId> = None;
+        loop {
+            let page = self
+                .db
+                .read(|conn| rows::kept(conn, ward, after.as_ref(), LIST_MAX).map_err(KeeperError::from))?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(*last);
+            for (pack, bytes) in page {
+                if self.copy_pack(ward, (&from, &to), &pack, bytes)? {
+                    copied.packs += 1;
+                    copied.bytes += bytes;
+                } else {
+                    copied.bad += 1;
+                }
+                if !progress(&copied) {
+                    return Err(KeeperError::Busy);
+                }
+            }
+        }
+        from.kits()?.iter().try_for_each(|kit| to.put_kit(kit))?;
+        // Heads last: they speak of packs that are there by now.
+        from.heads()?.iter().try_for_each(|head| to.put_head(head))?;
+        Ok(copied)
+    }
+
+    fn copy_pack(
+        &self,
+        ward: &HouseholdId,
+        (from, to): (&Arc<PackFolder>, &PackFolder),
+        pack: &PackId,
+        bytes: u64,
+    ) -> Result<bool, KeeperError> {
+        if to.check(pack).is_ok() {
+            return Ok(true);
+        }
+        match from.read(pack, &(0..bytes)) {
+            Ok(whole) if PackId::of(&whole) == *pack => {
+                to.put(pack, &whole)?;
+                Ok(true)
+            }
+            Ok(_) => {
+                self.found_bad(ward, from, pack, &FolderError::Wrong("the pack is damaged")).map(|_| false)
+            }
+            Err(why @ (FolderError::Missing | FolderError::Wrong(_))) => {
+                self.found_bad(ward, from, pack, &why).map(|_| false)
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The `keeper_` tables of `vault.sqlite`, documented.
+//!
+//! This, and what lies in `kept/`, is all that a keeper knows about a ward.
+
+/// Every column with its meaning. *Running time* counts the milliseconds that this home was switched on.
+pub const COLUMNS: &[(&str, &str)] = &[
+    ("keeper_alarms.number INTEGER", "counts up, for ever"),
+    ("keeper_alarms.household BLOB", "the ward it is about"),
+    ("keeper_alarms.kind INTEGER", "1 fork, 2 deletion asked, 3 damaged, 4 old disk, 5 restored"),
+    ("keeper_alarms.packs INTEGER", "how many packs it concerns"),
+    ("keeper_alarms.raised INTEGER", "running time; the same is not raised twice within a day"),
+    ("keeper_clock.one INTEGER", "1: there is one row"),
+    ("keeper_clock.running_ms INTEGER", "this home's running time"),
+    ("keeper_disks.household BLOB", "the ward"),
+    ("keeper_disks.disk BLOB", "a disk that held its packs: the id in the folder's marker"),
+    ("keeper_heads.household BLOB", "the ward"),
+    ("keeper_heads.head BLOB", "BLAKE3 of the head"),
+    ("keeper_heads.previous BLOB", "the hash that it names as its predecessor's"),
+    ("keeper_heads.certificate BLOB", "BLAKE3 of the certificate that signed it"),
+    ("keeper_heads.generation INTEGER", "that certificate's generation"),
+    ("keeper_heads.number INTEGER", "the head's number"),
+    ("keeper_heads.made_ms INTEGER", "when the ward says it made it, UTC"),
+    ("keeper_heads.superseded INTEGER", "running time at which another took its place; null: the newest"),
+    ("keeper_heads.fork INTEGER", "1: it contradicted the newest when it came"),
+    ("keeper_kits.household BLOB", "the ward"),
+    ("keeper_kits.kit BLOB", "BLAKE3 of a kit record"),
+    ("keeper_kits.bytes INTEGER", "its size"),
+    ("keeper_packs.household BLOB", "the ward"),
+    ("keeper_packs.pack BLOB", "the pack's id"),
+    ("keeper_packs.bytes INTEGER", "its size"),
+    ("keeper_packs.reserve INTEGER", "1: the ward said that it may take the reserve"),
+    ("keeper_packs.state INTEGER", "0 kept, 1 deleted and held, 2 lost or damaged here"),
+    ("keeper_packs.hold_until INTEGER", "running time at which the hold ends; null: not held"),
+    ("keeper_packs.by_person INTEGER", "1: people allowed the deletion, so it doesn't count in the 5 %"),
+    ("keeper_packs.asked INTEGER", "1: its deletion waits for people"),
+    ("keeper_packs.scrubs INTEGER", "how often it was read whole"),
+    ("keeper_packs.scrub_due INTEGER", "running time at which it is read next"),
+    ("keeper_wards.household BLOB", "a household whose packs are kept here"),
+    ("keeper_wards.quota_bytes INTEGER", "what was agreed"),
+    ("keeper_wards.since_ms INTEGER", "when, UTC"),
+    ("keeper_wards.ended INTEGER", "1: the agreement was ended"),
+    ("keeper_wards.allowed_here INTEGER", "1: a person here allowed the deletion that waits"),
+    ("keeper_wards.allowed_there INTEGER", "1: a person in the ward's home did"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heirloom_store::{Database, Durability, schema_of};
+
+    #[test]
+    fn every_column_is_documented() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vault.sqlite");
+        let db = Database::open(&path, Durability::Full, crate::MIGRATIONS).unwrap();
+        let documented: Vec<_> = COLUMNS.iter().map(|(column, _)| (*column).to_owned()).collect();
+        let mut made = db.read(schema_of).unwrap();
+        made.retain(|column| column.starts_with("keeper_"));
+        assert_eq!(made, documented);
+    }
+
+    /// A vault of the ward's side alone, with data in it, learns to keep and loses nothing.
+    #[test]
+    fn a_ward_learns_to_keep() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vault.sqlite");
+        let old = Database::open(&path, Durability::Full, &crate::MIGRATIONS[..1]).unwrap();
+        old.write(|conn| -> Result<(), heirloom_store::StoreError> {
+            conn.execute_batch("INSERT INTO settings VALUES ('verified', '5')")?;
+            Ok(())
+        })
+        .unwrap();
+        drop(old);
+        let db = Database::open(&path, Durability::Full, crate::MIGRATIONS).unwrap();
+        let setting = db.read(|conn| -> Result<String, heirloom_store::StoreError> {
+            Ok(conn.query_row("SELECT value FROM settings", [], |row| row.get(0))?)
+        });
+        assert_eq!(setting.unwrap(), "5");
+    }
+}

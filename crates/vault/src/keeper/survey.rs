@@ -1,0 +1,152 @@
+//! A disk that comes, or comes back, is compared with what the tables say.
+//!
+//! The two may differ because the power went between a file and its row, because the disk is an older copy of itself, or
+//! because the tables are. What is on the disk counts; what is missing from it is lost, and the ward hears so.
+
+use std::sync::Arc;
+
+use heirloom_identity::{HouseholdId, VaultHead};
+use heirloom_store::Database;
+use heirloom_store::rusqlite::named_params;
+
+use super::chain::{self, Link, Verdict};
+use super::rows::{self, PackRow, PackState, blob, int};
+use super::scrub::scrub_after;
+use super::{AlarmKind, KeeperError};
+use crate::folder::{FolderError, PackFolder};
+use crate::pack::PACK_BYTES_MAX;
+use crate::{PackId, Room};
+
+/// Rows and names looked at together.
+const PAGE: usize = 4096;
+
+/// Makes the tables say what is on the disk.
+pub(super) fn compare(
+    db: &Database,
+    ward: &HouseholdId,
+    folder: &Arc<PackFolder>,
+) -> Result<(), KeeperError> {
+    let lost = rows_without_files(db, ward, folder)?;
+    if lost > 0 {
+        tracing::warn!(lost, "a disk with another home's packs lacks some that were kept on it");
+        let ward = *ward;
+        db.write(move |conn| rows::raise(conn, &ward, AlarmKind::OldDisk, lost))?;
+    }
+    files_without_rows(db, ward, folder)?;
+    heads(db, ward, folder)?;
+    kits(db, ward, folder)
+}
+
+fn rows_without_files(db: &Database, ward: &HouseholdId, folder: &PackFolder) -> Result<u64, KeeperError> {
+    let mut lost = 0;
+    let mut after: Option<PackId> = None;
+    loop {
+        let page =
+            db.read(|conn| rows::packs(conn, ward, after.as_ref(), PAGE).map_err(KeeperError::from))?;
+        let Some(last) = page.last() else { return Ok(lost) };
+        after = Some(last.pack);
+        let mut changes = Vec::new();
+        for row in page {
+            let there = is_there(folder, &row)?;
+            if there == (row.state == PackState::Bad) {
+                lost += u64::from(row.state == PackState::Kept);
+                changes.push(row);
+            }
+        }
+        let ward = *ward;
+        db.write(move |conn| -> Result<(), KeeperError> {
+            for row in changes {
+                match row.state {
+                    PackState::Kept => drop(rows::mark_bad(conn, &ward, &row.pack)?),
+                    PackState::Held => rows::forget(conn, &ward, &row.pack)?,
+                    PackState::Bad => {
+                        let due = scrub_after(rows::running(conn)?, &row.pack, row.scrubs);
+                        rows::keep(conn, &ward, &row.pack, row.bytes, Room::Common, due)?;
+                    }
+                }
+            }
+            Ok(())
+        })?;
+    }
+}
+
+/// Whether a pack is on the disk, as far as its size says; one that was lost or damaged is read whole.
+fn is_there(folder: &PackFolder, row: &PackRow) -> Result<bool, KeeperError> {
+    let found = match row.state {
+        PackState::Bad => folder.check(&row.pack),
+        PackState::Kept | PackState::Held => folder.size(&row.pack),
+    };
+    match found {
+        Ok(bytes) => Ok(bytes == row.bytes),
+        Err(FolderError::Missing | FolderError::Wrong(_)) => Ok(false),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// Packs that were placed and not recorded, or whose rows were lost. They were synced before they got their names, so
+/// they are whole; they are read soon all the same.
+fn files_without_rows(db: &Database, ward: &HouseholdId, folder: &PackFolder) -> Result<(), KeeperError> {
+    let mut after: Option<PackId> = None;
+    loop {
+        let page = folder.list(after.as_ref(), PAGE)?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = Some(*last);
+        let ward = *ward;
+        db.write(move |conn| -> Result<(), KeeperError> {
+            let now = rows::running(conn)?;
+            for (pack, bytes) in page {
+                if (1..=PACK_BYTES_MAX as u64).contains(&bytes) && rows::pack(conn, &ward, &pack)?.is_none() {
+                    rows::keep(conn, &ward, &pack, bytes, Room::Common, now)?;
+                }
+            }
+            Ok(())
+        })?;
+    }
+}
+
+fn heads(db: &Database, ward: &HouseholdId, folder: &PackFolder) -> Result<(), KeeperError> {
+    let mut links = db.read(|conn| rows::links(conn, ward).map_err(KeeperError::from))?;
+    let mut new = Vec::new();
+    let mut heads: Vec<VaultHead> = folder.heads()?;
+    heads.reverse();
+    for head in heads {
+        let link = Link::of(&head);
+        if links.iter().any(|known| known.head == link.head) {
+            continue;
+        }
+        match chain::judge(&links, &link) {
+            Verdict::Newest(_) => new.push(link.clone()),
+            Verdict::Fork { kept: true } => new.push(Link { fork: true, ..link.clone() }),
+            Verdict::Known | Verdict::Older | Verdict::Absurd | Verdict::Fork { kept: false } => {
+                folder.remove_head(&head)?;
+                continue;
+            }
+        }
+        links.push(link);
+    }
+    let Some(newest) = chain::newest(&links).map(|link| link.head).filter(|_| !new.is_empty()) else {
+        return Ok(());
+    };
+    let ward = *ward;
+    db.write(move |conn| -> Result<(), KeeperError> {
+        new.iter().try_for_each(|link| rows::add_link(conn, &ward, link))?;
+        Ok(rows::supersede(conn, &ward, &newest, rows::running(conn)?)?)
+    })
+}
+
+fn kits(db: &Database, ward: &HouseholdId, folder: &PackFolder) -> Result<(), KeeperError> {
+    let kits: Vec<_> = folder
+        .kits()?
+        .iter()
+        .map(|kit| (*blake3::hash(kit).as_bytes(), int(u64::try_from(kit.len()).unwrap_or(u64::MAX))))
+        .collect();
+    let ward = *ward;
+    db.write(move |conn| {
+        conn.execute("DELETE FROM keeper_kits WHERE household = ?1", (blob(&ward),))?;
+        for (kit, bytes) in kits {
+            conn.prepare_cached("INSERT INTO keeper_kits VALUES (:ward, :kit, :bytes)")?
+                .execute(named_params! {":ward": blob(&ward), ":kit": kit, ":bytes": bytes})?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,218 @@
+//! A folder of the ward's own: a second disk, a USB disk, a share of the network.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use heirloom_identity::{HouseholdId, VaultHead};
+use heirloom_store::Disk;
+
+use super::reply::Hands;
+use super::{
+    Answer, BoxFuture, Clock, DeleteOutcome, LIST_MAX, Room, Target, TargetError, TargetState, heads,
+};
+use crate::PackId;
+use crate::folder::{DiskId, Expected, FolderError, Marker, PackFolder, read_marker};
+use crate::proof::{CHALLENGES_MAX, Challenge};
+use crate::target::{DELETE_MAX, KIT_BYTES_MAX};
+
+/// Packs in a folder. It may come and go with its disk: every call looks for the marker first.
+pub struct FolderTarget {
+    inner: Arc<Inner>,
+    hands: Hands,
+}
+
+struct Inner {
+    place: PathBuf,
+    expected: Expected,
+    disk: Arc<dyn Disk>,
+    clock: Clock,
+    folder: Mutex<Option<Arc<PackFolder>>>,
+}
+
+impl FolderTarget {
+    /// Makes the folder and its marker, or takes one of this household that is there; returns which disk it is. The
+    /// folder's parent exists. Blocks.
+    ///
+    /// # Errors
+    /// [`TargetError::Refused`] when another household's vault is there, [`TargetError::Full`], [`TargetError::Io`].
+    pub fn create(
+        place: &Path,
+        household: &HouseholdId,
+        random: [u8; 16],
+        disk: Arc<dyn Disk>,
+    ) -> Result<DiskId, TargetError> {
+        match read_marker(place) {
+            Some(found) if found.household == *household => return Ok(found.disk),
+            Some(_) => {
+                return Err(TargetError::Refused("another household's vault is in that folder".into()));
+            }
+            None => {}
+        }
+        let marker = Marker { household: *household, disk: DiskId(random) };
+        Ok(PackFolder::create(place, marker, disk)?.disk_id())
+    }
+
+    /// Speaks of a folder, whether it is there now or not. `clock` says the time in milliseconds, UTC.
+    ///
+    /// # Errors
+    /// [`TargetError::Io`] when its thread couldn't be started.
+    pub fn new(
+        place: PathBuf,
+        expected: Expected,
+        disk: Arc<dyn Disk>,
+        clock: Clock,
+    ) -> Result<Self, TargetError> {
+        let hands = Hands::start().map_err(|error| TargetError::Io(error.to_string()))?;
+        let inner = Inner { place, expected, disk, clock, folder: Mutex::default() };
+        Ok(Self { inner: Arc::new(inner), hands })
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner, &PackFolder) -> Result<T, FolderError> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T, TargetError>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(self.hands.ask(move || {
+            let folder = inner.folder()?;
+            Ok(work(&inner, &folder)?)
+        }))
+    }
+}
+
+impl Inner {
+    fn folder(&self) -> Result<Arc<PackFolder>, FolderError> {
+        let mut known = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(folder) = known.as_ref().filter(|folder| folder.is_there().is_ok()) {
+            return Ok(Arc::clone(folder));
+        }
+        *known = None;
+        let folder = Arc::new(PackFolder::open(&self.place, &self.expected, Arc::clone(&self.disk))?);
+        *known = Some(Arc::clone(&folder));
+        Ok(folder)
+    }
+}
+
+impl Target for FolderTarget {
+    fn put(&self, pack: PackId, bytes: Bytes, _room: Room) -> BoxFuture<'_, Result<(), TargetError>> {
+        self.ask(move |_, folder| folder.put(&pack, &bytes))
+    }
+
+    fn get(&self, pack: PackId, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, TargetError>> {
+        self.ask(move |_, folder| folder.read_buried(&pack, &range).map(Bytes::from))
+    }
+
+    fn list(&self, after: Option<PackId>) -> BoxFuture<'_, Result<Vec<(PackId, u64)>, TargetError>> {
+        self.ask(move |_, folder| folder.list(after.as_ref(), LIST_MAX))
+    }
+
+    fn prove(
+        &self,
+        challenges: Vec<Challenge>,
+    ) -> BoxFuture<'_, Result<Vec<(Challenge, Answer)>, TargetError>> {
+        self.ask(move |_, folder| {
+            let some = challenges.iter().take(CHALLENGES_MAX);
+            Ok(some.map(|challenge| (*challenge, answer(folder, challenge))).collect())
+        })
+    }
+
+    fn delete(&self, packs: Vec<PackId>) -> BoxFuture<'_, Result<DeleteOutcome, TargetError>> {
+        self.ask(move |inner, folder| {
+            let now_ms = (inner.clock)();
+            let mut held = 0;
+            for pack in packs.iter().take(DELETE_MAX) {
+                folder.bury(pack, now_ms)?;
+                held += 1;
+            }
+            Ok(DeleteOutcome { held, waits_for_person: false })
+        })
+    }
+
+    /// A folder asks nobody.
+    fn answer_deletion(&self, _allow: bool) -> BoxFuture<'_, Result<DeleteOutcome, TargetError>> {
+        Box::pin(std::future::ready(Ok(DeleteOutcome::default())))
+    }
+
+    fn put_head(&self, head: Vec<u8>) -> BoxFuture<'_, Result<(), TargetError>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(self.hands.ask(move || {
+            let head = VaultHead::decode(&head)
+                .map_err(|_| TargetError::Wrong("these bytes are no signed head".into()))?;
+            let folder = inner.folder()?;
+            let here = folder.heads()?;
+            let judged = heads::judge(&here, &head);
+            if judged.is_kept() {
+                folder.put_head(&head)?;
+                for old in heads::expired(here, &head, (inner.clock)()) {
+                    folder.remove_head(&old)?;
+                }
+            }
+            judged.result()
+        }))
+    }
+
+    fn heads(&self) -> BoxFuture<'_, Result<Vec<Vec<u8>>, TargetError>> {
+        self.ask(move |_, folder| Ok(folder.heads()?.iter().map(VaultHead::encode).collect()))
+    }
+
+    fn put_kit(&self, kit: Vec<u8>) -> BoxFuture<'_, Result<(), TargetError>> {
+        self.ask(move |_, folder| {
+            if kit.len() > KIT_BYTES_MAX {
+                return Err(FolderError::Wrong("no kit record is that large"));
+            }
+            folder.put_kit(&kit)
+        })
+    }
+
+    fn kits(&self) -> BoxFuture<'_, Result<Vec<Vec<u8>>, TargetError>> {
+        self.ask(move |_, folder| folder.kits())
+    }
+
+    fn state(&self) -> BoxFuture<'_, Result<TargetState, TargetError>> {
+        self.ask(move |_, folder| {
+            let (held, _) = folder.buried()?;
+            let mut state =
+                TargetState { held, used: held, free: Some(folder.free()?), ..TargetState::default() };
+            let mut after = None;
+            loop {
+                let page = folder.list(after.as_ref(), LIST_MAX)?;
+                let Some((last, _)) = page.last() else { return Ok(state) };
+                after = Some(*last);
+                state.packs += u64::try_from(page.len()).unwrap_or(0);
+                state.used += page.iter().map(|(_, bytes)| bytes).sum::<u64>();
+            }
+        })
+    }
+
+    fn tidy(&self) -> BoxFuture<'_, Result<u64, TargetError>> {
+        self.ask(move |inner, folder| folder.remove_fossils((inner.clock)()))
+    }
+}
+
+fn answer(folder: &PackFolder, challenge: &Challenge) -> Answer {
+    match folder.prove(challenge) {
+        Ok(proof) => Answer::Proof(proof),
+        Err(FolderError::Missing | FolderError::Wrong(_)) => Answer::Missing,
+        Err(away) if away.is_away() => Answer::DiskAbsent,
+        Err(_) => Answer::Busy,
+    }
+}
+
+impl From<FolderError> for TargetError {
+    fn from(error: FolderError) -> Self {
+        match error {
+            FolderError::Absent | FolderError::Other(_) => Self::DiskAbsent,
+            FolderError::Missing => Self::Missing,
+            FolderError::Wrong(what) => Self::Wrong(what.into()),
+            FolderError::Full => Self::Full { quota: 0, used: 0 },
+            FolderError::Io { .. } => Self::Io(error.to_string()),
+        }
+    }
+}
+
+impl std::fmt::Debug for FolderTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FolderTarget").field("place", &self.inner.place).finish_non_exhaustive()
+    }
+}
