@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use heirloom_vault::policy::schedule::Hours;
 use serde::{Deserialize, Serialize};
 
 /// The node's settings.
@@ -33,56 +34,23 @@ pub struct Config {
     pub vault_upload_mbit: u32,
     /// The hours of the day in which copies leave this network; empty means always.
     #[serde(with = "hours_text")]
-    pub vault_hours: Option<Hours>,
+    pub vault_hours: Hours,
 }
 
-/// Hours of the day by this machine's clock, from the first up to the second; may go over midnight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hours {
-    /// 0 to 23.
-    pub from: u8,
-    /// 0 to 24; equal to `from`: the whole day.
-    pub to: u8,
-}
-
-impl Hours {
-    /// Whether an hour of the day lies in it.
-    pub fn contains(self, hour: u8) -> bool {
-        match self.from.cmp(&self.to) {
-            std::cmp::Ordering::Less => (self.from..self.to).contains(&hour),
-            std::cmp::Ordering::Equal => true,
-            std::cmp::Ordering::Greater => hour >= self.from || hour < self.to,
-        }
-    }
-
-    /// Reads `22-7`.
-    fn parse(text: &str) -> Option<Self> {
-        let (from, to) = text.split_once('-')?;
-        let (from, to) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
-        (from < 24 && to <= 24).then_some(Self { from, to })
-    }
-}
-
-/// Hours as people write them: `22-7`, or nothing.
+/// Hours as people write them: `22:00-07:00`, or nothing for always.
 mod hours_text {
+    use heirloom_vault::policy::schedule::Hours;
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    use super::Hours;
-
-    #[expect(clippy::ref_option, reason = "serde hands a field over like this")]
-    pub(super) fn serialize<S: Serializer>(hours: &Option<Hours>, to: S) -> Result<S::Ok, S::Error> {
-        let text = hours.map_or_else(String::new, |hours| format!("{}-{}", hours.from, hours.to));
-        to.serialize_str(&text)
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a field over like this")]
+    pub(super) fn serialize<S: Serializer>(hours: &Hours, to: S) -> Result<S::Ok, S::Error> {
+        if *hours == Hours::ALWAYS { to.serialize_str("") } else { to.collect_str(hours) }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Hours>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Hours, D::Error> {
         let text = String::deserialize(from)?;
-        if text.trim().is_empty() {
-            return Ok(None);
-        }
-        let hours = Hours::parse(&text);
-        hours.map(Some).ok_or_else(|| D::Error::custom("hours are written like 22-7"))
+        if text.trim().is_empty() { Ok(Hours::ALWAYS) } else { text.parse().map_err(D::Error::custom) }
     }
 }
 
@@ -113,7 +81,7 @@ impl Default for Config {
             mdns: true,
             key_passphrase_file: None,
             vault_upload_mbit: 0,
-            vault_hours: None,
+            vault_hours: Hours::ALWAYS,
         }
     }
 }
@@ -153,7 +121,7 @@ impl Config {
 # many as there are.
 #vault_upload_mbit = 0
 
-# The hours of the day in which such copies leave, like "22-7"; empty means always.
+# The hours of the day in which such copies leave, like "22:00-07:00"; empty means always.
 #vault_hours = ""
 "##;
 
@@ -227,19 +195,12 @@ mod tests {
     }
 
     #[test]
-    fn hours_may_go_over_midnight() {
-        let check = |text: &str, within: &[u8], without: &[u8]| {
-            let config: Config = toml::from_str(&format!("vault_hours = \"{text}\"")).unwrap();
-            let hours = config.vault_hours.unwrap();
-            assert!(within.iter().all(|hour| hours.contains(*hour)), "{text}");
-            assert!(!without.iter().any(|hour| hours.contains(*hour)), "{text}");
-        };
-        check("22-7", &[22, 23, 0, 6], &[7, 12, 21]);
-        check("1-5", &[1, 4], &[0, 5, 23]);
-        check("0-24", &[0, 12, 23], &[]);
-        check("8-8", &[0, 8, 23], &[]);
-        for wrong in ["22", "24-3", "1-25", "a-b", "-"] {
-            assert!(toml::from_str::<Config>(&format!("vault_hours = \"{wrong}\"")).is_err(), "{wrong}");
+    fn hours_are_read_as_people_write_them() {
+        let read = |text: &str| toml::from_str::<Config>(&format!("vault_hours = \"{text}\""));
+        assert_eq!(read("").unwrap().vault_hours, Hours::ALWAYS);
+        assert_eq!(read("22:00-07:00").unwrap().vault_hours, Hours::new(22 * 60, 7 * 60).unwrap());
+        for wrong in ["22", "25:00-01:00", "a-b"] {
+            assert!(read(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -2,7 +2,6 @@
 
 use heirloom_identity::ContentHash;
 use heirloom_store::StoreError;
-use heirloom_store::rusqlite::OptionalExtension;
 
 use super::Ledger;
 use super::assets::{Entry, SELECT, StoredFile, entry, stored_file};
@@ -32,14 +31,15 @@ impl Ledger {
         })
     }
 
-    /// The first asset with these bytes, whoever owns it.
+    /// The assets with these bytes, whoever owns them, in order of arrival.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn first_of(&self, content: &ContentHash) -> Result<Option<Entry>, StoreError> {
+    pub fn assets_of(&self, content: &ContentHash) -> Result<Vec<Entry>, StoreError> {
         self.db.read(|conn| {
-            let sql = format!("{SELECT} WHERE a.content = ?1 ORDER BY a.seq LIMIT 1");
-            Ok(conn.prepare_cached(&sql)?.query_row([content.as_bytes()], entry).optional()?)
+            let sql = format!("{SELECT} WHERE a.content = ?1 ORDER BY a.seq");
+            let mut statement = conn.prepare_cached(&sql)?;
+            Ok(statement.query_map([content.as_bytes()], entry)?.collect::<Result<_, _>>()?)
         })
     }
 

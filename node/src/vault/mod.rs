@@ -5,6 +5,27 @@
 //! decides when something is packed, sent, proved, repaired and fetched, and tells people how safe they are. Read first:
 //! [`Vault`].
 
+pub mod audits;
+pub mod backup;
+mod collect;
+mod compact;
+mod demand;
+pub mod drills;
+pub mod engine;
+pub mod fetch;
+pub mod heal;
+mod lane;
+pub mod local;
+mod outbox;
+mod packing;
+pub mod place;
+pub mod polite;
+mod publish;
+pub mod put_back;
+mod schedule;
+mod shelf;
+pub mod snapshot;
+mod targets;
 pub mod throttle;
 
 use std::collections::HashMap;
@@ -25,6 +46,7 @@ use crate::home::events::Event;
 use crate::home::layout::Layout;
 use crate::protocols::vault::Places;
 use crate::protocols::vault::peer_target::Lanes;
+use crate::vault::engine::Engine;
 use crate::vault::throttle::Throttle;
 
 /// Both sides of custody, and what their parts share; one for each open home.
@@ -37,6 +59,8 @@ pub struct Vault {
     pub throttle: Throttle,
     /// How much work for other homes is under way.
     pub places: Places,
+    /// What packs, places, proves and fetches.
+    pub engine: Engine,
     /// The keeper's last alarm that was passed on to people; 0 before the first was looked up.
     pub(crate) told: AtomicI64,
     /// Held while the list of notices that wait for other homes is changed.
@@ -62,6 +86,7 @@ impl Vault {
             keeper: Arc::new(keeper),
             throttle: Throttle::new(config.vault_upload_mbit),
             places: Places::default(),
+            engine: Engine::default(),
             told: AtomicI64::new(0),
             notices: Mutex::default(),
             lanes: Mutex::default(),

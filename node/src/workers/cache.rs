@@ -19,7 +19,7 @@ pub fn write(places: &Derivatives, derived: &Derived) -> io::Result<()> {
     write_file(&places.preview, &derived.preview)
 }
 
-fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("part");
     match std::fs::write(&draft, bytes) {
         Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -214,7 +214,7 @@ fn run(home: &Arc<Home>) {
 }
 
 /// Lowers the priority of the calling thread; on Linux niceness is a thread's own.
-fn be_polite() {
+pub(crate) fn be_polite() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
         tracing::debug!(%error, "workers run at normal priority");

@@ -1,0 +1,406 @@
+//! One run of the vault: whatever is new is packed, whatever is to be somewhere goes there, and what is there is signed.
+//!
+//! A run has one packer and a lane for each place that can be reached. The packer seals packs and lays them on the shelf;
+//! the lanes take them from there, or write them again; a pack that was proved somewhere is listed, and a head that lists
+//! it goes to every place that has what a restore begins with. Originals come in rounds, so that what arrived meanwhile
+//! goes before what has waited for years, and a manifest is written after each.
+//!
+//! Nothing here has to be undone after a crash: everything that counts is in `vault.sqlite` when it happens, and what is
+//! to be done is found again from there, from the ledger and from the disk.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use heirloom_identity::VaultHead;
+use heirloom_vault::policy::{Policy, TargetId};
+use heirloom_vault::store::HeadRow;
+use heirloom_vault::{PackId, PackRef};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::fetch::Reader;
+use super::lane::{Ended, Lane, is_near};
+use super::packing::Packing;
+use super::place::Placer;
+use super::polite::{blocking, polite};
+use super::{collect, compact, outbox, publish, snapshot};
+use crate::home::Home;
+use crate::home::events::Event;
+
+/// Originals that are packed before the manifest is written again.
+const ROUND_BYTES: u64 = 1 << 30;
+/// How long a run waits for packs that the manifest is to list to be proved, before it goes on without.
+const PROVE_WAIT: Duration = Duration::from_mins(10);
+/// How long a round may go on without telling open pages.
+const TELL_EVERY: Duration = Duration::from_secs(2);
+/// Rounds of one run; whatever is left then is the next run's.
+const ROUNDS_MAX: u32 = 10_000;
+
+/// What a run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunReport {
+    /// New packs.
+    pub packs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The number of the head that was signed last, if one was.
+    pub head: Option<u64>,
+    /// What went where.
+    pub places: Vec<PlaceReport>,
+}
+
+/// What a run did at one place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlaceReport {
+    /// The place.
+    pub target: TargetId,
+    /// Packs that it took and proved.
+    pub packs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The head that it took, if it took one.
+    pub head: Option<u64>,
+    /// Why its lane ended.
+    pub ended: Option<Ended>,
+}
+
+/// What the parts of a run share.
+pub(super) struct Run {
+    pub(super) home: Arc<Home>,
+    pub(super) policy: Policy,
+    pub(super) reader: Reader,
+    placer: Mutex<Placer>,
+    stop: CancellationToken,
+    finishing: CancellationToken,
+    /// Rises when there may be something new for a lane.
+    changes: watch::Sender<u64>,
+    /// Rises when a lane did something.
+    news: watch::Sender<u64>,
+    lanes: Mutex<BTreeMap<TargetId, LaneState>>,
+    report: Mutex<RunReport>,
+    /// A place knows newer heads of this node than this home: a manifest must be signed that counts on from there.
+    sign_again: AtomicBool,
+}
+
+/// A lane, as the run sees it.
+struct LaneState {
+    report: PlaceReport,
+    /// The changes that it had seen when it found nothing to do.
+    idle_at: Option<u64>,
+}
+
+/// Packs and places everything that can be packed and placed now, and returns when that is proved. A place that cannot be
+/// reached holds up nothing.
+///
+/// # Errors
+/// When the vault is not on, this node was replaced, or a database or the disk fails. What was done stays done.
+pub async fn run(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<RunReport> {
+    let _only = home.vault.engine.running.lock().await;
+    home.must_be_current()?;
+    home.keys.vault().context("the vault is not on; type the recovery phrase once to turn it on")?;
+    let run = Arc::new(Run::begin(home, stop.clone()).await?);
+    let mut lanes = JoinSet::new();
+    run.start_lanes(&mut lanes).await?;
+    let packed = run.pack_and_publish().await;
+    run.finishing.cancel();
+    while let Some(ended) = lanes.join_next().await {
+        let (id, ended) = ended.context("a lane panicked")?;
+        let ended = ended.unwrap_or_else(|error| {
+            tracing::error!("a lane of the vault failed: {error:#}");
+            Ended::Failed
+        });
+        run.lane_ended(id, ended);
+    }
+    let report = run.report();
+    packed?;
+    run.tidy().await?;
+    home.events.tell(Event::Vault);
+    Ok(report)
+}
+
+impl Run {
+    async fn begin(home: &Arc<Home>, stop: CancellationToken) -> anyhow::Result<Self> {
+        let policy = Policy::default();
+        let reader = Reader::of(home, &[]).await?;
+        let at = Arc::clone(home);
+        let placer = blocking(move || {
+            let mut placer = Placer::new(&at, policy)?;
+            placer.place_all(&at)?;
+            Ok(placer)
+        });
+        Ok(Self {
+            home: Arc::clone(home),
+            policy,
+            reader,
+            placer: Mutex::new(placer.await?),
+            finishing: CancellationToken::new(),
+            stop,
+            changes: watch::Sender::new(0),
+            news: watch::Sender::new(0),
+            lanes: Mutex::default(),
+            report: Mutex::default(),
+            sign_again: AtomicBool::new(false),
+        })
+    }
+
+    async fn start_lanes(
+        self: &Arc<Self>,
+        lanes: &mut JoinSet<(TargetId, anyhow::Result<Ended>)>,
+    ) -> anyhow::Result<()> {
+        let mut places = Vec::new();
+        for source in self.reader.sources() {
+            if let Some(id) = source.id {
+                places.push((!is_near(self, id)?, id, Arc::clone(&source.target)));
+            }
+        }
+        // What is near comes first, and is done first.
+        places.sort_by_key(|(is_far, id, _)| (*is_far, *id));
+        for (is_far, id, target) in places {
+            let report = PlaceReport { target: id, packs: 0, bytes: 0, head: None, ended: None };
+            self.lanes().insert(id, LaneState { report, idle_at: None });
+            let run = Arc::clone(self);
+            lanes.spawn(async move {
+                let taking = run.home.vault.engine.shelf.taking();
+                let ended = Lane::new(Arc::clone(&run), id, target, !is_far).run().await;
+                drop(taking);
+                run.lane_ended(id, *ended.as_ref().unwrap_or(&Ended::Failed));
+                (id, ended)
+            });
+        }
+        Ok(())
+    }
+
+    /// The packer's part: rounds until nothing is left to pack and the lanes have nothing left to send.
+    async fn pack_and_publish(self: &Arc<Self>) -> anyhow::Result<()> {
+        let mut packing = Packing::new(Arc::clone(self))?;
+        for _ in 0..ROUNDS_MAX {
+            let mut news = self.news.subscribe();
+            let round = polite(move || {
+                packing.note_arrivals()?;
+                packing.pictures()?;
+                let more = packing.originals(ROUND_BYTES)?;
+                compact::merge(&mut packing)?;
+                let files = snapshot::take(&mut packing)?;
+                Ok((packing, files, more))
+            });
+            let (packed, files, more) = round.await?;
+            packing = packed;
+            if self.is_stopping() {
+                return Ok(());
+            }
+            self.wait_for_proofs(packing.take_sealed()).await?;
+            let (run, at) = (Arc::clone(self), Arc::clone(&self.home));
+            let (packed, head) = polite(move || {
+                let head = publish::publish(&at, &mut packing, &files, run.now())?;
+                compact::drop_useless(&at, run.now())?;
+                Ok((packing, head))
+            })
+            .await?;
+            packing = packed;
+            packing.take_sealed();
+            if let Some(head) = head {
+                self.lock_report().head = Some(head.number);
+                self.tell_lanes();
+            }
+            self.home.events.tell(Event::Vault);
+            if more {
+                continue;
+            }
+            if self.wait_until_idle(&mut news).await {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until packs of this round are proved somewhere, as long as there is a lane that may do it.
+    async fn wait_for_proofs(&self, sealed: Vec<PackId>) -> anyhow::Result<()> {
+        let deadline = tokio::time::Instant::now() + PROVE_WAIT;
+        let mut news = self.news.subscribe();
+        let mut waiting = sealed;
+        loop {
+            news.borrow_and_update();
+            let (home, asked) = (Arc::clone(&self.home), std::mem::take(&mut waiting));
+            waiting = blocking(move || {
+                let mut waiting = Vec::new();
+                for pack in asked {
+                    if home.vault.store.holders(&pack)?.is_empty() && home.vault.store.pack(&pack)?.is_some()
+                    {
+                        waiting.push(pack);
+                    }
+                }
+                Ok(waiting)
+            })
+            .await?;
+            if waiting.is_empty() || self.is_stopping() || self.all_idle() {
+                return Ok(());
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return Ok(()),
+                () = tokio::time::sleep_until(deadline) => return Ok(()),
+                changed = news.changed() => changed.context("the run is gone")?,
+            }
+        }
+    }
+
+    /// Waits until no lane has anything to do; `false` when there is something new to pack before that.
+    async fn wait_until_idle(&self, news: &mut watch::Receiver<u64>) -> bool {
+        let mut woken = self.home.vault.woken();
+        woken.borrow_and_update();
+        loop {
+            news.borrow_and_update();
+            if self.sign_again.swap(false, Ordering::AcqRel) {
+                return false;
+            }
+            if self.is_stopping() || self.all_idle() {
+                return true;
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return true,
+                changed = news.changed() => if changed.is_err() { return true },
+                changed = woken.changed() => return changed.is_err(),
+            }
+        }
+    }
+
+    /// What is no longer needed anywhere goes, here and there.
+    async fn tidy(self: &Arc<Self>) -> anyhow::Result<()> {
+        let home = Arc::clone(&self.home);
+        blocking(move || {
+            let here = outbox::list(&home)?;
+            let wanted = home.vault.store.awaited_of(&here)?;
+            outbox::tidy(&home, &wanted.into_iter().collect())?;
+            Ok(())
+        })
+        .await?;
+        if self.is_stopping() {
+            return Ok(());
+        }
+        collect::collect(&self.home, &self.reader).await
+    }
+
+    /// Gives a pack its places.
+    pub(super) fn place(&self, pack: &PackRef, shelf: u8) -> anyhow::Result<Vec<TargetId>> {
+        self.placer.lock().unwrap_or_else(PoisonError::into_inner).place_one(&self.home, pack, shelf)
+    }
+
+    /// Whether one of these places has a lane.
+    pub(super) fn is_taken_by(&self, places: &[TargetId]) -> bool {
+        let lanes = self.lanes();
+        places.iter().any(|id| lanes.get(id).is_some_and(|lane| lane.report.ended.is_none()))
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        self.home.vault.engine.now()
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// Whether what leaves this network may leave it now.
+    pub(super) fn is_hour(&self) -> bool {
+        super::schedule::is_hour(&self.home, self.now())
+    }
+
+    pub(super) async fn stopped(&self) {
+        self.stop.cancelled().await;
+    }
+
+    pub(super) async fn finished(&self) {
+        self.finishing.cancelled().await;
+    }
+
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Has the lanes look again.
+    pub(super) fn tell_lanes(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    fn tell_packer(&self) {
+        self.news.send_modify(|news| *news += 1);
+    }
+
+    pub(super) fn lane_is_idle(&self, id: TargetId, seen: u64) {
+        if let Some(lane) = self.lanes().get_mut(&id) {
+            lane.idle_at = Some(seen);
+        }
+        self.tell_packer();
+    }
+
+    fn lane_ended(&self, id: TargetId, ended: Ended) {
+        if let Some(lane) = self.lanes().get_mut(&id) {
+            lane.report.ended.get_or_insert(ended);
+        }
+        self.tell_packer();
+    }
+
+    /// Whether every lane has ended or found nothing to do after the last change.
+    fn all_idle(&self) -> bool {
+        let changes = *self.changes.borrow();
+        self.lanes().values().all(|lane| lane.report.ended.is_some() || lane.idle_at == Some(changes))
+    }
+
+    pub(super) fn count_sealed(&self, pack: &PackRef) {
+        let mut report = self.lock_report();
+        report.packs += 1;
+        report.bytes += u64::from(pack.bytes);
+    }
+
+    pub(super) fn count_placed(&self, id: TargetId, bytes: u32) {
+        if let Some(lane) = self.lanes().get_mut(&id) {
+            lane.report.packs += 1;
+            lane.report.bytes += u64::from(bytes);
+        }
+        self.tell_packer();
+    }
+
+    pub(super) fn count_head(&self, id: TargetId, number: u64) {
+        if let Some(lane) = self.lanes().get_mut(&id) {
+            lane.report.head = Some(number);
+        }
+        self.tell_packer();
+    }
+
+    /// This node signed a head that its own books do not know: they are older than what a place has.
+    pub(super) fn count_on_from(&self, head: &VaultHead) {
+        let row = HeadRow {
+            number: head.number(),
+            hash: *head.hash().as_bytes(),
+            at_ms: head.made_at_ms(),
+            head: head.encode(),
+        };
+        match self.home.vault.store.record_head(&row, &[]) {
+            // Nothing of it is the vault's files, so that a new one is signed.
+            Ok(()) => self.sign_again.store(true, Ordering::Release),
+            Err(error) => tracing::error!(%error, "cannot note a head that a place has"),
+        }
+        if let Err(error) = self.home.vault.store.set_files(&[]) {
+            tracing::error!(%error, "cannot forget what the last manifest said");
+        }
+    }
+
+    fn report(&self) -> RunReport {
+        let mut report = self.lock_report().clone();
+        report.places = self.lanes().values().map(|lane| lane.report.clone()).collect();
+        report
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, BTreeMap<TargetId, LaneState>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_report(&self) -> MutexGuard<'_, RunReport> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,72 @@
+//! Deleting at the places what no head there needs any more.
+//!
+//! Paced by what a keeper deletes without asking anybody: everyday merging troubles no person.
+
+use std::sync::Arc;
+
+use heirloom_vault::policy::TargetId;
+use heirloom_vault::target::DELETE_MAX;
+use heirloom_vault::{PackId, Target};
+
+use super::fetch::Reader;
+use super::polite::blocking;
+use crate::home::Home;
+
+/// Rounds at one place in one run.
+const ROUNDS_MAX: u32 = 64;
+
+/// Deletes what may be deleted, at every place that can be reached.
+///
+/// # Errors
+/// When a database cannot be read or written.
+pub(super) async fn collect(home: &Arc<Home>, reader: &Reader) -> anyhow::Result<()> {
+    for source in reader.sources() {
+        if let Some(id) = source.id {
+            collect_at(home, id, &source.target).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn collect_at(home: &Arc<Home>, id: TargetId, target: &Arc<dyn Target>) -> anyhow::Result<()> {
+    for _ in 0..ROUNDS_MAX {
+        let at = Arc::clone(home);
+        let due = blocking(move || {
+            let store = &at.vault.store;
+            let due = store.deletable(id, DELETE_MAX)?;
+            let mut sized: Vec<(PackId, u64)> = Vec::new();
+            for pack in due {
+                let bytes = store.pack(&pack)?.map_or(0, |(pack, _)| u64::from(pack.bytes));
+                sized.push((pack, bytes));
+            }
+            Ok(sized)
+        });
+        let due = due.await?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        let Ok(state) = target.state().await else { return Ok(()) };
+        let mut left = state.deletable.unwrap_or(u64::MAX);
+        let fits = due.into_iter().take_while(|(_, bytes)| {
+            let fits = *bytes <= left;
+            left = left.saturating_sub(*bytes);
+            fits
+        });
+        let packs: Vec<PackId> = fits.map(|(pack, _)| pack).collect();
+        if packs.is_empty() {
+            return Ok(());
+        }
+        match target.delete(packs.clone()).await {
+            Ok(outcome) if !outcome.waits_for_person => {
+                let at = Arc::clone(home);
+                blocking(move || Ok(at.vault.store.mark_gone(id, &packs)?)).await?;
+            }
+            Ok(_) => return Ok(()),
+            Err(error) => {
+                tracing::debug!(%error, target = %id, "useless packs stay a little longer");
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}

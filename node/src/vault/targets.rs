@@ -1,0 +1,66 @@
+//! The places of the vault as something that packs can be put to.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+
+use heirloom_vault::Target;
+use heirloom_vault::folder::Expected;
+use heirloom_vault::policy::{Standing, TargetId};
+use heirloom_vault::store::{Place, TargetRow};
+use heirloom_vault::target::{FolderTarget, S3Target};
+
+use super::Vault;
+use crate::home::Home;
+use crate::protocols::vault::PeerTarget;
+
+impl Vault {
+    /// The places that hold packs of this home, or are to: those that agreed, and those that are being left. A place that
+    /// cannot be used at all is left out and says so on the page.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn targets(&self, home: &Arc<Home>) -> anyhow::Result<Vec<(TargetId, Arc<dyn Target>)>> {
+        let mut targets = Vec::new();
+        for row in self.store.targets()? {
+            if matches!(row.standing, Standing::Asked | Standing::Refused) {
+                continue;
+            }
+            match self.target(home, &row) {
+                Ok(target) => targets.push((row.id, target)),
+                Err(error) => {
+                    tracing::warn!(%error, target = %row.id, "a place for copies cannot be used");
+                    self.store.set_target_trouble(row.id, Some(&error.to_string()))?;
+                }
+            }
+        }
+        Ok(targets)
+    }
+
+    fn target(
+        &self,
+        home: &Arc<Home>,
+        row: &TargetRow,
+    ) -> Result<Arc<dyn Target>, heirloom_vault::TargetError> {
+        if let Place::Household(household) = &row.place {
+            return Ok(Arc::new(PeerTarget::new(Arc::clone(home), *household)));
+        }
+        let mut open = self.engine.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((place, target)) = open.get(&row.id)
+            && *place == row.place
+        {
+            return Ok(Arc::clone(target));
+        }
+        let household = *home.keys.certificate.household();
+        let clock = self.engine.clock();
+        let target: Arc<dyn Target> = match &row.place {
+            Place::S3(s3) => Arc::new(S3Target::new(s3, household, true, clock)?),
+            Place::Folder(folder) => {
+                let expected = Expected { household, disks: Vec::new() };
+                Arc::new(FolderTarget::new(PathBuf::from(folder), expected, Arc::clone(&home.disk), clock)?)
+            }
+            Place::Household(household) => Arc::new(PeerTarget::new(Arc::clone(home), *household)),
+        };
+        open.insert(row.id, (row.place.clone(), Arc::clone(&target)));
+        Ok(target)
+    }
+}
