@@ -19,6 +19,9 @@ use crate::pack::{
 /// How many chunks are asked for at once: 4 MiB.
 const STEP_CHUNKS_MAX: u64 = 32;
 
+/// Reads exactly these bytes of a pack.
+pub type Fetch<'a> = dyn FnMut(&PackRef, Range<u64>) -> io::Result<Vec<u8>> + 'a;
+
 /// Why a blob couldn't be put together.
 #[derive(Debug, Error)]
 pub enum AssemblyError {
@@ -145,7 +148,7 @@ pub fn fetch_blob(
     keys: &Keyring,
     household: &HouseholdId,
     located: Located,
-    fetch: &mut dyn FnMut(&PackRef, Range<u64>) -> io::Result<Vec<u8>>,
+    fetch: &mut Fetch<'_>,
     out: &mut dyn Write,
 ) -> Result<(), AssemblyError> {
     let mut assembly = Assembly::new(keys, household, located)?;

@@ -9,6 +9,7 @@
 
 mod index;
 mod read;
+mod rebuild;
 mod write;
 
 use std::ops::Range;
@@ -20,8 +21,8 @@ pub(crate) use self::index::Layout;
 pub use self::index::{Trailer, open_index, open_trailer};
 pub(crate) use self::read::{chunk_cipher_bytes, open_chunk};
 pub use self::read::{index, key_of, open_piece};
-pub use self::write::PackWriter;
-pub use self::write::{Piece, RebuildError, SealedPack, WriteError, rebuild};
+pub use self::rebuild::{RebuildError, rebuild};
+pub use self::write::{PackWriter, Piece, SealedPack, WriteError};
 use crate::blob::Entry;
 
 /// What a pack begins with.

@@ -103,7 +103,7 @@ impl Root {
             household_name: self.household_name.clone(),
             receive_keys: self.receive_keys.clone(),
             files: self.files.iter().map(WireFile::from).collect(),
-            agreements: self.agreements.iter().map(Agreement::to_wire).collect(),
+            agreements: self.agreements.iter().copied().map(Agreement::to_wire).collect(),
             segments: self.segments.iter().map(WireLocated::from).collect(),
             kits: self.kits.clone(),
         };
@@ -190,7 +190,7 @@ impl From<WireFile> for FileSnapshot {
 }
 
 impl Agreement {
-    fn to_wire(&self) -> ([u8; 32], Option<u64>, Option<u64>) {
+    fn to_wire(self) -> ([u8; 32], Option<u64>, Option<u64>) {
         (*self.household.as_bytes(), self.they_keep, self.we_keep)
     }
 

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use heirloom_identity::{ContentHash, HouseholdId, Keyring, PackKey, VaultKey};
+use heirloom_identity::{ContentHash, HouseholdId, PackKey, VaultKey};
 use thiserror::Error;
 
 use super::index::{ENTRY_BYTES, seal_end};
 use super::{
-    CHUNK_BYTES, CHUNK_DOMAIN, ENTRIES_MAX, HEADER_BYTES, OVERHEAD_BYTES, PACK_BYTES_MAX, PackError,
-    PackHeader, TAG_BYTES, cipher_bytes, key_of, plain_of_room, size_class,
+    CHUNK_BYTES, CHUNK_DOMAIN, ENTRIES_MAX, HEADER_BYTES, OVERHEAD_BYTES, PACK_BYTES_MAX, PackHeader,
+    cipher_bytes, plain_of_room, size_class,
 };
 use crate::blob::{BlobKind, Entry, PackId, PackRef};
 
@@ -220,6 +220,12 @@ impl PackWriter {
         Ok(())
     }
 
+    /// Where the next piece will stand, if it may begin with chunk `number`; leaves out the numbers before that.
+    pub(super) fn skip_to(&mut self, number: u32) -> Option<u64> {
+        self.next_chunk = Some(number).filter(|number| *number >= self.next_chunk)?;
+        Some(self.bytes.len() as u64)
+    }
+
     /// Remembers the pack as it is now.
     pub(crate) fn mark(&self) -> Mark {
         let Self { hasher, hashed, .. } = self;
@@ -246,73 +252,7 @@ impl fmt::Debug for PackWriter {
     }
 }
 
-/// Why a pack couldn't be written again.
-#[derive(Debug, Error)]
-pub enum RebuildError {
-    /// The keyring lacks its generation.
-    #[error(transparent)]
-    Key(PackError),
-    /// No pack has these entries.
-    #[error("no pack holds what pack {0} is said to hold")]
-    Entries(PackId),
-    /// The bytes of an entry couldn't be read.
-    #[error("reading blob {blob} for pack {pack}: {source}")]
-    Read {
-        /// The pack.
-        pack: PackId,
-        /// The blob.
-        blob: ContentHash,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It came out as another pack: one of the blobs isn't what it was. It must not be stored anywhere.
-    #[error("pack {expected} came out as {found}: something in it has changed since it was written")]
-    Different {
-        /// The pack that was asked for.
-        expected: PackId,
-        /// What came out.
-        found: PackId,
-    },
-}
-
-/// Writes a pack again, byte for byte. `source` opens exactly the bytes of an entry's piece; no more is read.
-///
-/// # Errors
-/// Any [`RebuildError`].
-pub fn rebuild(
-    keys: &Keyring,
-    household: &HouseholdId,
-    pack: &PackRef,
-    entries: &[Entry],
-    source: &mut dyn FnMut(&Entry) -> io::Result<Box<dyn Read>>,
-) -> Result<SealedPack, RebuildError> {
-    let wrong = || RebuildError::Entries(pack.id);
-    key_of(keys, household, pack).map_err(RebuildError::Key)?;
-    let key = keys.of(pack.generation).ok_or(RebuildError::Key(PackError::NoKey(pack.generation)))?;
-    let mut writer = PackWriter::new(key, household, pack.salt);
-    for entry in entries {
-        let &Entry { kind, blob, size, at, bytes, offset, first_chunk } = entry;
-        let at_read = |source| RebuildError::Read { pack: pack.id, blob, source };
-        if writer.bytes.len() as u64 != u64::from(offset) || first_chunk < writer.next_chunk {
-            return Err(wrong());
-        }
-        writer.next_chunk = first_chunk;
-        let mut reader = source(entry).map_err(at_read)?;
-        let piece = Piece { kind, blob, size, at, bytes };
-        writer.add(&piece, &mut |chunk| reader.read_exact(chunk)).map_err(|error| match error {
-            WriteError::Read(source) => at_read(source),
-            WriteError::Full { .. } | WriteError::Bounds { .. } => wrong(),
-        })?;
-    }
-    let sealed = writer.finish();
-    if sealed.pack == *pack {
-        Ok(sealed)
-    } else {
-        Err(RebuildError::Different { expected: pack.id, found: sealed.pack.id })
-    }
-}
-
-// What the index needs must be kept free: an entry, and the ciphertext of a full piece, fill a pack at most.
-const _: () =
-    assert!(cipher_bytes(super::PIECE_BYTES_MAX) as usize + OVERHEAD_BYTES + ENTRY_BYTES <= PACK_BYTES_MAX);
-const _: () = assert!(TAG_BYTES == 16);
+// The longest piece with its entry fills a pack, and no more.
+const _: () = assert!(
+    cipher_bytes(super::PIECE_BYTES_MAX) + (OVERHEAD_BYTES + ENTRY_BYTES) as u64 <= PACK_BYTES_MAX as u64
+);

@@ -73,11 +73,11 @@ fn root() -> Root {
 
 proptest! {
     #[test]
-    fn merging_in_any_order_and_grouping_is_the_same(segments in any_segments(), groups in prop::collection::vec(0..3_usize, 8), swap in any::<u64>()) {
+    fn merging_in_any_order_and_grouping_is_the_same(segments in any_segments(), groups in prop::collection::vec(0..3_usize, 8), swap in any::<prop::sample::Index>()) {
         let all = Segment::merge(&segments);
         let mut shuffled = segments.clone();
         if !shuffled.is_empty() {
-            let middle = swap as usize % shuffled.len();
+            let middle = swap.index(shuffled.len());
             shuffled.rotate_left(middle);
             shuffled.reverse();
         }

@@ -45,7 +45,8 @@ fn what_room_says_fits() {
     let mut seed = 0;
     while writer.room() > 1 << 20 {
         seed += 1;
-        writer.put(BlobKind::Original, &content(seed, 2_000_000.min(writer.room() as usize / 2))).unwrap();
+        let half = usize::try_from(writer.room() / 2).unwrap();
+        writer.put(BlobKind::Original, &content(seed, half.min(2_000_000))).unwrap();
     }
     let rest = content(0, usize::try_from(writer.room()).unwrap());
     writer.put(BlobKind::Original, &rest).unwrap();
