@@ -29,7 +29,11 @@ pub(crate) fn draw(bars: &[Bar]) -> String {
     let bottom = height - 40.0;
     for decade in DECADES.0..=DECADES.1 {
         let x = place(10_f64.powi(decade));
-        let label = if decade == 0 { "1".to_owned() } else { format!("10<tspan dy=\"-5\" font-size=\"9\">{decade}</tspan>") };
+        let label = if decade == 0 {
+            "1".to_owned()
+        } else {
+            format!("10<tspan dy=\"-5\" font-size=\"9\">{decade}</tspan>")
+        };
         write!(
             svg,
             "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{bottom}\" stroke=\"#ddd6c8\"/>\
@@ -57,10 +61,16 @@ fn row_of(bar: &Bar, y: f64) -> String {
         bar.name.replace('&', "&amp;"),
     );
     if bar.rate > 0.0 {
-        writeln!(row, "<circle cx=\"{:.1}\" cy=\"{y:.1}\" r=\"5\" fill=\"#3f5a34\"/>", place(bar.rate)).unwrap_or_default();
-    } else {
-        writeln!(row, "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"#5c574d\">none seen; at most this</text>", high + 10.0, y + 4.0)
+        writeln!(row, "<circle cx=\"{:.1}\" cy=\"{y:.1}\" r=\"5\" fill=\"#3f5a34\"/>", place(bar.rate))
             .unwrap_or_default();
+    } else {
+        writeln!(
+            row,
+            "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"#5c574d\">none seen; at most this</text>",
+            high + 10.0,
+            y + 4.0
+        )
+        .unwrap_or_default();
     }
     if let Some(expected) = bar.expected {
         let x = place(expected);

@@ -25,7 +25,8 @@ pub(crate) fn line(experiment: &Experiment, tally: &mut Tally) -> String {
     } else {
         write!(
             line,
-            "; {} restores, {:.0} GB of repair a year, {:.1} thin days a year, whole again after {} days (95 % within {})",
+            "; {} more before the first copies were complete; {} restores, {:.0} GB of repair a year, {:.1} thin days a year, whole again after {} days (95 % within {})",
+            tally.early,
             tally.restores,
             tally.repair_gb / tally.years,
             tally.thin_days as f64 / tally.years,
@@ -84,12 +85,14 @@ pub(crate) fn write(
         if let Some(expected) = experiment.closed_form() {
             writeln!(book, "| {} | {} | {said} | {between} | {expected:.1e} |", experiment.name, tally.losses)
         } else {
-            let [again, again_most] = [50, 95].map(|percent| percentile(&mut tally.whole_again_days, percent));
+            let [again, again_most] =
+                [50, 95].map(|percent| percentile(&mut tally.whole_again_days, percent));
             writeln!(
                 life,
-                "| {} | {} | {said} | {between} | {} | {:.0} | {again} ({again_most}) |",
+                "| {} | {} | {said} | {between} | {} | {} | {:.0} | {again} ({again_most}) |",
                 experiment.name,
                 tally.losses,
+                tally.early,
                 tally.restores,
                 tally.repair_gb / tally.years
             )
