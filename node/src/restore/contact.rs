@@ -1,0 +1,160 @@
+//! Opening every place that a restore was told of. One that does not answer is left aside with a word; the restore needs
+//! one that does.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use heirloom_identity::{Certificate, HouseholdId, Invitation, NodeKeys, Phrase};
+use heirloom_net::{NodeAddress, RelayConfig};
+use zeroize::Zeroizing;
+
+use super::source::{Origin, Source};
+use super::{Problem, Restoring};
+use crate::protocols::vault::recover_client::{RecoverConfig, address_of};
+use crate::protocols::vault::{RecoverError, RecoverNet};
+
+/// What answered.
+#[derive(Default)]
+pub struct Contacts {
+    /// Places to read from.
+    pub sources: Vec<Arc<Source>>,
+    /// The highest certificate of this household's that a home knows.
+    pub known: Option<Certificate>,
+    /// Homes among them, and where they were reached.
+    pub reached: Vec<(HouseholdId, NodeAddress)>,
+    /// Folders among them.
+    pub folders: Vec<PathBuf>,
+    /// Homes that keep nothing for this household.
+    strangers: Vec<String>,
+    /// Why others did not answer.
+    silent: Vec<String>,
+}
+
+/// Opens every place.
+///
+/// # Errors
+/// [`Problem::NothingKept`], [`Problem::Unreachable`], [`Problem::OtherHousehold`] when there is none to read from.
+pub async fn open(origins: &[Origin], phrase: &Phrase, restoring: &Restoring) -> Result<Contacts, Problem> {
+    let household = phrase.root().authority().household();
+    let mut contacts = Contacts::default();
+    let invitations: Vec<&Invitation> = origins
+        .iter()
+        .filter_map(|origin| match origin {
+            Origin::Home(invitation) => Some(&**invitation),
+            Origin::Folder { .. } => None,
+        })
+        .collect();
+    for origin in origins {
+        if let Origin::Folder { place, vaults } = origin {
+            contacts.open_folder(place, vaults, &household)?;
+        }
+    }
+    if !invitations.is_empty() {
+        let net = start(&invitations, phrase).await?;
+        let calls = invitations.iter().map(|invitation| net.connect_to(invitation));
+        for (invitation, called) in invitations.iter().zip(futures_util::future::join_all(calls).await) {
+            contacts.called(invitation, called);
+        }
+    }
+    for note in
+        contacts.strangers.iter().map(|who| format!("{who} keeps nothing for this household; left aside"))
+    {
+        restoring.say(note);
+    }
+    for note in &contacts.silent {
+        restoring.say(note.clone());
+    }
+    if contacts.sources.is_empty() { Err(contacts.nobody()) } else { Ok(contacts) }
+}
+
+impl Contacts {
+    fn open_folder(
+        &mut self,
+        place: &std::path::Path,
+        vaults: &[(PathBuf, heirloom_vault::folder::Marker)],
+        household: &HouseholdId,
+    ) -> Result<(), Problem> {
+        let Some((folder, _)) = vaults.iter().find(|(_, marker)| marker.household == *household) else {
+            return Err(Problem::OtherHousehold { place: place.display().to_string() });
+        };
+        let target = super::source::open_folder(folder, *household)?;
+        self.sources.push(Source::new(place.display().to_string(), target));
+        self.folders.push(folder.clone());
+        Ok(())
+    }
+
+    fn called(&mut self, invitation: &Invitation, called: Result<Called, RecoverError>) {
+        let name = name_of(invitation);
+        match called {
+            Ok(Called { client, address }) => {
+                if let Some(known) = client.known()
+                    && self.known.as_ref().is_none_or(|best| known.outranks(best))
+                {
+                    self.known = Some(known.clone());
+                }
+                self.reached.push((*invitation.household(), address));
+                self.sources.push(Source::new(name, Arc::new(client)));
+            }
+            Err(RecoverError::NothingKept) => self.strangers.push(name),
+            Err(error) => self.silent.push(format!("{name}: {error}")),
+        }
+    }
+
+    fn nobody(&self) -> Problem {
+        if !self.silent.is_empty() {
+            return Problem::Unreachable(format!(
+                "{}. See that the computer there is on; if its people can use it, ask them for a new invitation, which \
+                 tells its newest address. Or ask for a disk that it writes",
+                self.silent.join("; ")
+            ));
+        }
+        if self.strangers.is_empty() {
+            return Problem::Origin("name an invitation or a folder to restore from".to_owned());
+        }
+        Problem::NothingKept { who: self.strangers.join(" and ") }
+    }
+}
+
+/// A home that answered.
+struct Called {
+    client: crate::protocols::vault::RecoverClient,
+    address: NodeAddress,
+}
+
+/// The network of this machine while it is no home.
+struct Caller(RecoverNet);
+
+impl Caller {
+    async fn connect_to(&self, invitation: &Invitation) -> Result<Called, RecoverError> {
+        let address = address_of(invitation);
+        let client = self.0.connect(&address).await?;
+        Ok(Called { client, address })
+    }
+}
+
+async fn start(invitations: &[&Invitation], phrase: &Phrase) -> Result<Caller, Problem> {
+    let secrets = Zeroizing::new(crate::random::bytes::<{ NodeKeys::BYTES }>()?);
+    let keys = NodeKeys::from_bytes(&secrets);
+    let relay = |url: &str| RelayConfig { url: url.to_owned(), token: None, quic_port: None };
+    let mut urls: Vec<&str> = invitations.iter().filter_map(|invitation| invitation.relay()).collect();
+    urls.sort_unstable();
+    urls.dedup();
+    let config = RecoverConfig {
+        listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        relays: urls.into_iter().map(relay).collect(),
+        relay_roots: Vec::new(),
+        mdns: true,
+    };
+    let net = RecoverNet::start(&keys, phrase.root().authority(), config).await;
+    let net = net.context("this computer's network could not be used")?;
+    Ok(Caller(net))
+}
+
+fn name_of(invitation: &Invitation) -> String {
+    match invitation.name() {
+        "" => format!("the home {}", &invitation.household().to_string()[..8]),
+        name => name.to_owned(),
+    }
+}

@@ -1,0 +1,216 @@
+//! Restoring a household on a bare machine, from its recovery phrase and any one place that keeps its copies.
+//!
+//! Owns everything from the 24 words to an opened home with a node of its own. Leaves the packs to `heirloom-vault`, the
+//! proof of the phrase to `protocols::vault`, and bringing originals to `vault::heal`, which does the same every day for
+//! single photos.
+//!
+//! Read first: [`Order`], [`run`], [`Comeback`].
+//!
+//! Life of a restore:
+//!
+//! ```text
+//! words + places ─► contact ─► heads ─► manifest ─► tables ─► stage ─► place ─► Home ─► pictures ─► originals
+//!                   proof of   newest   keyring,    chunks,   new node, config    comeback: goes on at every start
+//!                   the phrase wins     root        verified  new keys  last
+//! ```
+//!
+//! Up to *place* nothing counts and everything lies in `restoring/`; an attempt that was cut off is made again, and what is
+//! there with the right hash is not fetched again. From *place* on it is a home like any other, which brings its photos
+//! whenever it is up. Nothing here writes to the places that are restored from.
+
+pub mod comeback;
+mod contact;
+pub mod fetch;
+mod heads;
+mod manifest;
+mod pictures;
+pub mod place;
+pub mod problem;
+mod progress;
+mod renew;
+pub mod source;
+mod space;
+mod stage;
+pub mod state;
+mod tables;
+pub mod words;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use heirloom_identity::{Phrase, VaultHead};
+
+use self::contact::Contacts;
+use self::manifest::Opened;
+pub use self::comeback::Comeback;
+pub use self::problem::{Problem, WordProblem};
+pub use self::progress::{Progress, Restoring, Stage};
+use self::source::{Origin, SOURCES_MAX};
+use self::stage::Comer;
+pub use self::stage::{PICTURE_BYTES, SETTING_RESTORED, SETTING_RESTORED_STATE};
+use self::state::State;
+use crate::clock;
+use crate::home::create::{make_folder, make_root};
+use crate::home::layout::Layout;
+use crate::home::lock::Lock;
+
+/// States that are tried, the newest first, until one is complete.
+const HEADS_TRIED_MAX: usize = 8;
+
+/// What is to be restored, from where, to where; everything that a person typed was read.
+pub struct Order {
+    layout: Layout,
+    phrase: Phrase,
+    origins: Vec<Origin>,
+}
+
+impl Order {
+    /// Reads what a person typed. Asks nobody; folders are looked at.
+    ///
+    /// # Errors
+    /// What is wrong with the words, the places, or the folder to restore into.
+    pub fn read(root: &Path, phrase: &str, from: &[String]) -> Result<Self, Problem> {
+        let layout = Layout::of(root)?;
+        vacant(&layout)?;
+        if from.is_empty() || from.len() > SOURCES_MAX {
+            let said = "name an invitation of a home that keeps copies for you, or a folder that it wrote";
+            return Err(Problem::Origin(said.to_owned()));
+        }
+        let origins = from.iter().map(|text| Origin::read(text)).collect::<Result<Vec<_>, _>>()?;
+        let phrase = words::read(phrase, &origins)?;
+        Ok(Self { layout, phrase, origins })
+    }
+}
+
+/// Checks that a household may be restored to this place.
+fn vacant(layout: &Layout) -> Result<(), Problem> {
+    let root = layout.root().to_owned();
+    if layout.config().exists() {
+        return Err(Problem::HomeExists(root));
+    }
+    if layout.restoring().is_dir() || layout.is_vacant() { Ok(()) } else { Err(Problem::NotEmpty(root)) }
+}
+
+/// Restores everything but the photos; returns when there is a home that [`Home::open`](crate::home::Home::open) opens.
+/// May be cut off at any moment, and then made again.
+///
+/// # Errors
+/// See [`Problem`]; nothing that counts was written then.
+pub async fn run(order: &Order, restoring: &Arc<Restoring>) -> Result<(), Problem> {
+    let layout = &order.layout;
+    restoring.begin(Stage::Contact, order.origins.len() as u64, 0);
+    let (lock, is_placed) = {
+        let layout = layout.clone();
+        blocking(move || {
+            make_root(&layout)?;
+            let lock = Lock::take(&layout)?;
+            Ok((lock, place::finish(&layout)?))
+        })
+        .await?
+    };
+    if is_placed {
+        return Ok(());
+    }
+    vacant(layout)?;
+    let contacts = contact::open(&order.origins, &order.phrase, restoring).await?;
+    restoring.add(contacts.sources.len() as u64, 0);
+    restoring.keep_sources(contacts.sources.clone());
+    let household = order.phrase.root().authority().household();
+    let heads = heads::ask(&contacts.sources, &household).await;
+    for note in &heads.notes {
+        restoring.say(note.clone());
+    }
+    if heads.best_first.is_empty() {
+        return Err(heads.none());
+    }
+    let generation = contacts.known.as_ref().map_or(0, heirloom_identity::Certificate::generation);
+    let generation = generation.max(heads.generation);
+    newest_complete(order, &contacts, heads.best_first, generation, restoring).await?;
+    let layout = layout.clone();
+    blocking(move || {
+        place::finish(&layout)?;
+        drop(lock);
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+/// Restores the newest state that is complete in what can be reached.
+async fn newest_complete(
+    order: &Order,
+    contacts: &Contacts,
+    heads: Vec<VaultHead>,
+    generation: u32,
+    restoring: &Restoring,
+) -> Result<(), Problem> {
+    let mut first = None;
+    for head in heads.into_iter().take(HEADS_TRIED_MAX) {
+        let made_at_ms = head.made_at_ms();
+        match one_state(order, contacts, head, generation, restoring).await {
+            Ok(()) => return Ok(()),
+            Err(Problem::Incomplete(why)) => {
+                restoring.say(format!("the state of {} is not complete: {why}", when(made_at_ms)));
+                first.get_or_insert(Problem::Incomplete(why));
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Err(first.unwrap_or_else(|| Problem::Incomplete("there is none".to_owned())))
+}
+
+async fn one_state(
+    order: &Order,
+    contacts: &Contacts,
+    head: VaultHead,
+    generation: u32,
+    restoring: &Restoring,
+) -> Result<(), Problem> {
+    let layout = &order.layout;
+    let opened = manifest::open(head, &order.phrase, &contacts.sources).await?;
+    restoring.found(&opened.root.household_name, opened.head.made_at_ms());
+    let head = opened.head.hash().to_string();
+    let mut state = State::begin(head, opened.head.made_at_ms(), clock::now_ms(), contacts.folders.clone());
+    let folder = layout.restoring();
+    {
+        let (layout, state) = (layout.clone(), state.clone());
+        blocking(move || {
+            make_folder(&layout.restoring())?;
+            state.save(&layout)
+        })
+        .await?;
+    }
+    tables::bring(&folder, &opened.root.files, &opened.index, &opened.fetcher, restoring).await?;
+    stage(layout.clone(), &mut state, opened, order, contacts, generation).await
+}
+
+async fn stage(
+    layout: Layout,
+    state: &mut State,
+    opened: Opened,
+    order: &Order,
+    contacts: &Contacts,
+    generation: u32,
+) -> Result<(), Problem> {
+    let (mut noted, phrase) = (state.clone(), order.phrase.clone());
+    let (reached, folders) = (contacts.reached.clone(), contacts.folders.clone());
+    let made = tokio::task::spawn_blocking(move || {
+        let comer = Comer { phrase: &phrase, generation, reached, folders };
+        stage::make(&layout, &mut noted, &opened, &comer)
+    });
+    made.await.context("a thread ended unexpectedly")?
+}
+
+/// Runs what waits for the disk or a database on a thread for that.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(work).await.context("a thread of the restore panicked")?
+}
+
+/// A moment as people say it, by this machine's clock.
+pub fn when(at_ms: i64) -> String {
+    let moment = jiff::Timestamp::from_millisecond(at_ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    moment.to_zoned(jiff::tz::TimeZone::system()).strftime("%-d %B %Y, %H:%M").to_string()
+}

@@ -1,0 +1,430 @@
+//! A folder that is no home yet, served: the first-run page founds a household or restores one, and the same program goes
+//! on as its home on the same port.
+//!
+//! Owns which of the two is going on and that there is only one; leaves founding to [`create`], restoring to
+//! [`restore`], and what is said over HTTP to [`api::setup`](crate::api::setup). Read first: [`serve_setup`],
+//! [`Setup`].
+//!
+//! Whoever can reach the page could make the home theirs. On this machine's own address that is its people; anywhere else
+//! the page asks for a code that the terminal shows. [`Setup::admits_host`] keeps out web sites that lead a browser here
+//! under their own name.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use data_encoding::BASE32_NOPAD;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use zeroize::Zeroizing;
+
+use crate::api;
+use crate::clock;
+use crate::home::Home;
+use crate::home::create::{self, Founding};
+use crate::home::layout::Layout;
+use crate::restore::{self, Order, Problem, Progress, Restoring};
+use crate::serve::{Listen, bind, serve_on};
+
+/// Bytes of the code that the page asks for.
+const CODE_BYTES: usize = 10;
+/// How long whoever finishes the founding waits for the home to answer.
+const OPENING_MAX: Duration = Duration::from_secs(60);
+/// Endings of names that only a machine on this network has.
+const LOCAL_ENDINGS: [&str; 5] = [".local", ".lan", ".home", ".home.arpa", ".internal"];
+
+/// What the page is for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetupState {
+    /// Nothing is here.
+    Fresh,
+    /// A household is being restored.
+    Restoring,
+    /// It is a home.
+    Ready,
+}
+
+/// What is going on.
+enum Phase {
+    Fresh,
+    /// Folders and keys are being made.
+    Founding,
+    /// They are made, and the phrase is being written down by somebody.
+    Prepared,
+    Restoring,
+    /// The files are complete; the home is being opened.
+    Opening,
+    Ready(Arc<Home>),
+}
+
+/// Why something cannot be done now.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// Something else is going on.
+    #[error("{0}")]
+    Busy(&'static str),
+    /// What was typed is not right.
+    #[error("{0}")]
+    Input(String),
+    /// The restore cannot begin like this.
+    #[error(transparent)]
+    Restore(#[from] Problem),
+    /// It failed.
+    #[error("{0:#}")]
+    Failed(#[from] anyhow::Error),
+}
+
+/// What a new household is asked for on the page.
+pub struct NewHousehold {
+    /// The household's name.
+    pub name: String,
+    /// The first person's email.
+    pub email: String,
+    /// What the first person is called.
+    pub account_name: String,
+    /// Their password.
+    pub password: Zeroizing<String>,
+}
+
+/// A folder that becomes a home, or is one.
+pub struct Setup {
+    layout: Option<Layout>,
+    code: Option<Zeroizing<String>>,
+    phase: Mutex<Phase>,
+    restoring: Arc<Restoring>,
+    /// Turns true when the files of a home are complete.
+    made: watch::Sender<bool>,
+    /// Turns true when the home answers.
+    ready: watch::Sender<bool>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Setup {
+    /// Nothing is here yet. `listens_to_all` asks for a code.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn begin(layout: Layout, needs_code: bool) -> anyhow::Result<Arc<Self>> {
+        let code = || anyhow::Ok(Zeroizing::new(BASE32_NOPAD.encode(&crate::random::bytes::<CODE_BYTES>()?)));
+        let code = needs_code.then(code).transpose()?;
+        Ok(Arc::new(Self::with(Some(layout), code, Phase::Fresh)))
+    }
+
+    /// It is a home already: there is nothing to set up, and a restore can be followed.
+    pub fn of_home(home: Arc<Home>) -> Arc<Self> {
+        Arc::new(Self::with(None, None, Phase::Ready(home)))
+    }
+
+    fn with(layout: Option<Layout>, code: Option<Zeroizing<String>>, phase: Phase) -> Self {
+        Self {
+            layout,
+            code,
+            phase: Mutex::new(phase),
+            restoring: Arc::default(),
+            made: watch::Sender::new(false),
+            ready: watch::Sender::new(false),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// The code that the page asks for, if it does.
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_ref().map(|code| code.as_str())
+    }
+
+    /// Whether somebody gave the right code, or none is asked for.
+    pub fn admits(&self, given: Option<&str>) -> bool {
+        let Some(code) = &self.code else { return true };
+        // Hashed first, so that the time it takes says nothing.
+        let hash = |text: &str| blake3::hash(text.trim().to_ascii_uppercase().as_bytes());
+        given.is_some_and(|given| hash(given) == hash(code))
+    }
+
+    /// Whether a browser that was led here under this name may see the page. A name that a stranger can choose may lead
+    /// to any address, so only addresses and names of this network are taken, and with no code asked for only those of
+    /// this machine.
+    pub fn admits_host(&self, host: &str) -> bool {
+        let name = match host.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => host.split(':').next().unwrap_or_default(),
+        };
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        if let Ok(address) = name.parse::<IpAddr>() {
+            return self.code.is_some() || address.is_loopback();
+        }
+        if name == "localhost" || name.ends_with(".localhost") {
+            return true;
+        }
+        let is_local = !name.contains('.') || LOCAL_ENDINGS.iter().any(|ending| name.ends_with(ending));
+        self.code.is_some() && is_local && !name.is_empty()
+    }
+
+    /// What the page is for now.
+    pub fn state(&self) -> SetupState {
+        match &*self.phase() {
+            Phase::Fresh | Phase::Founding | Phase::Prepared => SetupState::Fresh,
+            Phase::Restoring | Phase::Opening => SetupState::Restoring,
+            Phase::Ready(home) => match home.restoring.progress() {
+                Some(progress) if progress.stage != restore::Stage::Done => SetupState::Restoring,
+                _ => SetupState::Ready,
+            },
+        }
+    }
+
+    /// How far a restore is; `None` when there is none.
+    pub fn progress(&self) -> Option<Progress> {
+        match &*self.phase() {
+            Phase::Ready(home) => home.restoring.progress(),
+            _ => self.restoring.progress(),
+        }
+    }
+
+    /// Makes everything of a home but the last file, and gives the words of its phrase. May be done again until it is
+    /// [finished](Setup::finish); the words before are worth nothing then. Blocks.
+    ///
+    /// # Errors
+    /// See [`SetupError`].
+    pub fn found(&self, new: &NewHousehold) -> Result<Vec<&'static str>, SetupError> {
+        let layout = self.enter(Phase::Founding, |phase| matches!(phase, Phase::Fresh | Phase::Prepared))?;
+        let founded = prepare(&layout, new);
+        *self.phase() = if founded.is_ok() { Phase::Prepared } else { Phase::Fresh };
+        Ok(founded?.phrase.words().to_vec())
+    }
+
+    /// Makes the home that was prepared count, and waits until it answers.
+    ///
+    /// # Errors
+    /// See [`SetupError`].
+    pub async fn finish(&self) -> Result<(), SetupError> {
+        let layout = self.enter(Phase::Opening, |phase| matches!(phase, Phase::Prepared))?;
+        let root = layout.root().to_owned();
+        let finished = tokio::task::spawn_blocking(move || create::finish(&root)).await;
+        if let Err(error) = finished.map_err(|_| anyhow!("a thread ended unexpectedly")).flatten() {
+            *self.phase() = Phase::Prepared;
+            return Err(error.into());
+        }
+        self.made.send_replace(true);
+        let mut ready = self.ready.subscribe();
+        let waited = tokio::time::timeout(OPENING_MAX, ready.wait_for(|ready| *ready)).await;
+        match waited {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(anyhow!("the home is made but does not answer yet; look into the terminal").into()),
+        }
+    }
+
+    /// Begins to restore a household. What was typed is judged before this returns; the rest goes on by itself.
+    ///
+    /// # Errors
+    /// See [`SetupError`].
+    pub fn restore(self: &Arc<Self>, phrase: &str, from: &[String]) -> Result<(), SetupError> {
+        let layout =
+            self.enter(Phase::Restoring, |phase| matches!(phase, Phase::Fresh | Phase::Prepared))?;
+        let order = match Order::read(layout.root(), phrase, from) {
+            Ok(order) => order,
+            Err(problem) => {
+                *self.phase() = Phase::Fresh;
+                return Err(problem.into());
+            }
+        };
+        let setup = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let restored = tokio::select! {
+                restored = restore::run(&order, &setup.restoring) => restored,
+                () = setup.stop.cancelled() => return,
+            };
+            match restored {
+                Ok(()) => {
+                    *setup.phase() = Phase::Opening;
+                    setup.made.send_replace(true);
+                }
+                Err(problem) => {
+                    tracing::warn!(%problem, "the restore ended");
+                    setup.restoring.fail(problem.to_string());
+                    *setup.phase() = Phase::Fresh;
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Begins something, if nothing else is going on.
+    fn enter(&self, next: Phase, may: impl FnOnce(&Phase) -> bool) -> Result<Layout, SetupError> {
+        let mut phase = self.phase();
+        let layout = self.layout.clone();
+        match (&*phase, layout) {
+            (Phase::Ready(_), _) | (_, None) => {
+                Err(SetupError::Busy("There is a home here already. Sign in, or use another folder."))
+            }
+            (now, Some(layout)) if may(now) => {
+                *phase = next;
+                Ok(layout)
+            }
+            (Phase::Fresh, Some(_)) => Err(SetupError::Busy("There is nothing to finish yet.")),
+            (Phase::Restoring | Phase::Opening, Some(_)) => {
+                Err(SetupError::Busy("A household is being restored here already."))
+            }
+            (_, Some(_)) => Err(SetupError::Busy("A home is being made here already.")),
+        }
+    }
+
+    fn phase(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn until_made(&self) {
+        // The sender lives as long as this does.
+        drop(self.made.subscribe().wait_for(|made| *made).await);
+    }
+
+    fn answers(&self, home: Arc<Home>) {
+        *self.phase() = Phase::Ready(home);
+        self.ready.send_replace(true);
+    }
+}
+
+fn prepare(layout: &Layout, new: &NewHousehold) -> Result<create::Founded, SetupError> {
+    let (name, email) = (new.name.trim(), new.email.trim());
+    if name.is_empty() {
+        return Err(SetupError::Input("A home needs a name.".to_owned()));
+    }
+    if !email.contains('@') {
+        return Err(SetupError::Input("Type an email address; it is what you sign in with.".to_owned()));
+    }
+    if let Err(error) = crate::password::check_strength(&new.password) {
+        return Err(SetupError::Input(format!("{error:#}")));
+    }
+    restore::state::forget(layout)?;
+    let account_name = match new.account_name.trim() {
+        "" => create::display_name(email),
+        name => name.to_owned(),
+    };
+    let now_ms = clock::now_ms();
+    let founding = Founding { name, email, password: &new.password, passphrase: None, now_ms };
+    Ok(create::prepare(layout.root(), &founding, &account_name)?)
+}
+
+/// Whether a folder can be set up, rather than being a home or something else.
+///
+/// # Errors
+/// When the folder cannot be looked at.
+pub fn can_set_up(root: &Path) -> anyhow::Result<bool> {
+    let layout = Layout::of(root)?;
+    restore::place::finish(&layout)?;
+    Ok(!layout.config().is_file() && (layout.is_vacant() || layout.restoring().is_dir()))
+}
+
+/// Serves the first-run page until there is a home, then the home, until `stop` resolves. `ready` is called once with
+/// the address and the code that the page asks for.
+///
+/// # Errors
+/// When the address is taken, or the home that was made cannot be served; says what to do.
+pub async fn serve_setup(
+    root: &Path,
+    listen: Listen,
+    ready: impl FnOnce(SocketAddr, Option<&str>),
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let (listener, after) = twice(bind(listen.http).await?)?;
+    let address = listener.local_addr()?;
+    let setup = Setup::begin(Layout::of(root)?, !address.ip().is_loopback())?;
+    let closing = CancellationToken::new();
+    let app = api::setup::router(Arc::clone(&setup));
+    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    let closed = closing.clone();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move { closed.cancelled().await });
+    let server = tokio::spawn(server.into_future());
+    ready(address, setup.code());
+    let mut stop = std::pin::pin!(stop);
+    let is_made = tokio::select! {
+        () = setup.until_made() => true,
+        () = &mut stop => false,
+    };
+    let served = if is_made {
+        open_and_serve(&setup, root, after, listen.p2p, &closing, stop).await
+    } else {
+        Ok(())
+    };
+    setup.stop.cancel();
+    setup.tasks.close();
+    setup.tasks.wait().await;
+    closing.cancel();
+    if tokio::time::timeout(crate::serve::GRACE, server).await.is_err() {
+        tracing::warn!("some requests did not finish in time and were cut off");
+    }
+    served
+}
+
+async fn open_and_serve(
+    setup: &Arc<Setup>,
+    root: &Path,
+    listener: TcpListener,
+    p2p: Option<SocketAddr>,
+    closing: &CancellationToken,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let root = root.to_owned();
+    let home = tokio::task::spawn_blocking(move || Home::open(&root)).await?;
+    let home = home.context("the home that was made cannot be opened")?;
+    home.restoring.adopt(&setup.restoring);
+    let (at, closing) = (Arc::clone(&home), closing.clone());
+    let ready = |_| {
+        // Whoever waits for the home is answered by the old server, which then takes nobody new.
+        setup.answers(at);
+        closing.cancel();
+    };
+    serve_on(listener, home, p2p, ready, stop).await
+}
+
+/// The same listener twice, so that one server can follow another without the port being free in between.
+fn twice(listener: TcpListener) -> anyhow::Result<(TcpListener, TcpListener)> {
+    let one = listener.into_std()?;
+    let other = one.try_clone()?;
+    Ok((TcpListener::from_std(one)?, TcpListener::from_std(other)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_that_was_led_here_under_another_name_sees_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::of(folder.path()).unwrap();
+        let check = |needs_code, host: &str, expected| {
+            let setup = Setup::begin(layout.clone(), needs_code).unwrap();
+            assert_eq!(setup.admits_host(host), expected, "{host}, code: {needs_code}");
+        };
+        for needs_code in [false, true] {
+            check(needs_code, "127.0.0.1:2283", true);
+            check(needs_code, "[::1]:2283", true);
+            check(needs_code, "localhost", true);
+            check(needs_code, "heirloom.localhost:80", true);
+            check(needs_code, "evil.example.org:2283", false);
+            check(needs_code, "127.0.0.1.example.org", false);
+            check(needs_code, "", false);
+        }
+        for (host, with_code) in [("192.168.1.4:2283", true), ("pi:2283", true), ("pi.local", true)] {
+            check(true, host, with_code);
+            check(false, host, false);
+        }
+    }
+
+    #[test]
+    fn the_code_is_asked_for_away_from_this_machine() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::of(folder.path()).unwrap();
+        let open = Setup::begin(layout.clone(), false).unwrap();
+        assert!(open.code().is_none() && open.admits(None));
+        let setup = Setup::begin(layout, true).unwrap();
+        let code = setup.code().unwrap().to_owned();
+        assert_eq!(code.len(), 16);
+        assert!(setup.admits(Some(&code)) && setup.admits(Some(&format!(" {} ", code.to_lowercase()))));
+        assert!(!setup.admits(None) && !setup.admits(Some("")) && !setup.admits(Some(&code[1..])));
+    }
+}
