@@ -28,8 +28,8 @@ export async function request(input: string | Request, init: RequestInit = {}): 
     throw new ApiError(0, 'Home could not be reached.', 'Check that this device is online and that the computer at home is on.');
   }
   if (response.ok || response.status === 304) return response;
-  // Signing in and out say what went wrong themselves.
-  if (response.status === 401 && !new URL(response.url).pathname.startsWith('/api/auth/')) onSignedOut();
+  // Signing in and out, and the first run, say what went wrong themselves.
+  if (response.status === 401 && !/^\/api\/(auth|setup)\b/.test(new URL(response.url).pathname)) onSignedOut();
   throw await failure(response.status, await response.text(), response.headers.get('retry-after'));
 }
 

@@ -21,6 +21,11 @@ export function keptCode(): string | undefined {
   return sessionStorage.getItem(CODE) ?? undefined;
 }
 
+/** Whether home refused because of the code. */
+export function isCodeWrong(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 401 || error.status === 403);
+}
+
 /** After a failure that a running home doesn't have: goes to the first-run page where there is no home yet. */
 export async function leadToSetup(error: unknown): Promise<void> {
   if (!(error instanceof ApiError) || error.status === 0 || error.status === 401) return;

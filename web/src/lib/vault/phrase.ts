@@ -8,6 +8,9 @@ export const WORD_COUNT = 24;
 /** The first four letters of a word name it. */
 const TELLING_LETTERS = 4;
 const COMPLETIONS_MAX = 4;
+const LIKELY_MAX = 3;
+/** How much each right letter at the beginning counts against a changed one. */
+const BEGINNING_WEIGHT = 0.25;
 const PASTED_CHARS_MAX = 2_000;
 
 const words = new Set(wordlist);
@@ -48,14 +51,24 @@ export function completed(typed: string): string {
   return found.length === 1 ? found[0] : word;
 }
 
-/** Words of the list that look most like one that is not in it, the nearest first. */
+/** Words of the list that look most like one that is not in it, the nearest first. People mistype ends more than beginnings. */
 export function likely(typed: string): string[] {
   const word = clean(typed);
   if (!word || words.has(word)) return [];
-  const near = wordlist.map((candidate) => ({ candidate, far: distance(word, candidate) + (candidate[0] === word[0] ? 0 : 0.5) }));
+  const near = wordlist.map((candidate) => {
+    const changes = distance(word, candidate);
+    return { candidate, changes, far: changes - sharedBeginning(word, candidate) * BEGINNING_WEIGHT };
+  });
   near.sort((a, b) => a.far - b.far);
-  const nearest = near[0].far;
-  return nearest > Math.max(2.5, word.length / 2) ? [] : near.filter(({ far }) => far <= nearest + 0.5).slice(0, 3).map(({ candidate }) => candidate);
+  const nearest = near[0];
+  if (nearest.changes > Math.max(2, word.length / 2)) return [];
+  return near.filter(({ far }) => far <= nearest.far + 0.5).slice(0, LIKELY_MAX).map(({ candidate }) => candidate);
+}
+
+function sharedBeginning(a: string, b: string): number {
+  let n = 0;
+  while (n < a.length && a[n] === b[n]) n++;
+  return n;
 }
 
 export type PhraseState =

@@ -33,7 +33,7 @@ export function spaceChoices(bytes: number): { choices: number[]; fits: number }
   return { choices: STEPS.slice(from, from + 4), fits: STEPS[at] };
 }
 
-/** `380 GB of 500 GB`. */
+/** `380 GB of 500 GB`, `380 GB of 1 TB`. */
 export function ofSpace(bytes: number, quota: number): string {
-  return quota > 0 ? `${formatBytes(bytes)} of ${formatBytes(quota)}` : formatBytes(bytes);
+  return quota > 0 ? `${formatBytes(bytes)} of ${spaceText(quota)}` : formatBytes(bytes);
 }

@@ -181,15 +181,14 @@ export function drillWords(drill: Drill): string {
   return `${photos(drill.photos)} came back${from}; ${drill.problems === 1 ? '1 was' : `${formatCount(drill.problems)} were`} not right and ${drill.problems === 1 ? 'is' : 'are'} being replaced.`;
 }
 
-/** Where one photo is: `Here, and in 2 other homes`. */
+/** Where one photo is: `Here, in 2 other homes and on a disk of yours.` */
 export function copiesWords(copies: AssetCopies): Said {
   const others = copies.copies.filter((copy) => copy.household).length;
   const places = copies.copies.length - others;
-  const there = [others ? `in ${homes(others)}` : '', places ? `on ${counted(places, 'disk or store', 'disks or stores')}` : ''].filter(Boolean);
-  const elsewhere = listed(there);
-  if (copies.original === 'here') return elsewhere ? { tone: others > 1 ? 'good' : 'quiet', text: `Here, and ${elsewhere}.` } : { tone: 'amber', text: 'Only here.' };
-  const broken = copies.original === 'damaged' ? 'The file here is damaged.' : 'Not here yet.';
-  return elsewhere ? { tone: 'quiet', text: `${broken} Whole ${elsewhere}; it comes back by itself.` } : { tone: 'red', text: `${broken} No whole copy is known.` };
+  const elsewhere = [others ? `in ${homes(others)}` : '', places ? `on ${places === 1 ? 'a disk' : `${places} disks`} of yours` : ''].filter(Boolean);
+  if (copies.original === 'here') return elsewhere.length ? { tone: others > 1 ? 'good' : 'quiet', text: `${listed(['Here', ...elsewhere])}.` } : { tone: 'amber', text: 'Only here so far.' };
+  const broken = copies.original === 'damaged' ? 'The file here is damaged.' : 'The original is not here yet.';
+  return elsewhere.length ? { tone: 'quiet', text: `${broken} It is whole ${listed(elsewhere)} and comes back by itself.` } : { tone: 'red', text: `${broken} No whole copy is known.` };
 }
 
 export const STAGES: { stage: RestoreStep; label: string; means: string }[] = [
@@ -216,9 +215,8 @@ export function restoringTitle({ stage }: Restoring): string {
   return stage === 'pictures' ? 'Your pictures are coming back.' : 'Your home is coming back.';
 }
 
-/** What the shell says while everything comes back. */
+/** What the shell says while everything comes back: `Your originals are coming back: 5,102 of 12,492.` */
 export function restoringWords(restoring: Restoring): string {
-  const { words } = restoreProgress(restoring);
-  if (restoring.stage === 'originals') return `Your originals are coming back${words ? `: ${words}` : ''}. You can look at everything meanwhile.`;
-  return `Your photos are coming back${words ? `: ${words}` : ''}.`;
+  const { done, total } = restoring;
+  return total > 0 ? `${restoringTitle(restoring).slice(0, -1)}: ${formatCount(done)} of ${formatCount(total)}.` : restoringTitle(restoring);
 }

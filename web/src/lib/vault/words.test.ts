@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest';
+import type { AssetCopies, CheckDay, Keeper, KeeperState, VaultStatus, Ward } from '$lib/api/vault';
+import { checkedWords, checksWords, copiesWords, drillWords, fullWords, growthLine, growthWords, howMany, ifLostWords, keeperSaid, mutualWords, placeSaid, railWords, restoreProgress, restoringWords } from './words';
+
+const NOW = new Date(2026, 10, 21, 14, 0).getTime();
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const GB = 1e9;
+const keeper = (fields: Partial<Keeper> = {}): Keeper => ({
+  household: 'h', name: 'Anna', state: 'ok', packs: 10, photos: 100, bytes: 380 * GB, quota: 500 * GB, free: 120 * GB, lastProvenAt: NOW - 3 * HOUR, lastSeenAt: NOW - 4 * DAY, path: 'direct', growthBytesMonth: 6 * GB, fullAt: null, ...fields
+});
+const ward = (fields: Partial<Ward> = {}): Ward => ({ household: 'h', name: 'Anna', bytes: 420 * GB, quota: 600 * GB, held: 0, packs: 9, lastHeadAt: null, free: 180 * GB, fullAt: null, ask: null, ...fields });
+const status = (fields: Partial<VaultStatus> = {}): VaultStatus => ({
+  level: 'safe', sentence: 's', reasons: [], completeHomes: 2, photos: { total: 100, safe: 100, oneHome: 0, none: 0 }, packs: 1, bytes: 1, pending: { packs: 0, bytes: 0, photos: 0 }, keepers: [], wards: [], targets: [], asks: [],
+  audits: { checkedAllAt: null, history: [] }, drills: [], lastDrillAt: null, heals: [], alarms: [], restoring: null, ifLostNow: { photos: 100, newestAt: NOW - 40 * 60_000, unsafePhotos: 0, hoursAt40Mbit: 12.4 }, phrase: { enabled: true, verifiedAt: null }, ...fields
+});
+
+test('two homes say what they keep for each other in one sentence', () => {
+  expect(mutualWords('Anna', keeper(), ward())).toBe('You keep 420 GB for Anna, Anna keeps 380 GB for you.');
+  expect(mutualWords('Anna', keeper(), undefined)).toBe('Anna keeps 380 GB for you.');
+  expect(mutualWords('Anna', undefined, ward())).toBe('You keep 420 GB for Anna.');
+  expect(mutualWords('Anna', keeper({ state: 'asked' }), undefined)).toBe('You asked Anna to keep copies.');
+  expect(mutualWords('Anna', keeper({ state: 'refused' }), undefined)).toContain('said no');
+  expect(mutualWords('Anna', keeper({ state: 'asked' }), ward())).toBe('You keep 420 GB for Anna.');
+  expect(mutualWords('Anna', undefined, undefined)).toBeUndefined();
+});
+
+test('where room ends is said in the words of the time that is left', () => {
+  expect(fullWords(NOW - DAY, NOW)).toBe('full now');
+  expect(fullWords(NOW + DAY, NOW)).toBe('full in 1 day');
+  expect(fullWords(NOW + 20 * DAY, NOW)).toBe('full in 3 weeks');
+  expect(fullWords(NOW + 300 * DAY, NOW)).toMatch(/^full about .*2027$/);
+  expect(fullWords(NOW + 9000 * DAY, NOW)).toBe('not full for many years');
+  expect(growthWords(6 * GB, NOW + 10 * DAY, NOW)).toBe('6.0 GB more a month, full in 10 days');
+  expect(growthWords(null, null, NOW)).toBeUndefined();
+  expect(growthWords(-5, null, NOW)).toBeUndefined();
+  expect(growthLine(keeper({ fullAt: NOW + 10 * DAY }), ward(), NOW)).toBe('120 GB free there, full in 10 days; 180 GB free here.');
+  expect(growthLine(keeper({ state: 'asked' }), undefined, NOW)).toBeUndefined();
+});
+
+test('each state of a keeper has words, and advice where somebody can do something', () => {
+  const said = (state: KeeperState, fields: Partial<Keeper> = {}) => keeperSaid(keeper({ state, ...fields }), 100, NOW);
+  expect(said('ok')).toEqual({ tone: 'good', text: 'Has everything.' });
+  expect(said('ok', { photos: 40 })).toEqual({ tone: 'quiet', text: 'Photos are on their way.' });
+  expect(said('ok', { photos: 0 }).text).toContain('first photos');
+  expect(said('offline').text).toBe('Off, last heard from 4 days ago.');
+  expect(said('offline', { lastSeenAt: null }).text).toBe('Off.');
+  expect(said('absent').tone).toBe('red');
+  for (const state of ['refused', 'warning', 'absent', 'full', 'diskAbsent'] as const) expect(said(state).advice).toBeTruthy();
+});
+
+test('a home that is safe says so at the foot of the rail', () => {
+  expect(railWords(status())).toBe('Safe: complete in 2 other homes');
+  expect(railWords(status({ completeHomes: 1 }))).toBe('Safe: complete in 1 other home');
+  expect(railWords(status({ restoring: { stage: 'originals', done: 1, total: 2, bytes: 0, totalBytes: 0 } }))).toBe('Everything is coming back');
+});
+
+test('what would come back after a loss', () => {
+  const words = ifLostWords(status(), NOW).join(' ');
+  expect(words).toContain('All 100 photos would come back, as things were 40 minutes ago.');
+  expect(words).toContain('about 12 hours');
+  const some = ifLostWords(status({ ifLostNow: { photos: 90, newestAt: null, unsafePhotos: 10, hoursAt40Mbit: 72 } }), NOW).join(' ');
+  expect(some).toContain('90 of 100 photos would come back.');
+  expect(some).toContain('10 photos would be gone');
+  expect(some).toContain('about 3 days');
+  expect(ifLostWords(status({ ifLostNow: { photos: 0, newestAt: null, unsafePhotos: 100, hoursAt40Mbit: null } }), NOW)).toEqual(['Nothing could be brought back: the photos are only on this computer.']);
+  expect(ifLostWords(status({ photos: { total: 0, safe: 0, oneHome: 0, none: 0 } }), NOW)).toEqual(['There are no photos here yet.']);
+});
+
+test('checks are told with what was found', () => {
+  const day = (fields: Partial<CheckDay> = {}): CheckDay => ({ day: '2026-11-20', ok: 64, wrong: 0, missing: 0, offline: 0, ...fields });
+  expect(checksWords([])).toContain('No copy has been checked yet');
+  expect(checksWords([day(), day()])).toBe('In the last 2 days 128 samples of your copies were asked for; every one was right.');
+  expect(checksWords([day({ wrong: 1 })])).toContain('1 was not right and is being replaced');
+  expect(checksWords([day({ missing: 3 })])).toContain('3 were not right and are being replaced');
+  expect(checksWords([day({ ok: 0, offline: 9 })])).toContain('no home could be asked');
+});
+
+test('a drill says whether what came back was the same', () => {
+  expect(drillWords({ at: NOW, photos: 200, bytes: GB, problems: 0, from: 'Anna' })).toBe('200 photos (1.0 GB) came back from Anna and were the same, bit for bit.');
+  expect(drillWords({ at: NOW, photos: 200, bytes: GB, problems: 3, from: '' })).toBe('200 photos came back; 3 were not right and are being replaced.');
+  expect(drillWords({ at: NOW, photos: 0, bytes: 0, problems: 1, from: 'Anna' })).toBe('No photo could be fetched from Anna.');
+});
+
+test('one photo says where it is', () => {
+  const copies = (original: AssetCopies['original'], homes: number, places = 0): AssetCopies => ({
+    original, copies: [...Array.from({ length: homes }, (_, i) => ({ household: `h${i}`, name: 'A', lastProvenAt: null })), ...Array.from({ length: places }, (_, i) => ({ target: `t${i}`, name: 'D', lastProvenAt: null }))]
+  });
+  expect(copiesWords(copies('here', 2)).text).toBe('Here and in 2 other homes.');
+  expect(copiesWords(copies('here', 2, 1)).text).toBe('Here, in 2 other homes and on a disk of yours.');
+  expect(copiesWords(copies('here', 0))).toEqual({ tone: 'amber', text: 'Only here so far.' });
+  expect(copiesWords(copies('damaged', 1)).text).toBe('The file here is damaged. It is whole in 1 other home and comes back by itself.');
+  expect(copiesWords(copies('missing', 0)).tone).toBe('red');
+});
+
+test('a restore says how far it is', () => {
+  const at = (fields: object) => ({ stage: 'originals' as const, done: 4811, total: 12_492, bytes: 81 * GB, totalBytes: 214 * GB, ...fields });
+  expect(restoreProgress(at({})).words).toBe('4,811 of 12,492 originals, 81 GB of 214 GB');
+  expect(restoreProgress(at({})).part).toBeCloseTo(0.3785, 3);
+  expect(restoreProgress(at({ stage: 'contact', done: 0, total: 0, bytes: 0, totalBytes: 0 }))).toEqual({ words: '', part: undefined });
+  expect(restoreProgress(at({ bytes: 300 * GB })).part).toBe(1);
+  expect(restoringWords(at({}))).toBe('Your originals are coming back: 4,811 of 12,492.');
+  expect(restoringWords(at({ stage: 'contact', total: 0 }))).toBe('Your home is coming back.');
+});
+
+test('small words', () => {
+  expect(howMany(100, 100)).toBe('All 100 photos');
+  expect(howMany(99, 100)).toBe('99 of 100 photos');
+  expect(checkedWords(NOW - 3 * HOUR, NOW)).toBe('checked 3 hours ago');
+  expect(checkedWords(null, NOW)).toBe('not checked yet');
+  expect(placeSaid({ id: 'a', kind: 'folder', place: '/x', state: 'diskAbsent', packs: 0, bytes: 0, lastProvenAt: null }).tone).toBe('quiet');
+  expect(placeSaid({ id: 'a', kind: 's3', place: 'b', state: 'offline', packs: 0, bytes: 0, lastProvenAt: null }).tone).toBe('amber');
+  expect(placeSaid({ id: 'a', kind: 'folder', place: '/x', state: 'ok', packs: 0, bytes: 0, lastProvenAt: null }).tone).toBe('good');
+});
