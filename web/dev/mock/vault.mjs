@@ -92,13 +92,13 @@ export class Vault {
       locked: { ...none, level: 'off', sentence: 'Your photos are only in this home.', reasons: [{ kind: 'locked', text: 'Copies are not turned on yet.', advice: 'Type the 24 words of your recovery phrase once. They lock the copies, so that only you can open them.' }], wards: [], phrase: { enabled: false, verifiedAt: null } },
       restoring: { restoring: { stage: 'originals', done: 4_811, total: PHOTOS, bytes: 81 * GB, totalBytes: BYTES }, heals: [], alarms: [], wards: [] },
       asked: { asks: [{ household: otto.household, name: otto.name, bytes: 250 * GB, at: before(2 * HOUR) }], wards: [full.wards[0]] },
-      deletion: { wards: [this.#ward(rosa, {}), this.#ward(otto, { ask: { packs: 4_100, bytes: 131 * GB } })], alarms: [{ id: 9, kind: 'deletion', text: 'Linden 14 wants 131 GB of its copies deleted.', advice: 'Call them before you say yes. Until then nothing is deleted.', at: before(50 * 60_000) }] },
+      deletion: { keepers: [this.#keeper(rosa, { path: 'lan', ask: { packs: 3_310, bytes: 104 * GB } }), full.keepers[1]], wards: [this.#ward(rosa, {}), this.#ward(otto, { ask: { packs: 4_100, bytes: 131 * GB } })], alarms: [{ id: 9, kind: 'deletion', text: 'Linden 14 wants 131 GB of its copies deleted.', advice: 'Call them before you say yes. Until then nothing is deleted.', at: before(50 * 60_000) }] },
       full: {
         level: 'attention', sentence: 'Every photo is complete in 1 other home. The second has no more room.', reasons: [{ kind: 'full', text: 'Ben & Clara’s home is full: 640 photos found no room there.', advice: 'Ask for more space, or ask another home.' }], completeHomes: 1,
         photos: { total: PHOTOS, safe: 11_852, oneHome: 640, none: 0 }, pending: { packs: 118, bytes: 3.7 * GB, photos: 640 },
         keepers: [full.keepers[0], this.#keeper(ben, { state: 'full', photos: 11_852, bytes: 199.6 * GB, quota: 200 * GB, free: 0.1 * GB, fullAt: before(HOUR) })]
       },
-      kits: { kits: [{ id: 'k1', name: 'For the children', threshold: 2, count: 3, state: 'ready', holders: [{ household: rosa.household, name: 'Nonna Rosa', state: 'has its part' }, { household: ben.household, name: 'Ben & Clara', state: 'has its part' }, { household: null, name: 'On paper', state: 'printed' }], delayDays: 7, verifiedAt: before(30 * DAY), createdAt: before(90 * DAY) }] }
+      kits: { alarms: [{ id: 11, kind: 'disk_written', text: 'The copies of Grandpa Otto are on the disk, 41 GB in /media/usb.', advice: 'Eject the disk as your computer asks, and bring it to them with their 24 words.', at: before(20 * 60_000) }], kits: [{ id: 'k1', name: 'For the children', threshold: 2, count: 3, state: 'ready', holders: [{ household: rosa.household, name: 'Nonna Rosa', state: 'has its part' }, { household: ben.household, name: 'Ben & Clara', state: 'has its part' }, { household: null, name: 'On paper', state: 'printed' }], delayDays: 7, verifiedAt: before(30 * DAY), createdAt: before(90 * DAY) }] }
     };
     return scenes[this.scene] ?? {};
   }
@@ -146,14 +146,18 @@ export class Vault {
       const place = await body();
       if (place.kind === 'folder' && !place.place.startsWith('/')) return refuse(400, 'There is no such folder on this computer.', 'Write the whole path, beginning with /.');
       status.targets = [...status.targets, { id: id64(JSON.stringify(place)).slice(0, 8), kind: place.kind, place: place.place ?? `${place.bucket} at ${place.endpoint}`, state: 'ok', packs: 0, bytes: 0, lastProvenAt: null }];
-      return json(201, this.changed() ?? {});
+      this.changed();
+      return json(201, { id: status.targets.at(-1).id, sameDisk: place.place?.startsWith('/home') ?? false });
     }
     const alarm = /^POST \/vault\/alarms\/(.+)\/seen$/.exec(at);
     if (alarm) return json(204, this.seen.add(alarm[1]) && this.changed());
-    const deletion = /^POST \/vault\/wards\/(\w+)\/deletion$/.exec(at);
-    if (deletion) Object.assign(status.wards.find((ward) => ward.household === deletion[1]) ?? {}, { ask: null });
+    const deletion = /^POST \/vault\/(wards|keepers)\/(\w+)\/deletion$/.exec(at);
+    if (deletion) Object.assign(status[deletion[1]].find((home) => home.household === deletion[2]) ?? {}, { ask: null });
     else if (at.startsWith('DELETE /vault/keepers/')) status.keepers = status.keepers.filter((keeper) => keeper.household !== id);
-    else if (at.startsWith('DELETE /vault/wards/')) status.wards = status.wards.filter((ward) => ward.household !== id);
+    else if (at.startsWith('DELETE /vault/wards/')) {
+      status.wards = status.wards.filter((ward) => ward.household !== id);
+      status.asks = status.asks.filter((ask) => ask.household !== id);
+    }
     else if (at.startsWith('DELETE /vault/targets/')) status.targets = status.targets.filter((place) => place.id !== id);
     else return false;
     return json(204, this.changed());

@@ -31,6 +31,8 @@ export interface Keeper {
   path: KeeperPath;
   growthBytesMonth: number | null;
   fullAt: Moment | null;
+  /** Much of our copies there is to be deleted, in our name; a person in both homes has to say yes. */
+  ask?: { packs: number; bytes: number } | null;
 }
 
 /** Another home that this one keeps copies for. */
@@ -206,12 +208,13 @@ export const vaultApi = {
   keep: (household: string, bytes: number) => send<void>('POST', '/vault/keep', { household, bytes }),
   /** No more copies of ours there. */
   leaveKeeper: (household: string) => send<void>('DELETE', `/vault/keepers/${part(household)}`),
-  /** No more copies of theirs here. */
+  answerAtKeeper: (household: string, allow: boolean) => send<void>('POST', `/vault/keepers/${part(household)}/deletion`, { allow }),
+  /** No more copies of theirs here, or no to what they asked. */
   leaveWard: (household: string) => send<void>('DELETE', `/vault/wards/${part(household)}`),
-  answerDeletion: (household: string, allow: boolean) => send<void>('POST', `/vault/wards/${part(household)}/deletion`, { allow }),
+  answerWard: (household: string, allow: boolean) => send<void>('POST', `/vault/wards/${part(household)}/deletion`, { allow }),
   start: (what: 'run' | 'audit' | 'drill') => send<void>('POST', `/vault/${what}`, {}),
   checkPhrase: (phrase: string) => send<PhraseAnswer>('POST', '/vault/phrase', { phrase }),
-  addPlace: (place: NewPlace) => send<void>('POST', '/vault/targets', place),
+  addPlace: (place: NewPlace) => send<{ id: string; sameDisk: boolean }>('POST', '/vault/targets', place),
   removePlace: (id: string) => send<void>('DELETE', `/vault/targets/${part(id)}`),
   writeDisk: (household: string, folder: string) => send<void>('POST', '/vault/usb', { household, folder }),
   seen: (alarm: Alarm['id']) => send<void>('POST', `/vault/alarms/${part(alarm)}/seen`, {}),
@@ -225,6 +228,7 @@ export const setupApi = {
   state: (code?: string) => send<Setup>('GET', '/setup', undefined, coded(code)),
   found: (founding: Founding, code?: string) => send<{ phrase: string[] }>('POST', '/setup/found', founding, coded(code)),
   finish: (code?: string) => send<void>('POST', '/setup/finish', {}, coded(code)),
+  /** `from`: invitations or folders, one in a line. */
   restore: (phrase: string, from: string, code?: string) => send<void>('POST', '/setup/restore', { phrase, from }, coded(code)),
   progress: (code?: string) => send<RestoreProgress>('GET', '/setup/restore', undefined, coded(code))
 };

@@ -16,6 +16,8 @@ test('an invitation is whole, a folder is named', () => {
   expect(sourceProblem('home', `heirloom://pair#${'A'.repeat(40)}`)).toBeUndefined();
   expect(sourceProblem('home', ` https://home.example/family#pair=${'A'.repeat(40)} `)).toBeUndefined();
   expect(sourceProblem('home', 'heirloom://pair#short')).toContain('not a whole invitation');
+  expect(sourceProblem('home', `heirloom://pair#${'A'.repeat(40)}\n\nheirloom://pair#${'B'.repeat(40)}\n`)).toBeUndefined();
+  expect(sourceProblem('home', `heirloom://pair#${'A'.repeat(40)}\nheirloom://pair#B`)).toContain('not a whole invitation');
   expect(sourceProblem('home', '/media/usb')).toContain('not a whole invitation');
   expect(sourceProblem('disk', '/media/usb')).toBeUndefined();
   expect(sourceProblem('disk', ' ')).toContain('folder');

@@ -13,9 +13,10 @@ export function wrongPlaces(phrase: string[], asked: number[], typed: string[]):
   return asked.filter((place, i) => typed[i].trim().toLowerCase() !== phrase[place - 1]);
 }
 
-/** Why a source cannot be an invitation or a folder; undefined when it can. */
+/** Why what was typed cannot be invitations (one in a line) or a folder; undefined when it can. */
 export function sourceProblem(kind: 'home' | 'disk', text: string): string | undefined {
-  const given = text.trim();
-  if (kind === 'home') return /^(heirloom:\/\/[\w-]+#|https?:\/\/\S+#)[\w=.~-]{16,}$/.test(given) ? undefined : 'This is not a whole invitation. Copy all of it and paste it again.';
-  return given.length > 1 ? undefined : 'Write the folder on the disk, such as /media/usb.';
+  const lines = text.split('\n').map((line) => line.trim()).filter(Boolean);
+  if (kind === 'disk') return lines.length === 1 && lines[0].length > 1 ? undefined : 'Write the folder on the disk, such as /media/usb.';
+  const whole = (line: string) => /^(heirloom:\/\/[\w-]+#|https?:\/\/\S+#)[\w=.~-]{16,}$/.test(line);
+  return lines.length > 0 && lines.every(whole) ? undefined : 'This is not a whole invitation. Copy all of it and paste it again.';
 }

@@ -31,7 +31,8 @@ export function hintWords({ position, likely }: Hint): string {
   return likely ? `Word ${position} is probably “${likely}”. Compare it with your sheet.` : `Look at word ${position} again and compare it with your sheet.`;
 }
 
-function sentence(text: string): string {
+/** Words of the node as a sentence. */
+export function sentence(text: string): string {
   const whole = text.trim();
   return whole.charAt(0).toLocaleUpperCase() + whole.slice(1) + (/[.!?]$/.test(whole) ? '' : '.');
 }
