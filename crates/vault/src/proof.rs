@@ -180,3 +180,111 @@ impl ReadAt for Group<'_> {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pack(bytes: usize) -> Vec<u8> {
+        let mut content = vec![0; bytes];
+        blake3::Hasher::new().finalize_xof().fill(&mut content);
+        content
+    }
+
+    fn question(content: &[u8], group: u32) -> Challenge {
+        Challenge { pack: PackId::of(content), bytes: u32::try_from(content.len()).unwrap(), group }
+    }
+
+    fn answer(content: &[u8], challenge: &Challenge) -> Vec<u8> {
+        let (_, outboard) = outboard(content);
+        let range = challenge.range();
+        let range = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
+        prove(challenge, &content[range], &outboard).unwrap()
+    }
+
+    #[test]
+    fn every_group_of_every_shape_is_proved() {
+        let group = GROUP_BYTES as usize;
+        for bytes in [1, 100, group - 1, group, group + 1, 2 * group, 3 * group, 5 * group + 7, 64 * group] {
+            let content = pack(bytes);
+            let (root, pairs) = outboard(&content);
+            assert_eq!(root, PackId::of(&content));
+            assert_eq!(pairs.len(), outboard_bytes(u32::try_from(bytes).unwrap()) as usize);
+            for group in 0..group_count(u32::try_from(bytes).unwrap()) {
+                let challenge = question(&content, group);
+                assert!(verify(&challenge, &answer(&content, &challenge)), "group {group} of {bytes} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn a_proof_of_a_full_pack_is_small() {
+        let content = pack(PACK_BYTES_MAX);
+        let challenge = question(&content, 1234);
+        let proof = answer(&content, &challenge);
+        assert_eq!(proof.len(), PROOF_BYTES_MAX);
+        assert!(verify(&challenge, &proof));
+    }
+
+    #[test]
+    fn senseless_questions_have_no_answer() {
+        let content = pack(100_000);
+        let proof = answer(&content, &question(&content, 6));
+        for (bytes, group) in [(100_000, 7), (0, 0), (u32::MAX, 0), ((32 << 20) + 1, 6), (100_000, u32::MAX)]
+        {
+            let challenge = Challenge { pack: PackId::of(&content), bytes, group };
+            assert!(!verify(&challenge, &proof));
+            let (_, outboard) = outboard(&content);
+            let refused = prove(&challenge, &content[..16_384], &outboard);
+            assert!(matches!(refused, Err(ProofError::NoSuchGroup { .. })));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_apart() {
+        let content = pack(100_000);
+        let (_, pairs) = outboard(&content);
+        let challenge = question(&content, 2);
+        let group = &content[32_768..49_152];
+        let wrong = |group: &[u8], pairs: &[u8]| prove(&challenge, group, pairs).unwrap_err();
+        let mut rotten = group.to_vec();
+        rotten[9] ^= 1;
+        assert!(matches!(wrong(&rotten, &pairs), ProofError::Damaged));
+        assert!(matches!(wrong(&group[1..], &pairs), ProofError::Damaged));
+        let mut torn = pairs.clone();
+        torn[3] ^= 1;
+        assert!(matches!(wrong(group, &torn), ProofError::Outboard));
+        assert!(matches!(wrong(group, &pairs[..70]), ProofError::Outboard));
+        assert!(matches!(wrong(group, &[]), ProofError::Outboard));
+    }
+
+    proptest! {
+        #[test]
+        fn a_changed_proof_proves_nothing(
+            bytes in 1_usize..200_000,
+            group in any::<prop::sample::Index>(),
+            at in any::<prop::sample::Index>(),
+            bit in 0..8,
+        ) {
+            let content = pack(bytes);
+            let group = group.index(group_count(u32::try_from(bytes).unwrap()) as usize);
+            let challenge = question(&content, u32::try_from(group).unwrap());
+            let mut proof = answer(&content, &challenge);
+            prop_assert!(verify(&challenge, &proof));
+            let at = at.index(proof.len());
+            prop_assert!(!verify(&challenge, &proof[..at]));
+            proof[at] ^= 1 << bit;
+            prop_assert!(!verify(&challenge, &proof));
+            proof[at] ^= 1 << bit;
+            proof.push(0);
+            prop_assert!(!verify(&challenge, &proof));
+        }
+
+        #[test]
+        fn any_bytes_are_judged(proof in prop::collection::vec(any::<u8>(), 0..18_000), bytes in any::<u32>(), group in any::<u32>()) {
+            let challenge = Challenge { pack: PackId::from_bytes([7; 32]), bytes, group };
+            prop_assert!(!verify(&challenge, &proof));
+        }
+    }
+}

@@ -38,21 +38,21 @@ impl PackFolder {
     /// [`FolderError::Other`] when another marker is there; [`FolderError::Full`], [`FolderError::Io`].
     pub fn create(root: &Path, marker: Marker, disk: Arc<dyn Disk>) -> Result<Self, FolderError> {
         let here = Self::at(root, marker, disk);
-        if let Some(found) = read_marker(root) {
-            return if found == marker { Ok(here) } else { Err(FolderError::another(found)) };
+        let found = read_marker(root);
+        if let Some(other) = found.filter(|found| *found != marker) {
+            return Err(FolderError::another(other));
         }
         let at = FolderError::io("the folder for packs couldn't be made");
         here.disk.create_dir(root).map_err(&at)?;
         if let Some(parent) = root.parent() {
             here.disk.sync_dir(parent).map_err(&at)?;
         }
-        // A marker that can't be read is replaced: a person or a first use asked for this folder.
-        here.disk.remove(&root.join(MARKER_NAME)).map_err(&at)?;
-        for name in ["drafts", "packs", "heads", "kits"] {
-            here.disk.create_dir(&root.join(name)).map_err(&at)?;
+        here.lay_out().map_err(&at)?;
+        if found.is_none() {
+            // One that can't be read is replaced: a person or a first use asked for this folder.
+            here.disk.remove(&root.join(MARKER_NAME)).map_err(&at)?;
+            here.write_new(&root.join(MARKER_NAME), marker.to_text().as_bytes()).map_err(&at)?;
         }
-        here.disk.sync_dir(root).map_err(&at)?;
-        here.write_new(&root.join(MARKER_NAME), marker.to_text().as_bytes()).map_err(&at)?;
         Ok(here)
     }
 
@@ -68,7 +68,17 @@ impl PackFolder {
         }
         let here = Self::at(root, marker, disk);
         here.sweep();
+        // Folders go before the marker when a vault is cleared. On a disk that is only read nothing is needed.
+        here.lay_out().unwrap_or_default();
         Ok(here)
+    }
+
+    /// Makes the folders in the folder, and everything's names durable.
+    fn lay_out(&self) -> io::Result<()> {
+        for name in ["drafts", "packs", "heads", "kits"] {
+            self.disk.create_dir(&self.root.join(name))?;
+        }
+        self.disk.sync_dir(&self.root)
     }
 
     fn at(root: &Path, marker: Marker, disk: Arc<dyn Disk>) -> Self {
@@ -241,6 +251,13 @@ impl PackFolder {
             .map_err(FolderError::io("the damaged pack couldn't be removed"))
     }
 
+    /// Packs that were set aside, at most some.
+    pub(crate) fn damaged(&self) -> Vec<PackId> {
+        let Ok(entries) = std::fs::read_dir(self.root.join("damaged")) else { return Vec::new() };
+        let id = |entry: std::fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".pack")?.parse().ok();
+        entries.flatten().take(DRAFTS_MAX).filter_map(id).collect()
+    }
+
     /// Removes everything that a vault's folder holds, the marker last: until then it is a vault's. What isn't a vault's
     /// stays.
     ///
@@ -272,8 +289,10 @@ impl PackFolder {
             for inner in std::fs::read_dir(entry.path())? {
                 self.disk.remove(&inner?.path())?;
             }
+            self.disk.sync_dir(&entry.path())?;
             std::fs::remove_dir(entry.path())?;
         }
+        self.disk.sync_dir(folder)?;
         std::fs::remove_dir(folder)
     }
 

@@ -73,7 +73,7 @@ impl Link {
     }
 
     /// Whether the two can't stand in one chain.
-    fn contradicts(&self, other: &Self) -> bool {
+    pub(crate) fn contradicts(&self, other: &Self) -> bool {
         let follows = |next: &Self, last: &Self| next.number.checked_sub(1) == Some(last.number);
         self.certificate == other.certificate
             && self.head != other.head
@@ -117,7 +117,7 @@ pub(crate) fn judge(links: &[Link], new: &Link) -> Verdict {
 /// The heads that are no longer held at this running time.
 ///
 /// Held are, for 30 days: of the last day the first that was superseded in each hour, of each day before that the first
-/// of the day, the last head of each certificate that was replaced, and forks. So whoever floods a keeper with heads
+/// of the day, the last head of each certificate that was replaced, and the first forks. So whoever floods a keeper with heads
 /// displaces none that is older than an hour.
 pub(crate) fn expired(links: &[Link], now: i64) -> Vec<[u8; 32]> {
     let Some(newest) = newest(links) else { return Vec::new() };
@@ -128,10 +128,12 @@ pub(crate) fn expired(links: &[Link], now: i64) -> Vec<[u8; 32]> {
     old.sort_by_key(|(link, at)| (*at, link.number));
     let mut slots = Vec::new();
     let mut gone = Vec::new();
+    let mut forks = 0;
     for (link, at) in &old {
         let age = now.saturating_sub(*at);
         let slot = if age < DAY_MS { (HOUR_MS, at / HOUR_MS) } else { (DAY_MS, at / DAY_MS) };
-        let pinned = link.fork || is_last_of_replaced(&old, link, newest);
+        forks += usize::from(link.fork);
+        let pinned = link.fork && forks <= FORKS_MAX || is_last_of_replaced(&old, link, newest);
         let first = !slots.contains(&slot);
         if age >= HOLD_MS || !(pinned || first) {
             gone.push(link.head);

@@ -50,10 +50,8 @@ impl Keeper {
     /// [`KeeperError::Io`] when the folder can't be made.
     pub fn open(db: Database, root: PathBuf, disk: Arc<dyn Disk>) -> Result<Self, KeeperError> {
         let at = FolderError::io("the folder for other homes' packs couldn't be made");
-        if !root.is_dir() {
-            disk.create_dir(&root).map_err(&at)?;
-            root.parent().map_or(Ok(()), |parent| disk.sync_dir(parent)).map_err(&at)?;
-        }
+        disk.create_dir(&root).map_err(&at)?;
+        root.parent().map_or(Ok(()), |parent| disk.sync_dir(parent)).map_err(&at)?;
         Ok(Self { db, disk, root, slots: Mutex::default() })
     }
 
@@ -73,8 +71,15 @@ impl Keeper {
     ) -> Result<(), KeeperError> {
         let slot = self.slot(ward);
         let _working = slot.work();
-        let known = self.db.read(|conn| rows::disks(conn, ward).map_err(KeeperError::from))?;
-        let disk = if known.is_empty() { Some(self.make_folder(ward, DiskId(random))?) } else { None };
+        let (known, row) = self.db.read(|conn| -> Result<_, KeeperError> {
+            Ok((rows::disks(conn, ward)?, rows::ward(conn, ward)?))
+        })?;
+        // A ward whose end was interrupted when nothing of it was left begins anew.
+        let is_over = match row.filter(|row| row.ended) {
+            Some(row) => self.describe(&row).map(|ward| ward.packs == 0 && ward.held == 0)?,
+            None => known.is_empty(),
+        };
+        let disk = if is_over { Some(self.make_folder(ward, DiskId(random))?) } else { None };
         let ward = *ward;
         self.db.write(move |conn| {
             if let Some(disk) = disk {
@@ -251,12 +256,11 @@ impl Keeper {
     /// Makes the ward's folder, or finds one of its own; returns which disk it is.
     fn make_folder(&self, ward: &HouseholdId, random: DiskId) -> Result<DiskId, KeeperError> {
         let place = self.place_of(ward);
-        match read_marker(&place) {
-            Some(found) if found.household == *ward => return Ok(found.disk),
+        let marker = match read_marker(&place) {
+            Some(found) if found.household == *ward => found,
             Some(_) => return Err(KeeperError::DiskAbsent),
-            None => {}
-        }
-        let marker = Marker { household: *ward, disk: random };
+            None => Marker { household: *ward, disk: random },
+        };
         Ok(PackFolder::create(&place, marker, Arc::clone(&self.disk))?.disk_id())
     }
 

@@ -120,7 +120,8 @@ fn wish(conn: &Connection, ward: &WardRow, packs: &[PackId]) -> Result<DeleteOut
         for row in &kept {
             rows::hold(conn, household, &row.pack, until, false)?;
         }
-        return Ok(DeleteOutcome { held: count(packs.len()), waits_for_person: totals.asked_packs > 0 });
+        let waits_for_person = rows::totals(conn, ward)?.asked_packs > 0;
+        return Ok(DeleteOutcome { held: count(packs.len()), waits_for_person });
     }
     let new: Vec<_> = kept.iter().filter(|row| !row.asked).collect();
     for row in &new {

@@ -34,6 +34,9 @@ impl Keeper {
             Verdict::Newest(alarm) => {
                 folder.put_head(&head)?;
                 self.db.write(move |conn| -> Result<(), KeeperError> {
+                    for other in links.into_iter().filter(|other| other.contradicts(&link)) {
+                        rows::add_link(conn, &ward, &Link { fork: true, ..other })?;
+                    }
                     rows::add_link(conn, &ward, &link)?;
                     rows::supersede(conn, &ward, &id, rows::running(conn)?)?;
                     alarm.map_or(Ok(()), |kind| rows::raise(conn, &ward, kind, 0).map_err(KeeperError::from))

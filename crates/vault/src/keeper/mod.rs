@@ -24,8 +24,6 @@ mod rows;
 pub mod schema;
 mod scrub;
 mod survey;
-#[cfg(test)]
-mod tests;
 mod ward;
 
 pub use copy::Copied;

@@ -19,6 +19,8 @@ use crate::{PackId, Room};
 
 /// Rows and names looked at together.
 const PAGE: usize = 4096;
+/// Bytes of unknown packs that are read at once; a whole lost database would take hours.
+const READ_BYTES_MAX: u64 = 256 << 20;
 
 /// Makes the tables say what is on the disk.
 pub(super) fn compare(
@@ -33,6 +35,7 @@ pub(super) fn compare(
         db.write(move |conn| rows::raise(conn, &ward, AlarmKind::OldDisk, lost))?;
     }
     files_without_rows(db, ward, folder)?;
+    damaged(db, ward, folder)?;
     heads(db, ward, folder)?;
     kits(db, ward, folder)
 }
@@ -49,6 +52,10 @@ fn rows_without_files(db: &Database, ward: &HouseholdId, folder: &PackFolder) ->
         for row in page {
             let there = is_there(folder, &row)?;
             if there == (row.state == PackState::Bad) {
+                if row.state == PackState::Held {
+                    // Half of a deleted pack is of no use to anybody, and must not be taken for a new one.
+                    folder.remove(&row.pack)?;
+                }
                 lost += u64::from(row.state == PackState::Kept);
                 changes.push(row);
             }
@@ -83,25 +90,57 @@ fn is_there(folder: &PackFolder, row: &PackRow) -> Result<bool, KeeperError> {
     }
 }
 
-/// Packs that were placed and not recorded, or whose rows were lost. They were synced before they got their names, so
-/// they are whole; they are read soon all the same.
+/// Packs that were placed and not recorded, or whose rows were lost. They were synced before they got their names; the
+/// first are read all the same, the others soon.
 fn files_without_rows(db: &Database, ward: &HouseholdId, folder: &PackFolder) -> Result<(), KeeperError> {
     let mut after: Option<PackId> = None;
+    let mut may_read = READ_BYTES_MAX;
     loop {
-        let page = folder.list(after.as_ref(), PAGE)?;
+        let mut page = folder.list(after.as_ref(), PAGE)?;
         let Some((last, _)) = page.last() else { return Ok(()) };
         after = Some(*last);
+        page = db.read(|conn| -> Result<_, KeeperError> {
+            page.retain(|(pack, _)| !matches!(rows::pack(conn, ward, pack), Ok(Some(_))));
+            Ok(page)
+        })?;
+        let mut whole = Vec::new();
+        for (pack, bytes) in page {
+            let is_read = bytes <= may_read;
+            may_read = may_read.saturating_sub(bytes);
+            if bytes == 0 || bytes > PACK_BYTES_MAX as u64 || (is_read && !is_right(folder, &pack)?) {
+                folder.set_aside(&pack)?;
+            } else {
+                whole.push((pack, bytes));
+            }
+        }
         let ward = *ward;
         db.write(move |conn| -> Result<(), KeeperError> {
             let now = rows::running(conn)?;
-            for (pack, bytes) in page {
-                if (1..=PACK_BYTES_MAX as u64).contains(&bytes) && rows::pack(conn, &ward, &pack)?.is_none() {
-                    rows::keep(conn, &ward, &pack, bytes, Room::Common, now)?;
-                }
+            for (pack, bytes) in whole {
+                rows::keep(conn, &ward, &pack, bytes, Room::Common, now)?;
             }
             Ok(())
         })?;
     }
+}
+
+fn is_right(folder: &PackFolder, pack: &PackId) -> Result<bool, KeeperError> {
+    match folder.check(pack) {
+        Ok(_) => Ok(true),
+        Err(FolderError::Missing | FolderError::Wrong(_)) => Ok(false),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// What was set aside of packs that were sent again, or that nobody wants any more.
+fn damaged(db: &Database, ward: &HouseholdId, folder: &PackFolder) -> Result<(), KeeperError> {
+    for pack in folder.damaged() {
+        let row = db.read(|conn| rows::pack(conn, ward, &pack).map_err(KeeperError::from))?;
+        if row.is_none_or(|row| row.state != PackState::Bad) {
+            folder.forget_damaged(&pack)?;
+        }
+    }
+    Ok(())
 }
 
 fn heads(db: &Database, ward: &HouseholdId, folder: &PackFolder) -> Result<(), KeeperError> {

@@ -48,5 +48,8 @@ fn links(heads: &[VaultHead]) -> Vec<Link> {
     for at in 1..links.len() {
         links[at - 1].superseded = Some(links[at].made_ms);
     }
+    for at in 0..links.len() {
+        links[at].fork = links.iter().any(|other| links[at].contradicts(other));
+    }
     links
 }

@@ -258,16 +258,20 @@ impl S3Target {
         Ok(packs)
     }
 
-    async fn answer(&self, challenge: &Challenge) -> Answer {
-        match self.proof(challenge).await {
-            Ok(proof) => Answer::Proof(proof),
+    /// An error only when nothing can be said about any pack.
+    async fn answer(&self, challenge: &Challenge) -> Result<Answer, TargetError> {
+        let why = match self.proof(challenge).await {
+            Ok(proof) => return Ok(Answer::Proof(proof)),
             Err(TargetError::Missing | TargetError::Wrong(_)) => match self.is_there().await {
-                Ok(()) => Answer::Missing,
-                Err(TargetError::DiskAbsent) => Answer::DiskAbsent,
-                Err(_) => Answer::Busy,
+                Ok(()) => return Ok(Answer::Missing),
+                Err(why) => why,
             },
-            Err(TargetError::DiskAbsent) => Answer::DiskAbsent,
-            Err(_) => Answer::Busy,
+            Err(why) => why,
+        };
+        match why {
+            TargetError::Offline | TargetError::Refused(_) => Err(why),
+            TargetError::DiskAbsent => Ok(Answer::DiskAbsent),
+            _ => Ok(Answer::Busy),
         }
     }
 
@@ -402,9 +406,8 @@ impl Target for S3Target {
     ) -> BoxFuture<'_, Result<Vec<(Challenge, Answer)>, TargetError>> {
         Box::pin(async move {
             let some = challenges.into_iter().take(CHALLENGES_MAX);
-            let answers =
-                stream::iter(some).map(async |challenge| (challenge, self.answer(&challenge).await));
-            Ok(answers.buffered(AT_ONCE).collect().await)
+            let answers = stream::iter(some).map(async |asked| Ok((asked, self.answer(&asked).await?)));
+            answers.buffered(AT_ONCE).try_collect().await
         })
     }
 

@@ -1,0 +1,11 @@
+//! Keeping packs: a keeper's promises, folders and buckets, under faults and power cuts.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something unexpected happens")]
+
+mod crash;
+mod faults;
+mod heads;
+mod model;
+mod seen;
+mod targets;
+mod world;
