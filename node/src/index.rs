@@ -70,6 +70,7 @@ pub fn decide(
     let marks = home.library.edit(&edits, clock::now_ms())?;
     let marks: Vec<_> = marks.iter().map(|(asset, marks)| (*asset, to_catalog(marks))).collect();
     home.catalog().marked(&marks).inspect_err(|_| home.look_again())?;
+    home.vault.wake();
     drop(guard);
     let mut months = months_of(home, assets);
     months.extend(before);

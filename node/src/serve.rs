@@ -1,6 +1,6 @@
 //! `heirloom serve`: everything that runs while a node is up, and the order in which it stops.
 //!
-//! Stopping: accept nothing new, let requests finish for [`GRACE`], end the event streams, pause a restore, close the connections with
+//! Stopping: accept nothing new, let requests finish for [`GRACE`], end the event streams, end what the vault is doing, pause a restore, close the connections with
 //! other homes, end the command socket, end the workers after the photo in hand, close the home. A second signal ends the program at once,
 //! which is safe at any moment.
 
@@ -20,6 +20,7 @@ use crate::control;
 use crate::home::{Home, reconcile};
 use crate::protocols::Network;
 use crate::sharing::Downloads;
+use crate::vault::worker::VaultWorker;
 use crate::workers::Workers;
 
 /// How long requests may take to finish once the node was asked to stop.
@@ -75,6 +76,7 @@ pub async fn serve_on(
     let workers = Workers::start(&home).context("cannot start the workers")?;
     let network = open_network(&home, p2p).await;
     let downloads = Downloads::start(&home);
+    let vault = VaultWorker::start(&home);
     let adopting = adopt_in_background(&home);
     let stopping = CancellationToken::new();
     let app = router(ApiState::new(Arc::clone(&home), stopping.clone()));
@@ -93,6 +95,7 @@ pub async fn serve_on(
         tracing::warn!("some requests did not finish in time and were cut off");
         server.abort();
     }
+    vault.stop().await;
     downloads.stop().await;
     if let Some(network) = network {
         network.stop().await;

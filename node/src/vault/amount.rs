@@ -92,11 +92,26 @@ mod tests {
 
     #[test]
     fn what_is_no_amount_is_explained() {
-        for text in ["", "GB", "much", "-5GB", "5.GB", ".5GB", "1.2.3GB", "5 PB", "5GB!", "1,5TB", "1.0123456789TB", "٣GB"] {
+        for text in [
+            "",
+            "GB",
+            "much",
+            "-5GB",
+            "5.GB",
+            ".5GB",
+            "1.2.3GB",
+            "5 PB",
+            "5GB!",
+            "1,5TB",
+            "1.0123456789TB",
+            "٣GB",
+        ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains("write it like"), "{text}: {error}");
         }
-        for text in ["1001TB", "1000.1TB", "99999999999999999999", "18446744073709551615TB", "18446744073709551615"] {
+        for text in
+            ["1001TB", "1000.1TB", "99999999999999999999", "18446744073709551615TB", "18446744073709551615"]
+        {
             assert!(parse(text).unwrap_err().contains("more than any home has"), "{text}");
         }
     }

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use heirloom_identity::VaultHead;
@@ -36,8 +36,10 @@ use crate::home::events::Event;
 const ROUND_BYTES: u64 = 1 << 30;
 /// How long a run waits for packs that the manifest is to list to be proved, before it goes on without.
 const PROVE_WAIT: Duration = Duration::from_mins(10);
-/// How long a round may go on without telling open pages.
-const TELL_EVERY: Duration = Duration::from_secs(2);
+/// How long a round waits after news for whatever belongs to it; and so many times as long as the last round took.
+const SETTLE: Duration = Duration::from_secs(5);
+const RESTS: u32 = 4;
+const REST_MAX: Duration = Duration::from_mins(10);
 /// Rounds of one run; whatever is left then is the next run's.
 const ROUNDS_MAX: u32 = 10_000;
 
@@ -181,7 +183,7 @@ impl Run {
     async fn pack_and_publish(self: &Arc<Self>) -> anyhow::Result<()> {
         let mut packing = Packing::new(Arc::clone(self))?;
         for _ in 0..ROUNDS_MAX {
-            let mut news = self.news.subscribe();
+            let (mut news, begun) = (self.news.subscribe(), Instant::now());
             let round = polite(move || {
                 packing.note_arrivals()?;
                 packing.pictures()?;
@@ -213,7 +215,7 @@ impl Run {
             if more {
                 continue;
             }
-            if self.wait_until_idle(&mut news).await {
+            if self.wait_until_idle(&mut news, begun.elapsed()).await {
                 return Ok(());
             }
         }
@@ -251,7 +253,7 @@ impl Run {
     }
 
     /// Waits until no lane has anything to do; `false` when there is something new to pack before that.
-    async fn wait_until_idle(&self, news: &mut watch::Receiver<u64>) -> bool {
+    async fn wait_until_idle(&self, news: &mut watch::Receiver<u64>, round: Duration) -> bool {
         let mut woken = self.home.vault.woken();
         woken.borrow_and_update();
         loop {
@@ -265,7 +267,14 @@ impl Run {
             tokio::select! {
                 () = self.stop.cancelled() => return true,
                 changed = news.changed() => if changed.is_err() { return true },
-                changed = woken.changed() => return changed.is_err(),
+                changed = woken.changed() => {
+                    // Whatever comes together is packed together, and large databases are not copied all the time.
+                    let rest = SETTLE.max(round.saturating_mul(RESTS)).min(REST_MAX);
+                    tokio::select! {
+                        () = self.stop.cancelled() => return true,
+                        () = tokio::time::sleep(rest) => return changed.is_err(),
+                    }
+                }
             }
         }
     }

@@ -2,7 +2,6 @@
 //! connection, or whose patience, does not reach.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use heirloom_identity::HouseholdId;
 use heirloom_vault::KeeperError;

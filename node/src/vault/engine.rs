@@ -9,13 +9,26 @@ use heirloom_vault::policy::TargetId;
 use heirloom_vault::store::Place;
 use heirloom_vault::target::Clock;
 use heirloom_vault::{BlobKind, Target};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::heal::Unreachable;
 use super::shelf::Shelf;
 use crate::clock;
+
+/// What a person asked for; the worker does it soon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Wish {
+    /// Pack and place what is to be packed and placed.
+    Run,
+    /// Have every place prove that it has what it took.
+    Audit,
+    /// Fetch some photos back and compare them.
+    Drill,
+    /// Read every original, and bring back what is damaged or gone.
+    Repair,
+}
 
 /// Photos that may wait for a look; with more, everything is looked through.
 const LOOKS_MAX: usize = 10_000;
@@ -33,6 +46,9 @@ pub struct Engine {
     /// Held by whoever looks after originals: one at a time.
     pub(super) healing: tokio::sync::Mutex<()>,
     looks: Mutex<Looks>,
+    wishes: Mutex<BTreeSet<Wish>>,
+    wished: Notify,
+    suspected: Notify,
     /// Files that are being fetched because somebody looks at them.
     pub(super) fetching: Mutex<HashMap<(ContentHash, BlobKind), watch::Receiver<Outcome>>>,
     pub(super) stop: CancellationToken,
@@ -83,6 +99,20 @@ impl Engine {
         self.clock.set(clock).is_ok()
     }
 
+    /// Notes what a person asked for.
+    pub fn wish(&self, wish: Wish) {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner).insert(wish);
+        self.wished.notify_one();
+    }
+
+    pub(super) fn take_wishes(&self) -> BTreeSet<Wish> {
+        std::mem::take(&mut *self.wishes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) async fn wished(&self) {
+        self.wished.notified().await;
+    }
+
     /// Says that a photo's pictures were made, so that they are packed.
     pub fn pictured(&self, content: ContentHash) {
         let mut looks = self.looks();
@@ -110,6 +140,12 @@ impl Engine {
         if looks.suspects.len() < LOOKS_MAX {
             looks.suspects.insert(content);
         }
+        drop(looks);
+        self.suspected.notify_one();
+    }
+
+    pub(super) async fn suspected(&self) {
+        self.suspected.notified().await;
     }
 
     pub(super) fn take_suspects(&self) -> BTreeSet<ContentHash> {

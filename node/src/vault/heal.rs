@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anyhow::Context;
 use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use heirloom_identity::ContentHash;
 use heirloom_vault::policy::TargetId;
 use heirloom_vault::store::{Heal, NewAlarm, OriginalState};
@@ -37,6 +38,8 @@ const FETCHES_AT_ONCE: usize = 6;
 const BATCH: u32 = 1_000;
 /// Originals that are read again in one go.
 const SCRUB_BATCH: usize = 32;
+/// Originals that are known to be damaged and are tried again in one go.
+const AWAY_MAX: usize = 1_000;
 /// Room on the disk that originals which come back leave.
 const LEAVE_BYTES: u64 = 512 << 20;
 /// The alarm about originals that cannot be brought back.
@@ -78,16 +81,44 @@ pub async fn missing(
     bring_missing(home, extra, progress, stop, Telling::Nothing).await
 }
 
-/// Like [`missing`], because something was lost: each photo that is back is told of. Does nothing while the whole library
-/// is away: its disk is not mounted, and nothing is lost.
+/// Brings back originals that are gone, and tries again those that could not be brought back before; each one that is back
+/// is told of. Does nothing while the whole library is away: its disk is not mounted, and nothing is lost.
 ///
 /// # Errors
 /// As [`missing`].
-pub async fn repair(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<Healed> {
+pub async fn mend(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<Healed> {
     if is_library_away(home).await? {
         return Ok(Healed::default());
     }
+    let at = Arc::clone(home);
+    let away = blocking(move || Ok(at.vault.store.originals_away(i64::MAX, AWAY_MAX)?)).await?;
+    for photo in away.iter().filter(|photo| photo.original == OriginalState::Damaged) {
+        home.vault.engine.suspect(photo.picture.content);
+    }
     bring_missing(home, &[], &|_| (), stop, Telling::Each).await
+}
+
+/// Reads every original now, and brings back whatever is damaged or gone, because a person asked for it.
+///
+/// # Errors
+/// When a database cannot be read or written.
+pub async fn repair(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<Healed> {
+    let (mut report, mut after) = (ScrubReport::default(), ContentHash::from_bytes([0; 32]));
+    while !stop.is_cancelled() {
+        let at = Arc::clone(home);
+        let files =
+            blocking(move || Ok(at.ledger.files_after(&after, u32::try_from(SCRUB_BATCH).unwrap_or(1))?));
+        let files = files.await?;
+        let Some(last) = files.last() else { break };
+        after = last.hashes.content;
+        scrub_these(home, files.iter().map(|file| file.hashes.content).collect(), &mut report).await?;
+    }
+    note_away(home).await?;
+    Ok(Healed {
+        healed: report.healed,
+        bytes: report.healed_bytes,
+        left: report.bad.saturating_sub(report.healed),
+    })
 }
 
 async fn bring_missing(
@@ -113,14 +144,17 @@ async fn bring_missing(
         let (last, files) = blocking(move || missing_before(&at, since)).await?;
         let Some(last) = last else { break };
         before = last;
-        let bringing = files.iter().map(|file| async {
-            if !stop.is_cancelled() && !tally.is_full() {
-                let brought = bring(home, &reader, file, telling).await;
-                tally.note(file, brought);
-                tell();
+        let (mut next, mut under_way) = (files.into_iter(), FuturesUnordered::new());
+        loop {
+            let goes_on = under_way.len() < FETCHES_AT_ONCE && !stop.is_cancelled() && !tally.is_full();
+            if let Some(file) = if goes_on { next.next() } else { None } {
+                under_way.push(bring_file(home, &reader, file, telling));
+                continue;
             }
-        });
-        futures_util::stream::iter(bringing).buffer_unordered(FETCHES_AT_ONCE).collect::<Vec<()>>().await;
+            let Some((file, brought)) = under_way.next().await else { break };
+            tally.note(&file, brought);
+            tell();
+        }
     }
     home.vault.engine.set_restoring(None);
     home.events.tell(Event::Vault);
@@ -228,6 +262,17 @@ async fn bring(
     brought
 }
 
+/// Fetches one original and says which it was.
+async fn bring_file(
+    home: &Arc<Home>,
+    reader: &Reader,
+    file: StoredFile,
+    telling: Telling,
+) -> (StoredFile, Result<Back, FetchError>) {
+    let brought = bring(home, reader, &file, telling).await;
+    (file, brought)
+}
+
 /// Fetches one original because somebody looks at it.
 pub(super) async fn bring_one(
     home: &Arc<Home>,
@@ -303,6 +348,8 @@ pub struct ScrubReport {
     pub bad: u64,
     /// Of these, those that are back.
     pub healed: u64,
+    /// Their bytes.
+    pub healed_bytes: u64,
 }
 
 /// Reads originals again that are due, up to so many bytes, and those that somebody has reason to doubt. What is damaged
@@ -353,7 +400,10 @@ async fn scrub_these(
     let Ok(reader) = Reader::of(home, &[]).await else { return Ok(()) };
     for file in bad {
         match bring(home, &reader, &file, Telling::Each).await {
-            Ok(_) => report.healed += 1,
+            Ok(_) => {
+                report.healed += 1;
+                report.healed_bytes += file.bytes;
+            }
             Err(error) => {
                 tracing::warn!(%error, path = file.path, "a damaged photo cannot be brought back now")
             }

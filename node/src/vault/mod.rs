@@ -5,8 +5,10 @@
 //! decides when something is packed, sent, proved, repaired and fetched, and tells people how safe they are. Read first:
 //! [`Vault`].
 
+pub mod amount;
 pub mod audits;
 pub mod backup;
+pub mod carry;
 mod collect;
 mod compact;
 mod demand;
@@ -17,6 +19,7 @@ pub mod heal;
 mod lane;
 pub mod local;
 mod outbox;
+pub mod own_places;
 mod packing;
 pub mod place;
 pub mod polite;
@@ -25,8 +28,10 @@ pub mod put_back;
 mod schedule;
 mod shelf;
 pub mod snapshot;
+pub mod status;
 mod targets;
 pub mod throttle;
+pub mod worker;
 
 use std::collections::HashMap;
 use std::path::Path;

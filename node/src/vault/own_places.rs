@@ -78,7 +78,10 @@ pub async fn add_folder(home: &Arc<Home>, folder: PathBuf) -> Result<Added, Plac
         let add = || -> Result<Added, PlaceError> {
             let folder = usable_folder(&at, &folder)?;
             let text = folder.to_str().ok_or_else(|| {
-                PlaceError::Unfit(format!("the name {} cannot be written down; rename the folder", folder.display()))
+                PlaceError::Unfit(format!(
+                    "the name {} cannot be written down; rename the folder",
+                    folder.display()
+                ))
             })?;
             let household = at.keys.certificate.household();
             FolderTarget::create(&folder, household, random::bytes()?, Arc::clone(&at.disk))

@@ -49,6 +49,8 @@ fn keep(home: &Home, job: &Job, entry: &Entry, response: Response) {
     index::timeline_changed_from(home, entry.account, &[entry.asset], before);
     tell_asset(home, entry);
     sharing::add::made(home, &entry.asset);
+    home.vault.engine.pictured(entry.file.hashes.content);
+    home.vault.wake();
 }
 
 fn set_aside(home: &Home, job: &Job, entry: &Entry, failure: &Failure) {
@@ -58,6 +60,7 @@ fn set_aside(home: &Home, job: &Job, entry: &Entry, failure: &Failure) {
     index::timeline_changed_from(home, entry.account, &[entry.asset], None);
     tell_asset(home, entry);
     sharing::add::made(home, &entry.asset);
+    home.vault.wake();
 }
 
 fn later(home: &Home, job: &Job, reason: &str) {

@@ -1,0 +1,277 @@
+//! The vault's own task while the node is up: it runs when something is new, and looks after everything now and then.
+//!
+//! Three loops, so that none holds up another: copies go out, promises are checked (audits, drills, custody), originals are
+//! looked after. Each does nothing that is not found again from the databases and the disk, so a stop at any moment
+//! costs nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use heirloom_vault::policy::{Policy, TargetId, drill};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::backup::{self, RunReport};
+use super::engine::Wish;
+use super::lane::Ended;
+use super::polite::{blocking, polite};
+use super::{audits, drills, heal};
+use crate::home::Home;
+use crate::home::events::Event;
+use crate::protocols::vault::notices;
+use crate::restore::Stage;
+
+/// How long a run waits after a wake for whatever belongs to it.
+const SETTLE: Duration = Duration::from_secs(5);
+/// How often copies are looked at when nothing wakes the run.
+const LOOK_EVERY: Duration = Duration::from_hours(1);
+/// How soon a run that left something is tried again.
+const AGAIN_AFTER: Duration = Duration::from_mins(5);
+/// A run rests so many times as long as it took, so that reading large databases is never all that a home does.
+const RESTS: u32 = 10;
+/// How often promises are looked at: whom we reach, what is to be asked, what a ward's hold has come to.
+const CHECK_EVERY: Duration = Duration::from_mins(10);
+/// How often originals are looked at.
+const SCRUB_EVERY: Duration = Duration::from_hours(1);
+/// Bytes of originals that are read again in one go.
+const SCRUB_BYTES: u64 = 8 << 30;
+/// Bytes of other homes' packs that are read again in one go.
+const KEEPER_SCRUB_BYTES: u64 = 1 << 30;
+/// The moment at which there was first something to drill.
+pub(super) const DRILL_SINCE: &str = "drill-since";
+
+/// The running loops; [`VaultWorker::stop`] ends them.
+pub struct VaultWorker {
+    home: Arc<Home>,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl VaultWorker {
+    /// Starts on the runtime of the caller.
+    pub fn start(home: &Arc<Home>) -> Self {
+        let stop = CancellationToken::new();
+        let tasks = vec![
+            tokio::spawn(copy(Arc::clone(home), stop.clone())),
+            tokio::spawn(check(Arc::clone(home), stop.clone())),
+            tokio::spawn(look_after(Arc::clone(home), stop.clone())),
+            tokio::spawn(fulfil(Arc::clone(home), stop.clone())),
+        ];
+        Self { home: Arc::clone(home), stop, tasks }
+    }
+
+    /// Ends everything that is under way; it is found again.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.home.vault.engine.stop.cancel();
+        self.home.vault.engine.tasks.close();
+        self.home.vault.engine.tasks.wait().await;
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task of the vault ended badly");
+            }
+        }
+    }
+}
+
+/// Whether the vault is on and this node is the household's.
+fn is_on(home: &Home) -> bool {
+    home.keys.vault().is_some() && !home.is_outranked()
+}
+
+/// Whether originals are being brought back by a restore.
+fn is_restoring(home: &Home) -> bool {
+    home.restoring.progress().is_some_and(|progress| progress.stage != Stage::Done)
+}
+
+/// Copies go out: after a wake, and now and then.
+async fn copy(home: Arc<Home>, stop: CancellationToken) {
+    let mut woken = home.vault.woken();
+    home.vault.engine.look_at_all_pictures();
+    let mut rest = SETTLE;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(rest) => {}
+            changed = woken.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(SETTLE) => {}
+                }
+            }
+        }
+        woken.borrow_and_update();
+        if !is_on(&home) || !has_places(&home).await {
+            rest = LOOK_EVERY;
+            continue;
+        }
+        let begun = tokio::time::Instant::now();
+        rest = match backup::run(&home, &stop).await {
+            Ok(report) if is_unfinished(&report) => AGAIN_AFTER,
+            Ok(_) => LOOK_EVERY,
+            Err(error) => {
+                tracing::error!("copies could not be made: {error:#}");
+                AGAIN_AFTER
+            }
+        };
+        let pause = begun.elapsed().saturating_mul(RESTS).min(LOOK_EVERY);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(if begun.elapsed() < SETTLE { Duration::ZERO } else { pause }) => {}
+        }
+    }
+}
+
+async fn has_places(home: &Arc<Home>) -> bool {
+    let at = Arc::clone(home);
+    let targets = blocking(move || Ok(!at.vault.targets(&at)?.is_empty())).await;
+    targets.unwrap_or_else(|error| {
+        tracing::error!("the places for copies cannot be read: {error:#}");
+        false
+    })
+}
+
+/// Whether something was left that may work soon.
+fn is_unfinished(report: &RunReport) -> bool {
+    report.places.iter().any(|place| matches!(place.ended, Some(Ended::Failed | Ended::Resting)))
+}
+
+/// Promises are checked: those of others to us, and ours to others.
+async fn check(home: Arc<Home>, stop: CancellationToken) {
+    let mut last = home.vault.engine.now();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(CHECK_EVERY) => {}
+        }
+        let now_ms = home.vault.engine.now();
+        let passed = now_ms.saturating_sub(last).clamp(0, i64::try_from(2 * CHECK_EVERY.as_millis()).unwrap_or(0));
+        last = now_ms;
+        report("what is kept for others", keep_promises(&home, passed).await);
+        if is_on(&home) {
+            report("the time that places were away", note_time(&home, passed).await);
+            report("what others keep", ask_due(&home, &stop).await);
+        }
+    }
+}
+
+fn report(what: &str, outcome: anyhow::Result<()>) {
+    if let Err(error) = outcome {
+        tracing::error!("{what} could not be looked after: {error:#}");
+    }
+}
+
+/// This home as a keeper: its running time, what a hold has come to, packs read again.
+pub async fn keep_promises(home: &Arc<Home>, passed_ms: i64) -> anyhow::Result<()> {
+    let at = Arc::clone(home);
+    let scrubbed = polite(move || {
+        at.vault.keeper.tick(passed_ms)?;
+        at.vault.keeper.collect()?;
+        Ok(at.vault.keeper.scrub_step(KEEPER_SCRUB_BYTES)?)
+    });
+    let scrubbed = scrubbed.await?;
+    if let Some(network) = home.network() {
+        if !scrubbed.bad.is_empty() {
+            notices::scrubbed(&network, &scrubbed.bad).await;
+        }
+        notices::pass_on(&network).await;
+    }
+    Ok(())
+}
+
+/// Counts for how long places were not reached while this home was on.
+async fn note_time(home: &Arc<Home>, passed_ms: i64) -> anyhow::Result<()> {
+    let at = Arc::clone(home);
+    blocking(move || {
+        let (store, now_ms) = (&at.vault.store, at.vault.engine.now());
+        let network = at.network();
+        let is_connected = |household: &heirloom_identity::HouseholdId| {
+            network.as_ref().is_some_and(|network| network.connection(household).is_some())
+        };
+        let rows = store.targets()?;
+        let reached: Vec<TargetId> = rows
+            .iter()
+            .filter(|row| row.household().is_some_and(|household| is_connected(&household)))
+            .map(|row| row.id)
+            .collect();
+        let anybody = at.ledger.peers()?.iter().any(|peer| is_connected(&peer.household));
+        store.time_passed(passed_ms, &reached, anybody)?;
+        let (photos, bytes) = at.ledger.file_totals()?;
+        Ok(store.note_growth(photos, bytes, now_ms)?)
+    })
+    .await
+}
+
+/// Audits that are due, and a drill if it is time.
+async fn ask_due(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<()> {
+    let seed = u64::from_le_bytes(crate::random::bytes()?);
+    audits::run(home, audits::Scope::Due, seed, stop).await?;
+    let at = Arc::clone(home);
+    let is_due = blocking(move || {
+        let (store, now_ms) = (&at.vault.store, at.vault.engine.now());
+        if store.drill_candidates()?.is_empty() {
+            return Ok(false);
+        }
+        let last = store.drills(1)?.first().map(|drill| drill.at_ms);
+        let since = match (last, store.moment(DRILL_SINCE)?) {
+            (Some(last), _) | (None, Some(last)) => last,
+            (None, None) => {
+                store.set_moment(DRILL_SINCE, now_ms)?;
+                now_ms
+            }
+        };
+        Ok(drill::is_due(since, now_ms, &Policy::default()))
+    });
+    if is_due.await? {
+        drills::run(home, seed.rotate_left(32), stop).await?;
+    }
+    Ok(())
+}
+
+/// Originals are looked after.
+async fn look_after(home: Arc<Home>, stop: CancellationToken) {
+    loop {
+        let suspects = home.vault.engine.suspected();
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SCRUB_EVERY) => {}
+            () = suspects => {}
+        }
+        if is_restoring(&home) || home.is_outranked() {
+            continue;
+        }
+        report("originals", heal::scrub(&home, SCRUB_BYTES, &stop).await.map(drop));
+        if is_on(&home) {
+            report("missing originals", heal::mend(&home, &stop).await.map(drop));
+        }
+    }
+}
+
+/// What people ask for.
+async fn fulfil(home: Arc<Home>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = home.vault.engine.wished() => {}
+        }
+        for wish in home.vault.engine.take_wishes() {
+            if !is_on(&home) {
+                continue;
+            }
+            let seed = crate::random::bytes().map(u64::from_le_bytes).unwrap_or_default();
+            match wish {
+                Wish::Run => home.vault.wake(),
+                Wish::Audit => {
+                    let audited = audits::run(&home, audits::Scope::Everything, seed, &stop).await;
+                    report("what others keep", audited.map(drop));
+                }
+                Wish::Drill => report("a drill", drills::run(&home, seed, &stop).await.map(drop)),
+                Wish::Repair => report("originals", heal::repair(&home, &stop).await.map(drop)),
+            }
+            home.events.tell(Event::Vault);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Homes in scratch folders, with a clock of their own, and folders that keep their copies.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use heirloom::home::Home;
+use heirloom::home::create::{Founding, create};
+use heirloom::ingest::{Incoming, Kept, keep_bytes};
+use heirloom::ledger::assets::Origin;
+use heirloom::vault::backup::{self, RunReport};
+use heirloom::workers::derive::derive_one;
+use heirloom_catalog::JobKind;
+use heirloom_identity::{ContentHash, HouseholdId, Phrase};
+use heirloom_media::InProcess;
+use heirloom_store::{Disk, RealDisk};
+use heirloom_testkit::Photo;
+use heirloom_vault::policy::{Standing, TargetId};
+use heirloom_vault::store::Place;
+use heirloom_vault::target::FolderTarget;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// When every test begins.
+pub(crate) const BEGIN_MS: i64 = 1_800_000_000_000;
+/// A day.
+pub(crate) const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// A home that is open, and may be opened again.
+pub(crate) struct Scratch {
+    pub(crate) folder: Arc<TempDir>,
+    pub(crate) phrase: Phrase,
+    pub(crate) clock: Arc<AtomicI64>,
+}
+
+impl Scratch {
+    /// A new home with one account.
+    pub(crate) fn new(name: &str) -> Self {
+        let folder = Arc::new(quick_folder());
+        let email = format!("{}@example.org", name.to_lowercase());
+        let founding = Founding {
+            name,
+            email: &email,
+            password: "correct horse battery",
+            passphrase: None,
+            now_ms: BEGIN_MS,
+        };
+        let founded = create(&folder.path().join("home"), &founding).unwrap();
+        let config = "workers = 1\np2p_listen = \"127.0.0.1:0\"\nmdns = false\n";
+        std::fs::write(folder.path().join("home/config.toml"), config).unwrap();
+        Self { folder, phrase: founded.phrase, clock: Arc::new(AtomicI64::new(BEGIN_MS)) }
+    }
+
+    pub(crate) fn root(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    /// A place beside the home.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn open(&self) -> Arc<Home> {
+        self.open_on(Arc::new(RealDisk))
+    }
+
+    pub(crate) fn open_on(&self, disk: Arc<dyn Disk>) -> Arc<Home> {
+        let home = Home::open_with(&self.root(), disk, Arc::new(InProcess)).unwrap();
+        let clock = Arc::clone(&self.clock);
+        assert!(home.vault.engine.set_clock(Arc::new(move || clock.load(Ordering::SeqCst))));
+        home
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, ms: i64) {
+        self.clock.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+/// A folder in memory where the system has one: real fsyncs would only take time.
+pub(crate) fn quick_folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// The household.
+pub(crate) fn household(home: &Home) -> HouseholdId {
+    *home.keys.certificate.household()
+}
+
+/// A new photo of the home's first account, with its pictures made.
+pub(crate) fn photo(home: &Arc<Home>, seed: u32) -> ContentHash {
+    let content = keep(home, &format!("IMG_{seed}.png"), picture(seed));
+    derive(home);
+    content
+}
+
+pub(crate) fn keep(home: &Home, name: &str, bytes: Vec<u8>) -> ContentHash {
+    let incoming = Incoming {
+        account: home.ledger.accounts().unwrap()[0].id,
+        given_name: name.to_owned(),
+        modified_ms: BEGIN_MS,
+        origin: Origin::Upload,
+        source: None,
+    };
+    let (Kept::Added(entry) | Kept::Duplicate(entry)) = keep_bytes(home, incoming, bytes).unwrap();
+    entry.file.hashes.content
+}
+
+/// Makes all pictures that are waiting to be made.
+pub(crate) fn derive(home: &Home) {
+    while let Some(job) = home.catalog().claim(heirloom::clock::now_ms(), &[JobKind::Derive]).unwrap() {
+        derive_one(home, &job);
+    }
+}
+
+/// A photo's bytes: 192 KB.
+pub(crate) fn picture(seed: u32) -> Vec<u8> {
+    Photo { seed, width: 320, height: 200, taken: Some("2024:05:01 12:30:00") }.png()
+}
+
+/// Where an original lies.
+pub(crate) fn original(home: &Home, content: &ContentHash) -> PathBuf {
+    home.layout.original(&home.ledger.file(content).unwrap().unwrap().path)
+}
+
+/// A folder of the home's own as a place for copies.
+pub(crate) fn add_folder(home: &Home, folder: &Path) -> TargetId {
+    std::fs::create_dir_all(folder).unwrap();
+    FolderTarget::create(folder, &household(home), [7; 16], Arc::new(RealDisk)).unwrap();
+    let place = Place::Folder(folder.to_str().unwrap().to_owned());
+    home.vault.store.add_target(&place, Standing::Active, home.vault.engine.now()).unwrap()
+}
+
+/// Packs and places everything.
+pub(crate) async fn run(home: &Arc<Home>) -> RunReport {
+    backup::run(home, &CancellationToken::new()).await.unwrap()
+}
+
+/// Every file below a folder with its size.
+pub(crate) fn files_below(root: &Path) -> Vec<(PathBuf, u64)> {
+    let (mut files, mut folders) = (Vec::new(), vec![root.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes = std::fs::metadata(&path).unwrap().len();
+                files.push((path.strip_prefix(root).unwrap().to_owned(), bytes));
+            }
+        }
+    }
+    files.sort();
+    files
+}

@@ -1,0 +1,6 @@
+//! The vault, inside one process: homes with folders and with other homes as places for their copies.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+mod backup;
+mod homes;
+mod readback;
