@@ -1,5 +1,7 @@
 //! What a node says about itself: the same to `heirloom status`, to the page and to scripts.
 
+use std::sync::Arc;
+
 use heirloom_identity::{HouseholdId, NodeId};
 use heirloom_net::Path;
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,7 @@ use utoipa::ToSchema;
 use crate::control::peers::path_word;
 use crate::home::Home;
 use crate::ledger::peers::PeerState;
+use crate::vault;
 
 /// A node in numbers.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -64,18 +67,24 @@ pub struct Peer {
     pub last_seen: Option<i64>,
 }
 
-/// Copies in other homes.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+/// Copies in other homes, in short; `GET /api/vault` and `heirloom vault status` say more.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Vault {
     /// Other homes that hold everything.
     pub complete_homes: u32,
+    /// `safe`, `attention`, `danger` or `off`.
+    pub level: String,
+    /// How safe the photos are, in a sentence.
+    pub sentence: String,
+    /// Packs that are not yet proved where they should be.
+    pub pending: u64,
 }
 
 /// Counts what a home holds.
 ///
 /// # Errors
 /// When a database cannot be read.
-pub fn status(home: &Home) -> anyhow::Result<Status> {
+pub fn status(home: &Arc<Home>) -> anyhow::Result<Status> {
     let (assets, bytes) = home.ledger.totals()?;
     let counts = home.catalog().counts()?;
     let accounts = home.ledger.accounts()?.len();
@@ -91,7 +100,17 @@ pub fn status(home: &Home) -> anyhow::Result<Status> {
         connected: home.network().is_some(),
         outranked: home.is_outranked(),
         peers: peers(home)?,
-        vault: Vault { complete_homes: 0 },
+        vault: vault(home)?,
+    })
+}
+
+fn vault(home: &Arc<Home>) -> anyhow::Result<Vault> {
+    let told = vault::status::status(home)?;
+    Ok(Vault {
+        complete_homes: told.complete_homes,
+        level: told.level.to_owned(),
+        sentence: told.sentence,
+        pending: told.pending.packs,
     })
 }
 

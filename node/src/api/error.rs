@@ -14,6 +14,7 @@ use heirloom_catalog::CatalogError;
 use heirloom_media::Failure;
 use heirloom_spaces::{AlbumError, LibraryError, MarkError};
 use heirloom_store::StoreError;
+use heirloom_vault::{KeeperError, TargetError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -23,6 +24,11 @@ use crate::sharing::add::AddError;
 use crate::sharing::albums::ShareError;
 use crate::sharing::missing::LookError;
 use crate::sharing::timeline::FollowError;
+use crate::vault::carry::CarryError;
+use crate::vault::own_places::PlaceError;
+
+/// After how many seconds somebody who is busy is asked again.
+const BUSY_SECS: u64 = 10;
 
 /// What went wrong, as an answer.
 #[derive(Debug)]
@@ -104,6 +110,11 @@ impl ApiError {
     pub fn unavailable(message: impl Into<Cow<'static, str>>, retry_after_secs: u64) -> Self {
         let retry_after_secs = Some(retry_after_secs);
         Self { retry_after_secs, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, message) }
+    }
+
+    /// 503: something that is needed is not there now: a home is off, a disk is not plugged in.
+    pub fn away(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
     }
 
     /// 500: a fault of this program or its machine; the log says which.
@@ -247,6 +258,66 @@ impl From<FollowError> for ApiError {
             FollowError::Look(error) => error.into(),
             FollowError::Store(error) => error.into(),
             FollowError::Catalog(error) => error.into(),
+        }
+    }
+}
+
+impl From<KeeperError> for ApiError {
+    fn from(error: KeeperError) -> Self {
+        match error {
+            KeeperError::NotAWard | KeeperError::Missing => Self::not_found(),
+            KeeperError::DiskAbsent => Self::away(error.to_string()),
+            KeeperError::Busy => Self::unavailable("This home is busy.", BUSY_SECS),
+            KeeperError::Full { .. } => Self::disk_full(error),
+            KeeperError::Wrong(_) | KeeperError::TooLarge { .. } => Self::bad_request(error.to_string()),
+            KeeperError::Older | KeeperError::Fork => Self::new(StatusCode::CONFLICT, error.to_string()),
+            KeeperError::Store(error) => error.into(),
+            KeeperError::Io(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<TargetError> for ApiError {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::Missing => Self::not_found(),
+            TargetError::Offline => Self::away("That home is off, or cannot be reached now."),
+            TargetError::DiskAbsent => Self::away("The disk is not there."),
+            TargetError::Busy => Self::unavailable("That home is busy.", BUSY_SECS),
+            TargetError::Full { .. } => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "There is no room there.")
+            }
+            TargetError::Refused(why) | TargetError::Wrong(why) => Self::bad_request(why),
+            TargetError::Older | TargetError::Fork => Self::new(StatusCode::CONFLICT, error.to_string()),
+            TargetError::Io(_) => Self::away("That home could not do it.").cause(error),
+        }
+    }
+}
+
+impl From<PlaceError> for ApiError {
+    fn from(error: PlaceError) -> Self {
+        match error {
+            PlaceError::Unfit(why) => Self::bad_request(why),
+            PlaceError::Away(why) => Self::away(why),
+            PlaceError::Unknown => Self::not_found(),
+            PlaceError::NoKeys => Self::new(StatusCode::CONFLICT, error.to_string()),
+            PlaceError::Outranked => Self::forbidden(error.to_string()),
+            PlaceError::Full => Self::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string()),
+            PlaceError::Here(error) => error.into(),
+        }
+    }
+}
+
+impl From<CarryError> for ApiError {
+    fn from(error: CarryError) -> Self {
+        match error {
+            CarryError::NotAWard => Self::not_found(),
+            CarryError::Place(error) => error.into(),
+            CarryError::DiskAbsent | CarryError::Stopped => Self::away(error.to_string()),
+            CarryError::NoRoom { .. } | CarryError::Full => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string())
+            }
+            CarryError::Keeper(error) => error.into(),
         }
     }
 }

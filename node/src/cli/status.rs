@@ -42,8 +42,9 @@ fn describe(status: &Status) -> String {
     if status.jobs.failed > 0 {
         text += &format!(" {} files need a look: heirloom doctor.", status.jobs.failed);
     }
+    text += &format!(" {}", status.vault.sentence);
     if status.vault.complete_homes == 0 {
-        text += " No other home keeps copies yet: make backups of this folder.";
+        text += " No other home has everything yet: make backups of this folder. `heirloom vault status` says more.";
     }
     text
 }

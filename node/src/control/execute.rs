@@ -7,7 +7,7 @@ use heirloom_catalog::JobCounts;
 use heirloom_identity::AccountId;
 use serde_json::{Value, json};
 
-use super::{Command, Say, albums, path_of, peers};
+use super::{Command, Say, albums, path_of, peers, vault};
 use crate::care::{doctor, export, rebuild};
 use crate::home::{Home, create};
 use crate::ingest::import;
@@ -37,9 +37,11 @@ pub fn execute(home: &Arc<Home>, command: &Command, say: &mut Say<'_>) -> anyhow
         Command::AccountApiKey { email, name } => make_key(home, email, name, say),
         Command::Doctor { verify } => do_doctor(home, *verify, say),
         Command::Rebuild => do_rebuild(home, say),
+        Command::PhraseVerify { phrase } => verify_phrase(home, phrase, say),
         Command::Export { to } => do_export(home, to, say),
         Command::Peer(command) => peers::execute(home, command, say),
         Command::Album(command) => albums::execute(home, command, say),
+        Command::Vault(command) => vault::execute(home, command, say),
     }
 }
 
@@ -88,6 +90,12 @@ fn first_account(home: &Home) -> anyhow::Result<AccountId> {
     let accounts = home.ledger.accounts()?;
     let first = accounts.first().context("this home has no account; add one with `heirloom account add`")?;
     Ok(first.id)
+}
+
+fn verify_phrase(home: &Home, phrase: &str, say: &mut Say<'_>) -> anyhow::Result<()> {
+    let checked = crate::home::phrase::check(home, phrase, clock::now_ms())?;
+    say(json!({ "right": true, "vault_enabled": checked.enabled_vault }));
+    Ok(())
 }
 
 fn find_account(home: &Home, email: &str) -> anyhow::Result<Account> {

@@ -14,6 +14,7 @@ pub mod albums;
 mod execute;
 pub mod peers;
 mod socket;
+pub mod vault;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use albums::AlbumCommand;
 pub use execute::execute;
 pub use peers::PeerCommand;
 pub use socket::{ask, bind, connect as knock, serve};
+pub use vault::VaultCommand;
 
 use crate::home::Home;
 use crate::home::layout::Layout;
@@ -83,6 +85,11 @@ pub enum Command {
     },
     /// Progress lines until everything is derived again.
     Rebuild,
+    /// One line: the phrase is right.
+    PhraseVerify {
+        /// What somebody typed.
+        phrase: Zeroizing<String>,
+    },
     /// A line per original, then a summary.
     Export {
         /// Absolute path of the target folder, as the system's bytes.
@@ -92,6 +99,8 @@ pub enum Command {
     Peer(PeerCommand),
     /// About albums.
     Album(AlbumCommand),
+    /// About copies in other homes.
+    Vault(VaultCommand),
 }
 
 /// Where the lines of an answer go; `false` means that nobody listens any more.
@@ -172,6 +181,22 @@ mod tests {
         check(
             &Command::Album(AlbumCommand::Create { account: None, title: "Summer".to_owned() }),
             r#"{"command":"album","verb":"create","account":null,"title":"Summer"}"#,
+        );
+        check(
+            &Command::Vault(VaultCommand::Ask { household: "Nonna".to_owned(), bytes: Some(2) }),
+            r#"{"command":"vault","verb":"ask","household":"Nonna","bytes":2}"#,
+        );
+        let bucket = vault::Bucket {
+            endpoint: "https://s3.example.org".to_owned(),
+            bucket: "family".to_owned(),
+            prefix: String::new(),
+            region: String::new(),
+            access_key: Zeroizing::new("me".to_owned()),
+            secret_key: Zeroizing::new("hush".to_owned()),
+        };
+        check(
+            &Command::Vault(VaultCommand::AddBucket(bucket)),
+            r#"{"command":"vault","verb":"add-bucket","endpoint":"https://s3.example.org","bucket":"family","prefix":"","region":"","access_key":"me","secret_key":"hush"}"#,
         );
     }
 }

@@ -1,0 +1,44 @@
+//! Writing what is kept for another home to a disk.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use heirloom_vault::keeper::Copied;
+use serde_json::{Value, json};
+
+use super::super::Say;
+use super::who::Other;
+use crate::home::Home;
+use crate::vault::carry;
+
+/// Time between two lines of progress.
+const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+
+/// Writes everything that is kept for a ward, and says how far it is.
+pub(super) fn write(home: &Home, ward: &Other, folder: &Path, say: &mut Say<'_>) -> anyhow::Result<()> {
+    let folder = carry::look(home, &ward.household, folder)?;
+    let mut told = Instant::now();
+    let copied = carry::write(home, &ward.household, &folder, &mut |copied| {
+        if told.elapsed() < PROGRESS_EVERY {
+            return true;
+        }
+        told = Instant::now();
+        say(progress(copied))
+    })?;
+    let Copied { packs, bytes, bad, .. } = copied;
+    say(json!({"done": true, "name": ward.name, "packs": packs, "bytes": bytes, "bad": bad}));
+    if bad > 0 {
+        bail!(
+            "{bad} packs of {} are damaged or lost here and are not on the disk; that home sends them again when it is \
+             on: write the disk once more then",
+            ward.name
+        );
+    }
+    Ok(())
+}
+
+fn progress(copied: &Copied) -> Value {
+    let done = copied.packs.saturating_add(copied.bad);
+    json!({"stage": "writing", "done": done, "total": copied.packs_total, "bytes": copied.bytes})
+}
