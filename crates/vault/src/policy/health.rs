@@ -59,7 +59,7 @@ pub struct HomeFacts {
     pub lost: u64,
     /// Copies that were not checked within the time.
     pub stale: u64,
-    /// For how long it was not reached while this home was on and reached others.
+    /// For how long it, or its disk, was not reached while this home was on and reached others.
     pub away_ms: i64,
     /// Since when its disk is not there. Milliseconds since the Unix epoch, UTC.
     pub absent_ms: Option<i64>,
@@ -124,7 +124,8 @@ pub struct Facts {
     pub enabled: bool,
     /// Since when it has them.
     pub enabled_ms: i64,
-    /// The photos, counted with proofs not older than [`Policy::audit_within_ms`].
+    /// The photos, counted with proofs not older than [`Policy::audit_within_ms`] and without homes that were away for
+    /// [`Policy::replace_ms`].
     pub photos: PhotoCounts,
     /// Other homes that were asked, keep copies, or kept some.
     pub homes: Vec<HomeFacts>,

@@ -15,6 +15,9 @@ pub mod schedule;
 pub mod scrub;
 mod seed;
 
+#[cfg(test)]
+mod tests;
+
 use heirloom_identity::HouseholdId;
 
 use crate::PackId;

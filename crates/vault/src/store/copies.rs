@@ -286,7 +286,7 @@ const RESEND_SQL: &str = "UPDATE copies SET state = 0
  WHERE target = ?1 AND pack = ?2 AND state = 3 AND ?3 IS NOT NULL";
 const TRIM_SQL: &str = "UPDATE copies SET state = 4
  WHERE target = ?1 AND pack = ?2 AND ?3 IS NOT NULL";
-const DELETABLE_SQL: &str = "SELECT p.id FROM copies c
+pub(super) const DELETABLE_SQL: &str = "SELECT p.id FROM copies c
  JOIN packs p ON p.number = c.pack JOIN targets t ON t.number = c.target
  WHERE c.target = ?1 AND c.state = 4
    AND (p.dropped_ms IS NULL OR (p.dropped_head IS NOT NULL AND t.head >= p.dropped_head))

@@ -8,7 +8,7 @@ use heirloom_store::rusqlite::{self, Connection};
 
 use super::pieces::read_packs;
 use super::{VaultStore, unsigned};
-use crate::policy::{CopyState, HOMES_COUNTED_MAX, PhotoCounts, TargetId};
+use crate::policy::{CopyState, HOMES_COUNTED_MAX, PhotoCounts, Policy, TargetId};
 
 /// For how long what was counted is good while nothing is written.
 const FRESH_MS: i64 = 60_000;
@@ -59,36 +59,37 @@ pub struct Overview {
 pub(super) struct Counted {
     writes: u64,
     now_ms: i64,
-    within_ms: i64,
+    policy: Policy,
     overview: Overview,
 }
 
 impl VaultStore {
-    /// Counts how safe everything is. A proof older than `within_ms` counts for nothing.
+    /// Counts how safe everything is. A proof older than [`Policy::audit_within_ms`] counts for nothing, and neither does a
+    /// home that was away for [`Policy::replace_ms`] or that keeps no copies any more.
     ///
     /// With a million photos this takes a moment, so what was counted is kept until something is written, for a minute.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn overview(&self, now_ms: i64, within_ms: i64) -> Result<Overview, StoreError> {
+    pub fn overview(&self, now_ms: i64, policy: &Policy) -> Result<Overview, StoreError> {
         let writes = self.writes();
         let lock = || self.shared.counted.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().as_ref()
-            && (known.writes, known.within_ms) == (writes, within_ms)
+            && (known.writes, known.policy) == (writes, *policy)
             && (known.now_ms..known.now_ms.saturating_add(FRESH_MS)).contains(&now_ms)
         {
             return Ok(known.overview.clone());
         }
         let overview = self.db.read(|conn| -> Result<_, StoreError> {
             let transaction = conn.unchecked_transaction()?;
-            Ok(count(&transaction, now_ms.saturating_sub(within_ms))?)
+            Ok(count(&transaction, now_ms, policy)?)
         })?;
-        *lock() = Some(Counted { writes, now_ms, within_ms, overview: overview.clone() });
+        *lock() = Some(Counted { writes, now_ms, policy: *policy, overview: overview.clone() });
         Ok(overview)
     }
 }
 
-/// A place, its bit and what is known of it.
+/// A place and what is known of it; its bit is its place in the list.
 struct Slot {
     id: TargetId,
     home: bool,
@@ -99,8 +100,9 @@ struct Slot {
 /// By pack number: at which places it is proved and would be found, one bit for each place.
 type Masks = Vec<u64>;
 
-fn count(conn: &Connection, since_ms: i64) -> rusqlite::Result<Overview> {
-    let mut slots = slots(conn)?;
+fn count(conn: &Connection, now_ms: i64, policy: &Policy) -> rusqlite::Result<Overview> {
+    let since_ms = now_ms.saturating_sub(policy.audit_within_ms);
+    let mut slots = slots(conn, policy)?;
     let mut overview = Overview::default();
     let mut packs: Vec<Option<i64>> = Vec::new();
     let mut statement = conn.prepare_cached(
@@ -120,11 +122,13 @@ fn count(conn: &Connection, since_ms: i64) -> rusqlite::Result<Overview> {
     Ok(overview)
 }
 
-fn slots(conn: &Connection) -> rusqlite::Result<Vec<Slot>> {
-    let mut statement =
-        conn.prepare_cached("SELECT number, kind = 'household', head FROM targets ORDER BY number LIMIT 64")?;
+fn slots(conn: &Connection, policy: &Policy) -> rusqlite::Result<Vec<Slot>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT number, kind = 'household' AND state IN ('active', 'leaving') AND away_ms < ?1, head
+         FROM targets ORDER BY number LIMIT 64",
+    )?;
     statement
-        .query_map([], |row| {
+        .query_map([policy.replace_ms], |row| {
             let id = TargetId(row.get(0)?);
             Ok(Slot { id, home: row.get(1)?, head: row.get(2)?, counts: TargetCounts::default() })
         })?

@@ -67,7 +67,7 @@ pub(super) fn number_of(conn: &Connection, blob: &ContentHash) -> rusqlite::Resu
 
 /// The packs that hold a blob wholly; `None` when they don't.
 pub(super) fn packs_of(conn: &Connection, blob: i64) -> rusqlite::Result<Option<Vec<i64>>> {
-    let mut statement = conn.prepare_cached("SELECT pack, size, at, bytes FROM entries WHERE blob = ?1")?;
+    let mut statement = conn.prepare_cached(PIECES_SQL)?;
     let pieces: Vec<Piece> = statement
         .query_map([blob], |row| {
             Ok(Piece {
@@ -128,6 +128,7 @@ fn photos_with(conn: &Connection, blob: i64, photos: &mut BTreeSet<i64>) -> rusq
     Ok(())
 }
 
+pub(super) const PIECES_SQL: &str = "SELECT pack, size, at, bytes FROM entries WHERE blob = ?1";
 pub(super) const PHOTOS_WITH_SQL: &str = "SELECT number FROM photos WHERE content = ?1
      UNION ALL SELECT number FROM photos WHERE thumbnail = ?1
      UNION ALL SELECT number FROM photos WHERE preview = ?1";

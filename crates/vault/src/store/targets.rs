@@ -4,8 +4,9 @@ use heirloom_identity::HouseholdId;
 use heirloom_store::StoreError;
 use heirloom_store::rusqlite::{self, Connection, OptionalExtension, Row, named_params};
 
+use super::copies::Placed;
 use super::{VaultStore, bytes, impossible, optional_bytes, optional_unsigned, signed, unsigned};
-use crate::policy::{Policy, Standing, TargetId};
+use crate::policy::{Holder, Policy, Standing, TargetId};
 
 /// Places that may be known at once.
 pub const TARGETS_MAX: usize = 64;
@@ -81,7 +82,7 @@ pub struct TargetRow {
     pub added_ms: i64,
     /// When it was last reached.
     pub seen_ms: Option<i64>,
-    /// For how long it was not reached while this home was on and reached others.
+    /// For how long it, or its disk, was not reached while this home was on and reached others.
     pub away_ms: i64,
     /// Since when it is back, if it was away long enough to be missed.
     pub returned_ms: Option<i64>,
@@ -104,6 +105,24 @@ impl TargetRow {
         match &self.place {
             Place::Household(household) => Some(*household),
             Place::Folder(_) | Place::S3(_) => None,
+        }
+    }
+
+    /// The place as placement and repair see it. `placed`: what [`VaultStore::placed`] says of it; `on`: whether it is
+    /// reached right now.
+    #[must_use]
+    pub fn holder(&self, placed: Placed, on: bool) -> Holder {
+        Holder {
+            target: self.id,
+            household: self.household(),
+            active: self.standing == Standing::Active,
+            full: self.full_ms.is_some(),
+            on: on && self.absent_ms.is_none(),
+            away_ms: self.away_ms,
+            returned_ms: self.returned_ms,
+            quota: self.reported.quota,
+            used: placed.bytes.saturating_add(self.reported.held),
+            placed: placed.bytes,
         }
     }
 }
@@ -299,15 +318,14 @@ impl VaultStore {
         })
     }
 
-    /// A place was reached and its disk is not there.
+    /// A place was reached and its disk is not there: as good as away, and counted so, but told differently.
     ///
     /// # Errors
     /// When it could not be saved.
     pub fn target_disk_absent(&self, id: TargetId, now_ms: i64) -> Result<(), StoreError> {
         self.write(move |conn| {
             conn.prepare_cached(
-                "UPDATE targets SET seen_ms = ?2, away_ms = 0, absent_ms = coalesce(absent_ms, ?2)
-                 WHERE number = ?1",
+                "UPDATE targets SET seen_ms = ?2, absent_ms = coalesce(absent_ms, ?2) WHERE number = ?1",
             )?
             .execute((id.0, now_ms))?;
             Ok(())
@@ -356,9 +374,14 @@ impl VaultStore {
             return Ok(());
         }
         self.write(move |conn| {
-            let mut statement = conn.prepare_cached("SELECT number FROM targets WHERE kind = 'household'")?;
-            let numbers: Vec<u32> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            for number in numbers.into_iter().filter(|number| !reached.contains(number)) {
+            let mut statement = conn.prepare_cached(
+                "SELECT number, absent_ms IS NOT NULL FROM targets WHERE kind = 'household'",
+            )?;
+            let homes: Vec<(u32, bool)> =
+                statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+            for (number, _) in
+                homes.into_iter().filter(|(number, absent)| *absent || !reached.contains(number))
+            {
                 conn.prepare_cached("UPDATE targets SET away_ms = away_ms + ?2 WHERE number = ?1")?
                     .execute((number, passed_ms))?;
             }

@@ -132,7 +132,7 @@ pub(super) fn absences(facts: &Facts, policy: &Policy, wanted: u32, reasons: &mu
     let spare = facts.all_safe(wanted) && facts.photos.total > 0;
     for home in facts.active() {
         reasons.extend(away(home, policy, spare));
-        reasons.extend(disk_absent(home, facts.now_ms, policy, spare));
+        reasons.extend(disk_absent(home, policy, spare));
         if home.full {
             reasons.push(Reason {
                 kind: "full",
@@ -176,20 +176,23 @@ fn alone(facts: &Facts, policy: &Policy) -> Reason {
     }
 }
 
-/// What it means for the level that a home is missing for so long; less when others have everything.
+/// What it means for the level that a home is missing for so long. `spare`: every photo is safe all the same, and a home
+/// that was replaced no longer counts towards that.
 fn missing_level(absence: Absence, spare: bool) -> Option<Level> {
     match absence {
         Absence::Short => None,
         Absence::Warned => Some(Level::Attention),
-        Absence::Alarmed | Absence::Replaced if spare => Some(Level::Attention),
+        Absence::Replaced if spare => Some(Level::Attention),
         Absence::Alarmed | Absence::Replaced => Some(Level::Danger),
     }
 }
 
 fn away(home: &HomeFacts, policy: &Policy, spare: bool) -> Option<Reason> {
+    if home.absent_ms.is_some() {
+        return None;
+    }
     let absence = absence(home.away_ms, policy);
-    // What it proved still counts for a while, but nobody knows whether it is there.
-    let level = missing_level(absence, spare && absence == Absence::Replaced)?;
+    let level = missing_level(absence, spare)?;
     let (kind, advice) = match absence {
         Absence::Replaced => (
             "replaced",
@@ -205,9 +208,9 @@ fn away(home: &HomeFacts, policy: &Policy, spare: bool) -> Option<Reason> {
     Some(Reason { kind, level, text, advice: advice.to_owned() })
 }
 
-fn disk_absent(home: &HomeFacts, now_ms: i64, policy: &Policy, spare: bool) -> Option<Reason> {
-    let absent = now_ms.saturating_sub(home.absent_ms?).max(0);
-    let level = missing_level(absence(absent, policy), spare).unwrap_or(Level::Attention);
+fn disk_absent(home: &HomeFacts, policy: &Policy, spare: bool) -> Option<Reason> {
+    home.absent_ms?;
+    let level = missing_level(absence(home.away_ms, policy), spare).unwrap_or(Level::Attention);
     Some(Reason {
         kind: "diskAbsent",
         level,

@@ -5,14 +5,14 @@ use crate::policy::{DAY_MS, Policy};
 
 /// The one sentence, or two or three short ones.
 pub(super) fn sentence(facts: &Facts, policy: &Policy, level: Level, reasons: &[Reason]) -> String {
-    let Some(worst) = reasons.first() else { return standing(facts, policy) };
+    let Some(worst) = reasons.first() else { return standing(facts, policy, reasons) };
     match level {
         Level::Off => worst.text.clone(),
-        Level::Danger => format!("{} {}", worst.text, standing(facts, policy)),
+        Level::Danger => format!("{} {}", worst.text, standing(facts, policy, reasons)),
         Level::Attention | Level::Safe => {
             let told = reasons.iter().find(|reason| !is_told(reason.kind));
             let more = told.map(|reason| format!(" {}", reason.text)).unwrap_or_default();
-            format!("{}{more}", standing(facts, policy))
+            format!("{}{more}", standing(facts, policy, reasons))
         }
     }
 }
@@ -23,7 +23,7 @@ fn is_told(kind: &str) -> bool {
 }
 
 /// Where the photos are.
-fn standing(facts: &Facts, policy: &Policy) -> String {
+fn standing(facts: &Facts, policy: &Policy, reasons: &[Reason]) -> String {
     let photos = &facts.photos;
     let wanted = wanted(policy);
     let homes = photos.complete_homes();
@@ -41,12 +41,13 @@ fn standing(facts: &Facts, policy: &Policy) -> String {
     let safe = photos.at_least(wanted);
     let rest = photos.total - safe;
     if safe > 0 && is_few(rest, photos.total) {
-        let (are, them) = if rest == 1 { ("is", "photo") } else { ("are", "photos") };
-        return format!(
-            "All photos but {} {them} are complete in {}; the rest {are} on the way.",
-            number(rest),
-            other_homes(wanted)
-        );
+        let but = if rest == 1 { "one".to_owned() } else { number(rest) };
+        let way = match (reasons.iter().any(|reason| reason.kind == "uploading"), rest) {
+            (false, _) => "",
+            (true, 1) => "; it is on the way",
+            (true, _) => "; the rest are on the way",
+        };
+        return format!("All photos but {but} are complete in {}{way}.", other_homes(wanted));
     }
     if homes > 0 && safe == 0 {
         return format!("Every photo is complete in {}.", other_homes(homes));
