@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use heirloom::home::Home;
 use heirloom::home::create::{self, Founding};
-use heirloom::home::keys::KeyFile;
+use heirloom::home::keys::{KeyFile, VaultKeys};
 use heirloom::protocols::{Network, Pairing, PairingState};
-use heirloom_identity::{AccountId, Certificate, ContentHash, HouseholdId, NodeKeys, Phrase, SpaceId};
+use heirloom_identity::{AccountId, ContentHash, HouseholdId, Phrase, SpaceId};
 use heirloom_spaces::{AlbumEdit, EntryFacts};
 use tempfile::TempDir;
 use tokio::sync::broadcast::error::RecvError;
@@ -75,12 +75,13 @@ impl Folder {
     /// Puts keys of a new machine in the place of the old one's, signed by the household.
     pub(crate) fn replace_machine(&self) {
         let path = self.root().join("keys.toml");
-        let receive = KeyFile::load(&path, None).unwrap().receive;
-        let node = NodeKeys::from_bytes(&std::array::from_fn(|n| u8::try_from(n).unwrap()));
-        let authority = self.phrase.root().authority();
-        let certificate = Certificate::issue(&authority, 2, node.node(), node.signer().id(), 1).unwrap();
+        let old = KeyFile::load(&path, None).unwrap();
+        let (root, household) = (self.phrase.root(), *old.certificate.household());
+        let keyring = old.vault().unwrap().keyring.clone();
+        let vault = VaultKeys::wrap(keyring, &root.wrapping(), &household).unwrap();
+        let new = KeyFile::make_node(&root.authority(), 2, old.receive, vault, 1).unwrap();
         fs::remove_file(&path).unwrap();
-        KeyFile { node, certificate, receive }.save(&path, None).unwrap();
+        new.save(&path, None).unwrap();
     }
 
     /// Switches it on.

@@ -149,11 +149,8 @@ async fn whoever_says_no_hello_is_sent_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_learns_nothing() {
     let smiths = House::new("The Smiths").await;
-    let authority = Root::from_bytes([3; 32]).authority();
-    let keys = NodeKeys::from_bytes(&std::array::from_fn(|n| u8::try_from(n + 7).unwrap()));
-    let certificate = Certificate::issue(&authority, 1, keys.node(), keys.signer().id(), 1).unwrap();
-    let receive = vec![heirloom_identity::ReceiveKey::from_bytes(&[4; 32])];
-    let rogue = Rogue::with(&KeyFile { node: keys, certificate, receive }).await;
+    let keys = KeyFile::make(&Root::from_bytes([3; 32]), 1).unwrap();
+    let rogue = Rogue::with(&keys).await;
     let connection = rogue.call(&smiths).await;
     let answer = rogue.say(&connection, &HelloMessage::Hello(rogue.introduction()).encode()).await;
     let Some(HelloMessage::Refused { code, certificate, .. }) = answer else { panic!("{answer:?}") };

@@ -119,6 +119,7 @@ async fn a_ward_that_announces_many_packs_gets_its_share_and_others_theirs() {
     })
     .await
     .unwrap();
+    drop(target);
     ward.down().await;
     other.down().await;
     keeper.down().await;
