@@ -19,6 +19,13 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// `AlreadyExists`, or what the system says.
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DraftFile>>;
+    /// As [`Disk::create_new`], for a file of megabytes that nobody reads soon: it need not stand in memory afterwards.
+    ///
+    /// # Errors
+    /// As [`Disk::create_new`].
+    fn create_large(&self, path: &Path) -> io::Result<Box<dyn DraftFile>> {
+        self.create_new(path)
+    }
     /// Gives `from` the name `to`, which must not exist; atomic, durable after both folders are synced.
     ///
     /// # Errors
@@ -105,6 +112,11 @@ impl Disk for RealDisk {
     fn create_new(&self, path: &Path) -> io::Result<Box<dyn DraftFile>> {
         let file = OpenOptions::new().write(true).create_new(true).open(path)?;
         Ok(Box::new(RealFile(file)))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn create_large(&self, path: &Path) -> io::Result<Box<dyn DraftFile>> {
+        Ok(Box::new(crate::direct::DirectFile::create_new(path)?))
     }
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -11,6 +11,8 @@
 //! savepoint, gathers what else is waiting, commits once for all of them, and only then answers each caller.
 
 mod database;
+#[cfg(target_os = "linux")]
+mod direct;
 mod disk;
 mod error;
 mod migrate;
