@@ -48,7 +48,7 @@ export class Vault {
       photos: { total: PHOTOS, safe: PHOTOS, oneHome: 0, none: 0 }, packs: 6_690, bytes: BYTES, pending: { packs: 0, bytes: 0, photos: 0 },
       keepers: [this.#keeper(rosa, { path: 'lan', quota: 1000 * GB, free: 786 * GB, fullAt: iso(Date.now() + 3_900 * DAY) }), this.#keeper(ben, { path: 'relay', lastProvenAt: before(20 * HOUR) })],
       wards: [this.#ward(rosa, {}), this.#ward(otto, { bytes: 41 * GB, quota: 100 * GB, free: 59 * GB, lastHeadAt: before(27 * HOUR), held: 1.4 * GB, fullAt: iso(Date.now() + 44 * DAY) })],
-      targets: [{ id: 't1', kind: 'folder', place: '/media/usb/heirloom', state: 'absent', packs: 6_480, bytes: 207 * GB, lastProvenAt: before(12 * DAY) }],
+      targets: [{ id: 't1', kind: 'folder', place: '/media/usb/heirloom', state: 'diskAbsent', packs: 6_480, bytes: 207 * GB, lastProvenAt: before(12 * DAY) }],
       asks: [], audits: { checkedAllAt: before(26 * DAY), history: this.#history(() => ({})) },
       drills: [0, 7, 14].map((days) => ({ at: before((days + 2) * DAY), photos: 200, bytes: 1.06 * GB, problems: 0, from: days === 7 ? 'Ben & Clara' : 'Nonna Rosa' })), lastDrillAt: before(2 * DAY),
       heals: [['IMG_0411.JPG', 9], ['DSC_2207.NEF', 71], ['IMG_1533.JPG', 140], ['P1020044.JPG', 260]].map(([name, days], i) => ({ at: before(days * DAY), name, asset: id64(name).slice(0, 32), from: i % 2 ? 'Ben & Clara' : 'Nonna Rosa' })),
@@ -58,43 +58,47 @@ export class Vault {
   }
 
   #history(day) {
-    return Array.from({ length: 30 }, (_, i) => ({ day: before((29 - i) * DAY).slice(0, 10), ok: 60 + ((i * 7) % 11), wrong: 0, missing: 0, offline: (i * 5) % 13 === 0 ? 9 : 0, ...day(29 - i) }));
+    return Array.from({ length: 30 }, (_, i) => ({ day: before(i * DAY).slice(0, 10), ok: 60 + ((i * 7) % 11), wrong: 0, missing: 0, offline: (i * 5) % 13 === 4 ? 9 : 0, ...day(i) }));
   }
 
   #scene({ full, rosa, ben, otto }) {
     const none = { completeHomes: 0, photos: { total: PHOTOS, safe: 0, oneHome: 0, none: PHOTOS }, packs: 0, keepers: [], targets: [], audits: { checkedAllAt: null, history: [] }, drills: [], lastDrillAt: null, heals: [], ifLostNow: { photos: 0, newestAt: null, unsafePhotos: PHOTOS, hoursAt40Mbit: null } };
     const scenes = {
       first: {
-        ...none, level: 'attention', sentence: 'Your photos are on their way to other homes.', reasons: [{ kind: 'copying', text: '8,272 photos are only in this home so far.', advice: 'Leave this computer on. It goes on by itself.' }], packs: 2_260,
+        ...none, level: 'attention', sentence: '4,220 of 12,492 photos are complete in another home. Ben & Clara has not answered yet whether it keeps copies for you.', reasons: [{ kind: 'asked', level: 'attention', text: 'Ben & Clara has not answered yet whether it keeps copies for you.', advice: 'Give them a call: somebody there says yes on their Family page.' }, { kind: 'uploading', level: 'attention', text: 'Copies are on the way: 0 of 12,492 photos are complete in 2 other homes.', advice: 'Nothing to do: leave this computer on, and theirs.' }], packs: 2_260,
         photos: { total: PHOTOS, safe: 0, oneHome: 4_220, none: 8_272 }, pending: { packs: 4_430, bytes: 142 * GB, photos: 8_272 },
         keepers: [this.#keeper(rosa, { path: 'lan', photos: 4_220, packs: 2_260, bytes: 72 * GB, free: 428 * GB, lastProvenAt: before(4 * 60_000), growthBytesMonth: null, fullAt: null }), this.#keeper(ben, { state: 'asked', photos: 0, packs: 0, bytes: 0, free: null, lastProvenAt: null, growthBytesMonth: null, fullAt: null })],
-        wards: [], audits: { checkedAllAt: null, history: this.#history(() => ({})).slice(-2) }, ifLostNow: { photos: 4_220, newestAt: before(2 * HOUR), unsafePhotos: 8_272, hoursAt40Mbit: 4.1 }, phrase: { enabled: true, verifiedAt: null }
+        wards: [], audits: { checkedAllAt: null, history: this.#history(() => ({})).slice(0, 2) }, ifLostNow: { photos: 4_220, newestAt: before(2 * HOUR), unsafePhotos: 8_272, hoursAt40Mbit: 4.1 }, phrase: { enabled: true, verifiedAt: null }
       },
       attention: {
-        level: 'attention', sentence: 'Every photo is complete in 1 other home. A second one has not been heard from for 4 days.',
-        reasons: [{ kind: 'keeper-away', text: 'Ben & Clara’s home has been off for 4 days.', advice: 'Ask them whether the computer is on and has Internet.' }], completeHomes: 1,
+        level: 'attention', sentence: 'All photos but 12 are complete in 2 other homes; the rest are on the way. Ben & Clara has not been reached for 4 days.',
+        reasons: [
+          { kind: 'away', level: 'attention', text: 'Ben & Clara has not been reached for 4 days.', advice: 'Perhaps they are on holiday. Give them a call if it goes on.' },
+          { kind: 'diskAbsent', level: 'attention', text: 'Grandpa Otto is on, but the disk with your copies is not plugged in there.', advice: 'Ask them to plug it in. Nothing is lost as long as the disk is well.' },
+          { kind: 'uploading', level: 'attention', text: '12 new photos are still on the way to other homes.', advice: 'Nothing to do: leave this computer on, and theirs.' }
+        ], completeHomes: 1,
         keepers: [full.keepers[0], this.#keeper(ben, { state: 'warning', path: 'off', lastSeenAt: before(4.2 * DAY), lastProvenAt: before(4.4 * DAY), photos: 12_480, bytes: 213.8 * GB }), this.#keeper(otto, { state: 'diskAbsent', photos: 9_410, bytes: 160 * GB, lastProvenAt: before(9 * DAY) })],
-        alarms: [{ id: 7, kind: 'damaged', text: '3 packs at Linden 14 were not right.', advice: 'They have been sent again. If it happens more often, the disk there may be worn out.', at: before(1.4 * DAY) }],
+        alarms: [{ id: 7, kind: 'damaged', text: 'A check found 3 parts of your photos damaged or gone at Grandpa Otto.', advice: 'They are being sent again by themselves. If it happens again, their disk may be failing: tell them.', at: before(1.4 * DAY) }],
         photos: { total: PHOTOS, safe: 12_480, oneHome: 12, none: 0 }, pending: { packs: 1, bytes: 0.2 * GB, photos: 12 }, audits: { checkedAllAt: before(26 * DAY), history: this.#history((ago) => (ago < 5 ? { ok: 34, offline: 30 } : ago === 9 ? { missing: 3 } : {})) },
-        drills: [{ at: before(DAY), photos: 200, bytes: 1.06 * GB, problems: 3, from: 'Linden 14' }, ...full.drills.slice(0, 2)]
+        drills: [{ at: before(DAY), photos: 197, bytes: 1.04 * GB, problems: 3, from: 'Linden 14' }, ...full.drills.slice(0, 2)]
       },
       danger: {
-        level: 'danger', sentence: '318 photos are only on this computer.',
+        level: 'danger', sentence: 'Nonna Rosa has not been reached for 16 days. 12,174 of 12,492 photos are complete in another home.',
         reasons: [
-          { kind: 'none', text: 'No other home that keeps copies has been on for 16 days.', advice: 'Call them, or ask another home to keep copies.' },
-          { kind: 'disk', text: 'The disk of this computer has begun to fail.', advice: 'Copy this home to a new disk soon.' }
+          { kind: 'replaced', level: 'danger', text: 'Nonna Rosa has not been reached for 16 days.', advice: 'It is no longer counted on, and copies go to other homes as far as there are some. Give them a call; if they won’t be back, ask another home.' },
+          { kind: 'refused', level: 'attention', text: 'Ben & Clara does not keep copies for you (“our disk is too small”).', advice: 'Talk to them, or ask another home on the Family page.' }
         ],
         completeHomes: 0, photos: { total: PHOTOS, safe: 0, oneHome: 12_174, none: 318 }, pending: { packs: 9, bytes: 1.9 * GB, photos: 318 },
         keepers: [this.#keeper(rosa, { state: 'absent', path: 'off', lastSeenAt: before(16 * DAY), lastProvenAt: before(17 * DAY), photos: 12_174, bytes: 209 * GB }), this.#keeper(ben, { state: 'refused', photos: 0, packs: 0, bytes: 0, free: null, lastProvenAt: null, growthBytesMonth: null, fullAt: null })],
         audits: { checkedAllAt: before(38 * DAY), history: this.#history((ago) => (ago < 16 ? { ok: 0, offline: 64 } : {})) }, ifLostNow: { photos: 12_174, newestAt: before(16 * DAY), unsafePhotos: 318, hoursAt40Mbit: 12 }
       },
-      off: { ...none, level: 'off', sentence: 'Your photos are only in this home.', reasons: [], wards: [], phrase: { enabled: true, verifiedAt: null } },
-      locked: { ...none, level: 'off', sentence: 'Your photos are only in this home.', reasons: [{ kind: 'locked', text: 'Copies are not turned on yet.', advice: 'Type the 24 words of your recovery phrase once. They lock the copies, so that only you can open them.' }], wards: [], phrase: { enabled: false, verifiedAt: null } },
+      off: { ...none, level: 'off', sentence: 'Your photos are only in this home. If it burns down, they are gone.', reasons: [{ kind: 'noHome', level: 'off', text: 'Your photos are only in this home. If it burns down, they are gone.', advice: 'Ask a relative or friend whose home has Heirloom, too, to keep copies for you: on the Family page. They can’t look at your photos.' }], wards: [], phrase: { enabled: true, verifiedAt: null } },
+      locked: { ...none, level: 'off', sentence: 'Copies in other homes are not set up yet.', reasons: [{ kind: 'notSetUp', level: 'off', text: 'Copies in other homes are not set up yet.', advice: 'Type your 24 recovery words once on this page. They lock the copies, so that nobody but your family can look at them.' }], wards: [], phrase: { enabled: false, verifiedAt: null } },
       restoring: { restoring: { stage: 'originals', done: 4_811, total: PHOTOS, bytes: 81 * GB, totalBytes: BYTES }, heals: [], alarms: [], wards: [] },
       asked: { asks: [{ household: otto.household, name: otto.name, bytes: 250 * GB, at: before(2 * HOUR) }], wards: [full.wards[0]] },
       deletion: { keepers: [this.#keeper(rosa, { path: 'lan', ask: { packs: 3_310, bytes: 104 * GB } }), full.keepers[1]], wards: [this.#ward(rosa, {}), this.#ward(otto, { ask: { packs: 4_100, bytes: 131 * GB } })], alarms: [{ id: 9, kind: 'deletion', text: 'Linden 14 wants 131 GB of its copies deleted.', advice: 'Call them before you say yes. Until then nothing is deleted.', at: before(50 * 60_000) }] },
       full: {
-        level: 'attention', sentence: 'Every photo is complete in 1 other home. The second has no more room.', reasons: [{ kind: 'full', text: 'Ben & Clara’s home is full: 640 photos found no room there.', advice: 'Ask for more space, or ask another home.' }], completeHomes: 1,
+        level: 'attention', sentence: 'Every photo is complete in 1 other home. The second has no more room.', reasons: [{ kind: 'full', level: 'attention', text: 'Ben & Clara’s home is full: 640 photos found no room there.', advice: 'Ask for more space, or ask another home.' }], completeHomes: 1,
         photos: { total: PHOTOS, safe: 11_852, oneHome: 640, none: 0 }, pending: { packs: 118, bytes: 3.7 * GB, photos: 640 },
         keepers: [full.keepers[0], this.#keeper(ben, { state: 'full', photos: 11_852, bytes: 199.6 * GB, quota: 200 * GB, free: 0.1 * GB, fullAt: before(HOUR) })]
       },

@@ -9,11 +9,12 @@ export type Level = 'safe' | 'attention' | 'danger' | 'off';
 /** What is wrong, and what to do. */
 export interface Reason {
   kind: string;
+  level: 'attention' | 'danger' | 'safe' | 'off';
   text: string;
   advice: string;
 }
 
-export type KeeperState = 'ok' | 'asked' | 'refused' | 'offline' | 'warning' | 'absent' | 'full' | 'diskAbsent';
+export type KeeperState = 'ok' | 'asked' | 'refused' | 'leaving' | 'offline' | 'warning' | 'absent' | 'full' | 'diskAbsent';
 export type KeeperPath = 'lan' | 'direct' | 'relay' | 'off';
 
 /** Another home that keeps copies for this one. */
@@ -56,6 +57,7 @@ export interface Place {
   id: string;
   kind: 'folder' | 's3';
   place: string;
+  /** `ok`, `full`, `diskAbsent`, `leaving`, or what went wrong. */
   state: string;
   packs: number;
   bytes: number;
@@ -80,8 +82,10 @@ export interface CheckDay {
 
 export interface Drill {
   at: Moment;
+  /** Photos that came back as they were. */
   photos: number;
   bytes: number;
+  /** Photos that did not. */
   problems: number;
   from: string;
 }
@@ -137,6 +141,7 @@ export interface VaultStatus {
   wards: Ward[];
   targets: Place[];
   asks: Asking[];
+  /** Days on which nothing was asked are left out; the newest stands first. */
   audits: { checkedAllAt: Moment | null; history: CheckDay[] };
   drills: Drill[];
   lastDrillAt: Moment | null;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AssetCopies, CheckDay, Keeper, KeeperState, VaultStatus, Ward } from '$lib/api/vault';
-import { checkedWords, checksWords, copiesWords, drillWords, fullWords, growthLine, growthWords, howMany, ifLostWords, keeperSaid, mutualWords, placeSaid, railWords, restoreProgress, restoringWords } from './words';
+import { checkedWords, checksWords, copiesWords, drillWords, fullWords, growthLine, growthWords, howMany, ifLostWords, keeperSaid, lastDays, mutualWords, placeSaid, railWords, restoreProgress, restoringWords } from './words';
 
 const NOW = new Date(2026, 10, 21, 14, 0).getTime();
 const HOUR = 3_600_000;
@@ -69,17 +69,28 @@ test('what would come back after a loss', () => {
 
 test('checks are told with what was found', () => {
   const day = (fields: Partial<CheckDay> = {}): CheckDay => ({ day: '2026-11-20', ok: 64, wrong: 0, missing: 0, offline: 0, ...fields });
-  expect(checksWords([])).toContain('No copy has been checked yet');
-  expect(checksWords([day(), day()])).toBe('In the last 2 days 128 samples of your copies were asked for; every one was right.');
+  const none = day({ ok: 0 });
+  expect(checksWords([none, none, day(), day()])).toBe('In the last 2 days 128 samples of your copies were asked for; every one was right.');
   expect(checksWords([day({ wrong: 1 })])).toContain('1 was not right and is being replaced');
   expect(checksWords([day({ missing: 3 })])).toContain('3 were not right and are being replaced');
   expect(checksWords([day({ ok: 0, offline: 9 })])).toContain('no home could be asked');
+  expect(checksWords(Array(30).fill(none))).toBe('No copy was checked in the last 30 days.');
+});
+
+test('the last days stand in their order, with those on which nothing was asked', () => {
+  const at = Date.UTC(2026, 10, 21, 14);
+  const days = lastDays([{ day: '2026-11-21', ok: 5, wrong: 0, missing: 0, offline: 0 }, { day: '2026-11-19', ok: 7, wrong: 1, missing: 0, offline: 0 }, { day: '2026-08-01', ok: 9, wrong: 0, missing: 0, offline: 0 }], at);
+  expect(days.length).toBe(30);
+  expect(days.slice(-3).map(({ day, ok }) => [day, ok])).toEqual([['2026-11-19', 7], ['2026-11-20', 0], ['2026-11-21', 5]]);
+  expect(days.reduce((sum, { ok }) => sum + ok, 0)).toBe(12);
 });
 
 test('a drill says whether what came back was the same', () => {
-  expect(drillWords({ at: NOW, photos: 200, bytes: GB, problems: 0, from: 'Anna' })).toBe('200 photos (1.0 GB) came back from Anna and were the same, bit for bit.');
-  expect(drillWords({ at: NOW, photos: 200, bytes: GB, problems: 3, from: '' })).toBe('200 photos came back; 3 were not right and are being replaced.');
-  expect(drillWords({ at: NOW, photos: 0, bytes: 0, problems: 1, from: 'Anna' })).toBe('No photo could be fetched from Anna.');
+  const drill = (photos: number, problems: number, from = 'Anna') => drillWords({ at: NOW, photos, bytes: GB, problems, from });
+  expect(drill(200, 0)).toBe('200 photos (1.0 GB) came back from Anna and were the same, bit for bit.');
+  expect(drill(197, 3, '')).toBe('197 photos came back as they were; 3 did not and are being replaced.');
+  expect(drill(0, 1)).toBe('1 photo did not come back from Anna as it was and is being replaced.');
+  expect(drill(0, 0)).toBe('No photo could be fetched from Anna.');
 });
 
 test('one photo says where it is', () => {
@@ -109,6 +120,6 @@ test('small words', () => {
   expect(checkedWords(NOW - 3 * HOUR, NOW)).toBe('checked 3 hours ago');
   expect(checkedWords(null, NOW)).toBe('not checked yet');
   expect(placeSaid({ id: 'a', kind: 'folder', place: '/x', state: 'diskAbsent', packs: 0, bytes: 0, lastProvenAt: null }).tone).toBe('quiet');
-  expect(placeSaid({ id: 'a', kind: 's3', place: 'b', state: 'offline', packs: 0, bytes: 0, lastProvenAt: null }).tone).toBe('amber');
+  expect(placeSaid({ id: 'a', kind: 's3', place: 'b', state: 'the bucket is not there', packs: 0, bytes: 0, lastProvenAt: null })).toEqual({ tone: 'amber', text: 'The bucket is not there.' });
   expect(placeSaid({ id: 'a', kind: 'folder', place: '/x', state: 'ok', packs: 0, bytes: 0, lastProvenAt: null }).tone).toBe('good');
 });

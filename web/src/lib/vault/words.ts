@@ -4,6 +4,7 @@ import { timeOf, type Moment } from '$lib/api/family';
 import type { AssetCopies, CheckDay, Drill, Keeper, Level, Place, Restoring, VaultStatus, Ward } from '$lib/api/vault';
 import { ago, counted, dateWords, listed } from '$lib/family/words';
 import { formatBytes, formatCount, photos } from '$lib/format';
+import { sentence } from './hint';
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -47,7 +48,8 @@ export function keeperSaid(keeper: Keeper, total: number, now: number): Said {
     case 'refused': return { tone: 'amber', text: 'Said no for now.', advice: 'Talk to them, then ask again, perhaps for less.' };
     case 'offline': return { tone: 'quiet', text: `Off${since}.` };
     case 'warning': return { tone: 'amber', text: `Off for a while${since}.`, advice: 'Ask whether the computer there is on.' };
-    case 'absent': return { tone: 'red', text: `Away too long${since}. Its copies are not counted.`, advice: 'Ask there. If it will not return, ask another home to keep copies.' };
+    case 'leaving': return { tone: 'quiet', text: 'Keeps your copies until enough other homes have them.' };
+    case 'absent': return { tone: 'red', text: `Away too long${since}.`, advice: 'Call them. If it will not return, ask another home to keep copies.' };
     case 'full': return { tone: 'amber', text: 'Full. New photos find no room there.', advice: 'Ask for more space, or another home.' };
     case 'diskAbsent': return { tone: 'amber', text: 'On, but its disk is not connected. Nothing is lost.', advice: 'Ask somebody there to plug the disk in again.' };
     default: return keeper.photos >= total ? { tone: 'good', text: 'Has everything.' } : { tone: 'quiet', text: keeper.photos === 0 ? 'The first photos are on their way.' : 'Photos are on their way.' };
@@ -120,12 +122,13 @@ function roomWords(free: number, where: string, fullAt: Moment | null, now: numb
 
 /** How a disk or a store stands. */
 export function placeSaid(place: Place): Said {
-  if (/absent/i.test(place.state)) return place.kind === 'folder' ? { tone: 'quiet', text: 'Not plugged in. Its copies are kept as they are.' } : { tone: 'amber', text: 'Cannot be reached now.' };
-  if (/full/i.test(place.state)) return { tone: 'amber', text: 'Full. New photos find no room there.', advice: 'Use a larger disk.' };
-  if (/offline/i.test(place.state)) return { tone: 'amber', text: 'Cannot be reached now.' };
-  if (/busy|pending/i.test(place.state)) return { tone: 'quiet', text: 'Being written.' };
-  if (/wrong|refused|error|io/i.test(place.state)) return { tone: 'amber', text: 'Could not be written.', advice: place.kind === 'folder' ? 'Look whether the disk is full, locked or worn out.' : 'Look whether the keys are still right.' };
-  return { tone: 'good', text: 'Ready.' };
+  switch (place.state) {
+    case 'ok': return { tone: 'good', text: 'Ready.' };
+    case 'leaving': return { tone: 'quiet', text: 'No longer used.' };
+    case 'full': return { tone: 'amber', text: 'Full. New photos find no room there.', advice: 'Use a larger disk.' };
+    case 'diskAbsent': return place.kind === 'folder' ? { tone: 'quiet', text: 'Not plugged in. Its copies are kept as they are.' } : { tone: 'amber', text: 'Cannot be reached now.' };
+    default: return { tone: 'amber', text: sentence(place.state) };
+  }
 }
 
 /** What a restore from scratch would bring back today. */
@@ -152,33 +155,38 @@ export function whenWords(ms: number, now: number): string {
   return said.startsWith('on ') ? dateWords(ms, now) : said;
 }
 
-export interface Checks {
-  ok: number;
-  bad: number;
-  offline: number;
+export const CHECK_DAYS = 30;
+
+/** One day's checks, or that there were none, for each of the last {@link CHECK_DAYS} days, the oldest first. */
+export function lastDays(history: CheckDay[], now: number): CheckDay[] {
+  const known = new Map(history.map((day) => [day.day.slice(0, 10), day]));
+  return Array.from({ length: CHECK_DAYS }, (_, i) => {
+    const day = new Date(now - (CHECK_DAYS - 1 - i) * DAY).toISOString().slice(0, 10);
+    return known.get(day) ?? { day, ok: 0, wrong: 0, missing: 0, offline: 0 };
+  });
 }
 
-export function sumOf(history: CheckDay[]): Checks {
-  return history.reduce((sum, day) => ({ ok: sum.ok + day.ok, bad: sum.bad + day.wrong + day.missing, offline: sum.offline + day.offline }), { ok: 0, bad: 0, offline: 0 });
-}
-
-/** What the checks of the last days came to. */
-export function checksWords(history: CheckDay[]): string {
-  if (history.length === 0) return 'No copy has been checked yet. The first checks come with the first copies.';
-  const { ok, bad, offline } = sumOf(history);
-  const days = counted(history.length, 'day');
-  const found = bad === 0 ? 'every one was right' : `${counted(bad, 'was', 'were')} not right and ${bad === 1 ? 'is' : 'are'} being replaced`;
+/** What the checks of some days came to. */
+export function checksWords(days: CheckDay[]): string {
+  const sum = (of: (day: CheckDay) => number) => days.reduce((total, day) => total + of(day), 0);
+  const [ok, bad, offline] = [sum((day) => day.ok), sum((day) => day.wrong + day.missing), sum((day) => day.offline)];
+  if (ok + bad + offline === 0) return `No copy was checked in the last ${counted(days.length, 'day')}.`;
+  const first = days.findIndex((day) => day.ok + day.wrong + day.missing + day.offline > 0);
+  const during = `In the last ${counted(days.length - first, 'day')}`;
   const away = offline > 0 ? ` ${counted(offline, 'question')} met a home that was off.` : '';
-  return ok + bad === 0 ? `In the last ${days} no home could be asked.${away}` : `In the last ${days} ${counted(ok + bad, 'sample')} of your copies ${ok + bad === 1 ? 'was' : 'were'} asked for; ${found}.${away}`;
+  if (ok + bad === 0) return `${during} no home could be asked.${away}`;
+  const found = bad === 0 ? 'every one was right' : `${counted(bad, 'was', 'were')} not right and ${bad === 1 ? 'is' : 'are'} being replaced`;
+  return `${during} ${counted(ok + bad, 'sample')} of your copies ${ok + bad === 1 ? 'was' : 'were'} asked for; ${found}.${away}`;
 }
 
 /** One drill: `200 photos came back from Anna and were the same, bit for bit.` */
-export function drillWords(drill: Drill): string {
-  const from = drill.from ? ` from ${drill.from}` : '';
-  if (drill.photos === 0) return `No photo could be fetched${from}.`;
-  const them = drill.photos === 1 ? 'was' : 'were';
-  if (drill.problems === 0) return `${photos(drill.photos)} (${formatBytes(drill.bytes)}) came back${from} and ${them} the same, bit for bit.`;
-  return `${photos(drill.photos)} came back${from}; ${drill.problems === 1 ? '1 was' : `${formatCount(drill.problems)} were`} not right and ${drill.problems === 1 ? 'is' : 'are'} being replaced.`;
+export function drillWords({ photos: same, bytes, problems, from }: Drill): string {
+  const where = from ? ` from ${from}` : '';
+  const replaced = `${problems === 1 ? 'is' : 'are'} being replaced`;
+  if (same === 0 && problems === 0) return `No photo could be fetched${where}.`;
+  if (same === 0) return `${photos(problems)} did not come back${where} as ${problems === 1 ? 'it was' : 'they were'} and ${replaced}.`;
+  if (problems === 0) return `${photos(same)} (${formatBytes(bytes)}) came back${where} and ${same === 1 ? 'was' : 'were'} the same, bit for bit.`;
+  return `${photos(same)} came back${where} as ${same === 1 ? 'it was' : 'they were'}; ${formatCount(problems)} did not and ${replaced}.`;
 }
 
 /** Where one photo is: `Here, in 2 other homes and on a disk of yours.` */
