@@ -87,6 +87,22 @@ impl TestHome {
         Self { folder, root, founded }
     }
 
+    /// The same household in a new, still empty folder, as if on a new computer.
+    pub(crate) fn elsewhere(founded: &Value) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("home");
+        Self { folder, root, founded: founded.clone() }
+    }
+
+    /// The words of the recovery phrase, as somebody typed them into a file.
+    pub(crate) fn phrase_file(&self) -> PathBuf {
+        let words = match &self.founded["phrase"] {
+            Value::Array(words) => words.iter().map(|word| word.as_str().unwrap()).collect::<Vec<_>>().join(" "),
+            other => other.as_str().unwrap().to_owned(),
+        };
+        super::write(&self.beside("phrase.txt"), words.as_bytes())
+    }
+
     /// The home's folder.
     pub(crate) fn root(&self) -> &Path {
         &self.root

@@ -26,6 +26,12 @@ impl House {
         Self { home, served, page, key }
     }
 
+    /// A home that came back on another computer; `key` is one that it had before.
+    pub(crate) fn returned(home: TestHome, served: Served, key: &str) -> Self {
+        let page = Client::with_key(served.address, key);
+        Self { home, served, page, key: key.to_owned() }
+    }
+
     pub(crate) fn household(&self) -> &str {
         self.home.founded["household"].as_str().unwrap()
     }

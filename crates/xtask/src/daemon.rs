@@ -101,8 +101,13 @@ pub(crate) struct Serving {
 
 /// Starts serving a home on a free port and waits until it says where; what else it says goes to `log`.
 pub(crate) fn serve(program: &Path, home: &Path, log: &Path) -> Result<Serving> {
+    serve_with(program, home, &[], log)
+}
+
+/// As [`serve`], with more arguments.
+pub(crate) fn serve_with(program: &Path, home: &Path, more: &[&str], log: &Path) -> Result<Serving> {
     let mut command = command(program, "serve", home);
-    command.args(["--listen", "127.0.0.1:0"]);
+    command.args(["--listen", "127.0.0.1:0"]).args(more);
     command.stdout(Stdio::piped()).stderr(fs::File::create(log)?);
     let mut child = command.spawn().context("could not start the program")?;
     let stdout = child.stdout.take().context("the program has no standard output")?;

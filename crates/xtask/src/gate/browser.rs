@@ -3,19 +3,21 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::schedule::Job;
 use super::stages;
 use crate::daemon::{self, Scratch, Serving};
 use crate::{folders, samples, shell};
 
-/// Walks through one home's page with `tests/browser/walk.mjs`, then through the pages of two homes that pair and share
-/// with `tests/browser/family.mjs`; screenshots go to `target/browser/shots` and `target/browser/family`.
+/// Walks through one home's page with `tests/browser/walk.mjs`, through the pages of two homes that pair and share with
+/// `tests/browser/family.mjs`, and through copies and a restore on a third computer with `tests/browser/vault.mjs`;
+/// screenshots go to `target/browser/shots`, `target/browser/family` and `target/browser/vault`.
 pub(crate) fn run(job: &Job<'_>) -> Result<()> {
     stages::install(job, "tests/browser")?;
     walk(job)?;
-    family(job)
+    family(job)?;
+    vault(job)
 }
 
 fn walk(job: &Job<'_>) -> Result<()> {
@@ -51,6 +53,44 @@ fn family(job: &Job<'_>) -> Result<()> {
     here.stop(&walked)?;
     there.stop(&walked)?;
     walked
+}
+
+fn vault(job: &Job<'_>) -> Result<()> {
+    let program = folders::program();
+    let here = daemon::scratch(&program, "browser-ward", "Anna's home")?;
+    let there = daemon::scratch(&program, "browser-keeper", "Nonna's house")?;
+    let shots = folders::target().join("browser/vault");
+    fs::create_dir_all(&shots)?;
+    let phrase = folders::target().join("browser-ward/phrase");
+    let (here, there) =
+        (House::serve(&program, here, "ward.log")?, House::serve(&program, there, "keeper.log")?);
+    pair(&program, &here.scratch, &there.scratch)?;
+    let fresh = folders::target().join("browser-new");
+    fs::remove_dir_all(&fresh).ok();
+    let log = folders::target().join("browser/new.log");
+    let fresh = daemon::serve_with(&program, &fresh, &["--p2p-listen", "127.0.0.1:0"], &log)?;
+    let mut walk = shell::command("node", &["tests/browser/vault.mjs", daemon::EMAIL]);
+    for house in [&here, &there] {
+        walk.args([&house.node.address, &house.scratch.password]);
+    }
+    walk.arg(&fresh.address).arg(phrase).arg(samples::gather()?).arg(&shots);
+    let walked = job.output.run(&mut walk);
+    if walked.is_err() {
+        println!("--- the new node said:\n{}", fs::read_to_string(&log).unwrap_or_default());
+    }
+    fresh.stop()?;
+    here.stop(&walked)?;
+    there.stop(&walked)?;
+    walked
+}
+
+/// Pairs two homes that are being served, as scripts do.
+fn pair(program: &Path, inviter: &Scratch, guest: &Scratch) -> Result<()> {
+    let mut invite = shell::command(program, &["peer", "invite", "--json", "--auto-confirm", "--home"]);
+    let invitation: serde_json::Value = serde_json::from_str(&shell::read(invite.arg(&inviter.home))?)?;
+    let link = invitation["link"].as_str().context("an invitation has a link")?;
+    let mut accept = shell::command(program, &["peer", "accept", "--json", "--home"]);
+    shell::read(accept.arg(&guest.home).arg(link)).map(drop)
 }
 
 /// A scratch home that is being served.
