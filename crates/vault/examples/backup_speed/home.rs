@@ -37,7 +37,10 @@ pub(crate) fn open(store: &Path) -> Outcome<PackFolder> {
 /// Signs the first head and stores it.
 pub(crate) fn put_head(folder: &PackFolder, keys: &Keyring, pointer: &Pointer) -> Outcome<()> {
     let authority = secret().authority();
-    let node = NodeKeys::from_bytes(&[7; NodeKeys::BYTES]);
+    // Two keys, which differ.
+    let mut secrets = [7; NodeKeys::BYTES];
+    secrets[0] = 8;
+    let node = NodeKeys::from_bytes(&secrets);
     let certificate = Certificate::issue(&authority, 1, node.node(), node.signer().id(), 0)?;
     let wrapped = keys.wrap(&secret().wrapping(), &household(), [1; 24]);
     let sealed = keys.newest().seal_root(&household(), 1, [2; 24], &pointer.encode()?)?;

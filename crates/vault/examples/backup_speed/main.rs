@@ -14,7 +14,7 @@ mod home;
 mod restore;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, absolute};
 use std::time::Instant;
 use std::{env, fs, io};
 
@@ -26,8 +26,8 @@ fn main() -> Outcome<()> {
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     let started = Instant::now();
     let (bytes, stored) = match words[..] {
-        ["backup", source, store] => backup::run(Path::new(source), Path::new(store))?,
-        ["restore", store, out] => restore::run(Path::new(store), Path::new(out))?,
+        ["backup", source, store] => backup::run(Path::new(source), &absolute(store)?)?,
+        ["restore", store, out] => restore::run(&absolute(store)?, &absolute(out)?)?,
         _ => return Err("backup_speed backup SOURCE STORE | restore STORE OUT".into()),
     };
     let line = serde_json::json!({

@@ -33,7 +33,7 @@ pub(crate) fn run(store: &Path, out: &Path) -> Outcome<(u64, u64)> {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some((path, located)) = files.get(number) else { return Ok(()) };
             let draft = drafts.join(number.to_string());
-            let mut file = RealDisk.create_new(&draft)?;
+            let mut file = RealDisk.create_large(&draft)?;
             write(&folder, &manifest, located, &mut *file)?;
             place_new(&RealDisk, &synced, out, &draft, &out.join(path))?;
         }
