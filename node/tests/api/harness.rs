@@ -35,7 +35,9 @@ pub(crate) struct Site {
     /// Anna's session.
     pub(crate) anna: String,
     pub(crate) anna_id: AccountId,
-    _folder: TempDir,
+    /// The recovery phrase.
+    pub(crate) phrase: String,
+    folder: TempDir,
 }
 
 impl Site {
@@ -55,7 +57,8 @@ impl Site {
             passphrase: None,
             now_ms: 1_700_000_000_000,
         };
-        let anna_id = create(&root, &founding).unwrap().account;
+        let founded = create(&root, &founding).unwrap();
+        let (anna_id, phrase) = (founded.account, founded.phrase.text().to_string());
         let config = root.join("config.toml");
         let text = std::fs::read_to_string(&config).unwrap();
         std::fs::write(&config, format!("{text}\n{settings}\n")).unwrap();
@@ -63,7 +66,7 @@ impl Site {
         let stopping = CancellationToken::new();
         let app = router(ApiState::new(Arc::clone(&home), stopping.clone()));
         let anna = session(&home, anna_id);
-        Self { home, app, stopping, anna, anna_id, _folder: folder }
+        Self { home, app, stopping, anna, anna_id, phrase, folder }
     }
 
     /// A second account; returns its session.
@@ -91,6 +94,11 @@ impl Site {
             }
         };
         tokio::task::spawn_blocking(work).await.unwrap();
+    }
+
+    /// A place beside the home.
+    pub(crate) fn beside(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().canonicalize().unwrap().join(name)
     }
 
     /// Files in the inbox.

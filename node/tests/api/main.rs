@@ -15,3 +15,4 @@ mod shapes;
 mod sign_in;
 mod timeline;
 mod uploads;
+mod vault;
