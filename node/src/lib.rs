@@ -22,6 +22,7 @@ pub mod protocols;
 pub mod random;
 pub mod restore;
 pub mod serve;
+pub mod setup;
 pub mod sharing;
 pub mod status;
 pub mod vault;

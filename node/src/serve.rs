@@ -19,6 +19,7 @@ use crate::api::{ApiState, router};
 use crate::control;
 use crate::home::{Home, reconcile};
 use crate::protocols::Network;
+use crate::restore::Comeback;
 use crate::sharing::Downloads;
 use crate::vault::worker::VaultWorker;
 use crate::workers::Workers;
@@ -76,6 +77,7 @@ pub async fn serve_on(
     let workers = Workers::start(&home).context("cannot start the workers")?;
     let network = open_network(&home, p2p).await;
     let downloads = Downloads::start(&home);
+    let comeback = Comeback::start(&home);
     let vault = VaultWorker::start(&home);
     let adopting = adopt_in_background(&home);
     let stopping = CancellationToken::new();
@@ -96,6 +98,7 @@ pub async fn serve_on(
         server.abort();
     }
     vault.stop().await;
+    comeback.stop().await;
     downloads.stop().await;
     if let Some(network) = network {
         network.stop().await;

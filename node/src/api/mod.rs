@@ -44,11 +44,15 @@ pub mod range;
 pub mod receive;
 pub mod server;
 pub mod session;
+pub mod setup;
 pub mod status;
 pub mod thumbnail;
 pub mod timeline;
 pub mod upload;
 pub mod users;
+pub mod vault;
+pub mod vault_homes;
+pub mod vault_places;
 
 use std::sync::Arc;
 
@@ -68,6 +72,7 @@ use utoipa::openapi::{OpenApi, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::home::Home;
+use crate::setup::Setup;
 
 /// What the handlers share.
 pub struct ApiState {
@@ -79,12 +84,15 @@ pub struct ApiState {
     password_checks: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
     streams: Arc<events::Streams>,
+    disks: Arc<vault_places::Disks>,
     page: page::Page,
+    door: setup::Door,
 }
 
 impl ApiState {
     /// The state of a node that just started.
     pub fn new(home: Arc<Home>, stopping: CancellationToken) -> Self {
+        let door = setup::Door::new(Setup::of_home(Arc::clone(&home)));
         Self {
             home,
             stopping,
@@ -92,7 +100,9 @@ impl ApiState {
             password_checks: Arc::new(Semaphore::new(limits::PASSWORD_CHECKS_MAX)),
             uploads: Arc::new(Semaphore::new(limits::UPLOADS_MAX)),
             streams: Arc::new(events::Streams::default()),
+            disks: Arc::default(),
             page: page::Page::load(),
+            door,
         }
     }
 }
@@ -105,10 +115,16 @@ pub fn router(state: ApiState) -> Router {
     let (resources, described) = resources().split_for_parts();
     let described: axum::body::Bytes = serde_json::to_vec(&described).unwrap_or_default().into();
     let openapi = move || async move { ([(header::CONTENT_TYPE, "application/json")], described) };
-    resources
+    let resources = resources
         .route("/api/openapi.json", axum::routing::get(openapi))
         .route("/.well-known/immich", axum::routing::get(server::well_known))
-        .fallback(page)
+        .fallback(page);
+    dressed(resources).with_state(Arc::new(state))
+}
+
+/// Adds what every answer has, whoever it is for.
+fn dressed<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES_MAX))
         .layer(RequestBodyTimeoutLayer::new(limits::BODY_IDLE))
@@ -117,7 +133,6 @@ pub fn router(state: ApiState) -> Router {
         .layer(middleware::map_response(headers::add_safe))
         .layer(CatchPanicLayer::custom(|_| panicked()))
         .layer(TraceLayer::new_for_http().make_span_with(span))
-        .with_state(Arc::new(state))
 }
 
 /// The description of the API, made from its handlers.
@@ -146,6 +161,7 @@ fn resources() -> OpenApiRouter<Arc<ApiState>> {
         .merge(buckets::routes())
         .merge(events::routes())
         .merge(status::routes())
+        .merge(setup::routes())
         .merge(problems::routes())
         .merge(households::routes())
         .merge(peers::routes())
@@ -153,7 +169,10 @@ fn resources() -> OpenApiRouter<Arc<ApiState>> {
         .merge(album_homes::routes())
         .merge(album_entries::routes())
         .merge(album_files::routes())
-        .merge(activities::routes());
+        .merge(activities::routes())
+        .merge(vault::routes())
+        .merge(vault_homes::routes())
+        .merge(vault_places::routes());
     let mut resources = OpenApiRouter::with_openapi(described).nest("/api", resources);
     describe_answers(resources.get_openapi_mut());
     resources

@@ -256,7 +256,10 @@ pub struct RestoreProgressJson {
 #[utoipa::path(get, path = "/setup/restore", tag = "setup", security(()),
     responses((status = 200, body = RestoreProgressJson), (status = 403, body = ErrorBody),
         (status = 404, body = ErrorBody)))]
-async fn progress(State(door): State<Door>, headers: HeaderMap) -> Result<Json<RestoreProgressJson>, ApiError> {
+async fn progress(
+    State(door): State<Door>,
+    headers: HeaderMap,
+) -> Result<Json<RestoreProgressJson>, ApiError> {
     admitted(&door, &headers)?;
     let progress = door.setup.progress().ok_or_else(ApiError::not_found)?;
     let is_home = door.setup.state() == SetupState::Ready || door.page.is_none();

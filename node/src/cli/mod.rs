@@ -11,8 +11,11 @@ mod init;
 mod openapi;
 mod output;
 mod peer;
+mod phrase;
+mod restore;
 mod serve;
 mod status;
+mod vault;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -62,6 +65,12 @@ enum Verb {
     Peer(peer::Arguments),
     /// Albums, and with whom they are shared.
     Album(album::Arguments),
+    /// Restore a household on a new machine, from its recovery phrase and a home or disk that keeps its copies.
+    Restore(restore::Arguments),
+    /// The recovery phrase: check that a sheet is right.
+    Phrase(phrase::Arguments),
+    /// Copies in other homes, and of other homes: ask, keep, check, repair.
+    Vault(vault::Arguments),
     /// The node in numbers.
     Status(status::Arguments),
     /// Check that every photo is there and whole.
@@ -98,6 +107,9 @@ impl Verb {
             Self::Account(arguments) => account::run(&arguments),
             Self::Peer(arguments) => peer::run(&arguments),
             Self::Album(arguments) => album::run(&arguments),
+            Self::Restore(arguments) => restore::run(&arguments),
+            Self::Phrase(arguments) => phrase::run(&arguments),
+            Self::Vault(arguments) => vault::run(&arguments),
             Self::Status(arguments) => status::run(&arguments),
             Self::Doctor(arguments) => care::doctor(&arguments),
             Self::Rebuild(arguments) => care::rebuild(&arguments),
@@ -114,6 +126,9 @@ impl Verb {
             Self::Account(arguments) => arguments.wants_json(),
             Self::Peer(arguments) => arguments.wants_json(),
             Self::Album(arguments) => arguments.wants_json(),
+            Self::Restore(arguments) => arguments.common.json,
+            Self::Phrase(arguments) => arguments.wants_json(),
+            Self::Vault(arguments) => arguments.wants_json(),
             Self::Status(arguments) => arguments.common.json,
             Self::Doctor(arguments) => arguments.common.json,
             Self::Rebuild(arguments) => arguments.common.json,

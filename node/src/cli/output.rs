@@ -2,13 +2,16 @@
 #![expect(clippy::print_stdout, reason = "standard output is what a command line answers on")]
 #![expect(clippy::print_stderr, reason = "errors go to standard error")]
 
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Read as _, Write};
 use std::path::Path;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
+
+/// The longest text that is looked at for a phrase.
+const PHRASE_BYTES_MAX: u64 = 16 << 10;
 
 /// Prints a line for a person.
 pub(super) fn line(text: &str) {
@@ -55,6 +58,23 @@ pub(super) fn read_secret(path: &Path) -> anyhow::Result<Zeroizing<String>> {
     };
     let text = Zeroizing::new(text);
     Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+}
+
+/// Reads a recovery phrase from a file, or from standard input for `-`; all of it, because people write it in lines.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn read_phrase(path: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
+    if path == Path::new("-") {
+        let read = std::io::stdin().take(PHRASE_BYTES_MAX).read_to_string(&mut text);
+        read.context("cannot read the phrase from standard input")?;
+    } else {
+        let attempt = || format!("cannot read the phrase in {}", path.display());
+        let file = std::fs::File::open(path).with_context(attempt)?;
+        file.take(PHRASE_BYTES_MAX).read_to_string(&mut text).with_context(attempt)?;
+    }
+    Ok(text)
 }
 
 /// A number with its word.

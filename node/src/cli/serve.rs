@@ -8,7 +8,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Common, output};
 use crate::home::Home;
+use crate::home::config::Config;
 use crate::serve::{Listen, serve};
+use crate::setup;
 
 /// Arguments of `heirloom serve`.
 #[derive(Debug, clap::Args)]
@@ -25,32 +27,58 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let home = Home::open(&arguments.common.home())?;
-    let listen = arguments.listen.unwrap_or(home.config.listen);
+    let root = arguments.common.home();
     let (p2p, json) = (arguments.p2p_listen, arguments.common.json);
+    let is_new = setup::can_set_up(&root)?;
+    let home = if is_new { None } else { Some(Home::open(&root)?) };
+    let configured = match &home {
+        Some(home) => home.config.listen,
+        None => Config::of_environment()?.listen,
+    };
+    let at = Listen { http: arguments.listen.unwrap_or(configured), p2p };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the program's threads")?;
-    let ready = move |address: SocketAddr| {
-        if json {
-            output::json_line(&json!({ "listening": format!("http://{address}") }));
-        } else {
-            output::line(&format!("listening on http://{address}"));
-        }
-    };
     runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
-        let stop = async move {
+        let stop = asked_to_stop()?;
+        match home {
+            Some(home) => serve(home, at, |address| say(address, None, json), stop).await,
+            None => {
+                let ready = |address, code: Option<&str>| say(address, Some(code), json);
+                setup::serve_setup(&root, at, ready, stop).await
+            }
+        }
+    })
+}
+
+/// Says where the page is; `setup` holds the code that the page asks for while there is no home.
+fn say(address: SocketAddr, setup: Option<Option<&str>>, json: bool) {
+    let mut url = format!("http://{address}");
+    if let Some(Some(code)) = setup {
+        url.push_str("/#code=");
+        url.push_str(code);
+    }
+    if json {
+        output::json_line(&json!({ "listening": url, "setup": setup.is_some() }));
+    } else {
+        output::line(&format!("listening on {url}"));
+    }
+}
+
+/// Begins to listen for signals; resolves when somebody asks the program to end. Asked twice, it ends at once.
+///
+/// # Errors
+/// When the system lets nobody listen.
+pub(super) fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
+    Ok(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tokio::spawn(async move {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-            tokio::spawn(async move {
-                tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-                // Asked twice: nothing acknowledged depends on an orderly end.
-                std::process::exit(130);
-            });
-        };
-        let at = Listen { http: listen, p2p };
-        serve(home, at, ready, stop).await
+            // Nothing acknowledged depends on an orderly end.
+            std::process::exit(130);
+        });
     })
 }

@@ -134,22 +134,36 @@ impl Config {
             .with_context(|| format!("cannot read the settings in {}", path.display()))?;
         let mut config: Self = toml::from_str(&text)
             .with_context(|| format!("{} has a setting this program does not understand", path.display()))?;
+        config.take_environment()?;
+        config.make_paths_absolute(path.parent().unwrap_or(Path::new(".")));
+        Ok(config)
+    }
+
+    /// The settings of a folder that has none of its own yet.
+    ///
+    /// # Errors
+    /// When the environment says something malformed, naming it.
+    pub fn of_environment() -> anyhow::Result<Self> {
+        let mut config = Self::default();
+        config.take_environment()?;
+        Ok(config)
+    }
+
+    fn take_environment(&mut self) -> anyhow::Result<()> {
         if let Ok(listen) = std::env::var("HEIRLOOM_LISTEN") {
-            config.listen =
-                listen.parse().context("HEIRLOOM_LISTEN is not an address like 127.0.0.1:2283")?;
+            self.listen = listen.parse().context("HEIRLOOM_LISTEN is not an address like 127.0.0.1:2283")?;
         }
         if let Ok(workers) = std::env::var("HEIRLOOM_WORKERS") {
-            config.workers = workers.parse().context("HEIRLOOM_WORKERS is not a number")?;
+            self.workers = workers.parse().context("HEIRLOOM_WORKERS is not a number")?;
         }
         if let Ok(listen) = std::env::var("HEIRLOOM_P2P_LISTEN") {
-            config.p2p_listen =
+            self.p2p_listen =
                 listen.parse().context("HEIRLOOM_P2P_LISTEN is not an address like 0.0.0.0:4433")?;
         }
         if let Some(file) = std::env::var_os("HEIRLOOM_KEY_PASSPHRASE_FILE") {
-            config.key_passphrase_file = Some(PathBuf::from(file));
+            self.key_passphrase_file = Some(PathBuf::from(file));
         }
-        config.make_paths_absolute(path.parent().unwrap_or(Path::new(".")));
-        Ok(config)
+        Ok(())
     }
 
     /// Files that the settings name lie beside them, unless the name is absolute.

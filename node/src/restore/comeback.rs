@@ -73,7 +73,10 @@ impl Comeback {
 
 async fn work(home: &Arc<Home>, mut state: State, stop: &CancellationToken) -> anyhow::Result<()> {
     let restoring = Arc::clone(&home.restoring);
-    let name = { let home = Arc::clone(home); blocking(move || home.name()).await? };
+    let name = {
+        let home = Arc::clone(home);
+        blocking(move || home.name()).await?
+    };
     restoring.found(&name, state.head_at_ms);
     keep_again(home, &state).await?;
     if !state.pictured {
@@ -87,7 +90,10 @@ async fn work(home: &Arc<Home>, mut state: State, stop: &CancellationToken) -> a
         std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))
     })
     .await?;
-    let (assets, bytes) = { let home = Arc::clone(home); blocking(move || Ok(home.ledger.totals()?)).await? };
+    let (assets, bytes) = {
+        let home = Arc::clone(home);
+        blocking(move || Ok(home.ledger.totals()?)).await?
+    };
     restoring.begin(Stage::Done, assets, bytes);
     restoring.set(assets, assets, bytes, bytes);
     tracing::info!(assets, bytes, "everything is restored");

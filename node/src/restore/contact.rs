@@ -17,15 +17,15 @@ use crate::protocols::vault::{RecoverError, RecoverNet};
 
 /// What answered.
 #[derive(Default)]
-pub struct Contacts {
+pub(super) struct Contacts {
     /// Places to read from.
-    pub sources: Vec<Arc<Source>>,
+    pub(super) sources: Vec<Arc<Source>>,
     /// The highest certificate of this household's that a home knows.
-    pub known: Option<Certificate>,
+    pub(super) known: Option<Certificate>,
     /// Homes among them, and where they were reached.
-    pub reached: Vec<(HouseholdId, NodeAddress)>,
+    pub(super) reached: Vec<(HouseholdId, NodeAddress)>,
     /// Folders among them.
-    pub folders: Vec<PathBuf>,
+    pub(super) folders: Vec<PathBuf>,
     /// Homes that keep nothing for this household.
     strangers: Vec<String>,
     /// Why others did not answer.
@@ -36,7 +36,11 @@ pub struct Contacts {
 ///
 /// # Errors
 /// [`Problem::NothingKept`], [`Problem::Unreachable`], [`Problem::OtherHousehold`] when there is none to read from.
-pub async fn open(origins: &[Origin], phrase: &Phrase, restoring: &Restoring) -> Result<Contacts, Problem> {
+pub(super) async fn open(
+    origins: &[Origin],
+    phrase: &Phrase,
+    restoring: &Restoring,
+) -> Result<Contacts, Problem> {
     let household = phrase.root().authority().household();
     let mut contacts = Contacts::default();
     let invitations: Vec<&Invitation> = origins

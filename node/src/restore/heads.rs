@@ -14,13 +14,13 @@ use crate::restore::when;
 
 /// What the sources have.
 #[derive(Debug, Default)]
-pub struct Heads {
+pub(super) struct Heads {
     /// Every head of the household, the one to restore first.
-    pub best_first: Vec<VaultHead>,
+    pub(super) best_first: Vec<VaultHead>,
     /// The highest generation of a certificate that signed one.
-    pub generation: u32,
+    pub(super) generation: u32,
     /// What a person should know about some sources.
-    pub notes: Vec<String>,
+    pub(super) notes: Vec<String>,
     /// Whether a head was written by a newer program, and what is to be said then.
     newer: Option<String>,
     /// Whether somebody did not answer.
@@ -28,7 +28,7 @@ pub struct Heads {
 }
 
 /// Asks every source.
-pub async fn ask(sources: &[Arc<Source>], household: &HouseholdId) -> Heads {
+pub(super) async fn ask(sources: &[Arc<Source>], household: &HouseholdId) -> Heads {
     let mut heads = Heads::default();
     let mut newest_of = Vec::new();
     let answers = sources.iter().map(|source| async move { (source, source.target.heads().await) });
@@ -65,7 +65,7 @@ pub async fn ask(sources: &[Arc<Source>], household: &HouseholdId) -> Heads {
 
 impl Heads {
     /// Why there is none.
-    pub fn none(self) -> Problem {
+    pub(super) fn none(self) -> Problem {
         match self.newer {
             Some(newer) => Problem::Newer(newer),
             None if self.is_silent => Problem::Unreachable(self.notes.join("; ")),

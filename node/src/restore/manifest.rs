@@ -11,28 +11,32 @@ use super::fetch::{Fetcher, Lack};
 use super::source::Source;
 
 /// A state of the household, opened.
-pub struct Opened {
+pub(super) struct Opened {
     /// The head.
-    pub head: VaultHead,
+    pub(super) head: VaultHead,
     /// Every key of the vault.
-    pub keyring: Arc<Keyring>,
+    pub(super) keyring: Arc<Keyring>,
     /// Where the root is.
-    pub root_at: Located,
+    pub(super) root_at: Located,
     /// What a home consists of.
-    pub root: Root,
+    pub(super) root: Root,
     /// Which packs there are.
-    pub segments: Vec<Segment>,
+    pub(super) segments: Vec<Segment>,
     /// Where every blob is.
-    pub index: Arc<Index>,
+    pub(super) index: Arc<Index>,
     /// What fetches them.
-    pub fetcher: Fetcher,
+    pub(super) fetcher: Fetcher,
 }
 
 /// Opens the state that a head stands for.
 ///
 /// # Errors
 /// [`Problem::Incomplete`] when another head may do better, [`Problem::Away`], [`Problem::Newer`].
-pub async fn open(head: VaultHead, phrase: &Phrase, sources: &[Arc<Source>]) -> Result<Opened, Problem> {
+pub(super) async fn open(
+    head: VaultHead,
+    phrase: &Phrase,
+    sources: &[Arc<Source>],
+) -> Result<Opened, Problem> {
     let household = *head.household();
     let keyring = Keyring::unwrap(&phrase.root().wrapping(), &household, head.keyring());
     let keyring = Arc::new(keyring.map_err(|error| match error {

@@ -41,9 +41,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use heirloom_identity::{Phrase, VaultHead};
 
+pub use self::comeback::Comeback;
 use self::contact::Contacts;
 use self::manifest::Opened;
-pub use self::comeback::Comeback;
 pub use self::problem::{Problem, WordProblem};
 pub use self::progress::{Progress, Restoring, Stage};
 use self::source::{Origin, SOURCES_MAX};

@@ -38,7 +38,7 @@ struct Wanted {
 ///
 /// # Errors
 /// When a database or the cache fails.
-pub async fn bring(
+pub(super) async fn bring(
     home: &Arc<Home>,
     fetcher: &Fetcher,
     restoring: &Restoring,

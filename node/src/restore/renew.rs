@@ -28,7 +28,7 @@ const ROUND: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// When the database fails.
-pub async fn when_met(home: &Arc<Home>) -> anyhow::Result<()> {
+pub(super) async fn when_met(home: &Arc<Home>) -> anyhow::Result<()> {
     let began = Instant::now();
     let mut since: HashMap<HouseholdId, Instant> = HashMap::new();
     loop {

@@ -13,7 +13,7 @@ const RESERVE_BYTES: u64 = 256 << 20;
 ///
 /// # Errors
 /// [`Problem::Space`].
-pub fn check(folder: &Path, needed: u64) -> Result<(), Problem> {
+pub(super) fn check(folder: &Path, needed: u64) -> Result<(), Problem> {
     // A file system that does not tell is tried.
     let Ok(space) = rustix::fs::statvfs(folder) else { return Ok(()) };
     judge(needed, space.f_bavail.saturating_mul(space.f_frsize))

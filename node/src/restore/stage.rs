@@ -41,22 +41,27 @@ const CONFIG_BYTES_MAX: u64 = 1 << 20;
 const SETTINGS_OF_THE_OLD_MACHINE: [&str; 3] = ["p2p_external", "key_passphrase_file", "relay_roots"];
 
 /// Who restores, and from where.
-pub struct Comer<'a> {
+pub(super) struct Comer<'a> {
     /// Opens and signs.
-    pub phrase: &'a Phrase,
+    pub(super) phrase: &'a Phrase,
     /// The highest generation of a certificate that anybody knows.
-    pub generation: u32,
+    pub(super) generation: u32,
     /// Homes that were reached, and where.
-    pub reached: Vec<(HouseholdId, NodeAddress)>,
+    pub(super) reached: Vec<(HouseholdId, NodeAddress)>,
     /// Folders that hold copies.
-    pub folders: Vec<std::path::PathBuf>,
+    pub(super) folders: Vec<std::path::PathBuf>,
 }
 
 /// Makes everything, and notes that the files may be placed.
 ///
 /// # Errors
 /// [`Problem::Space`] when the photos will not fit, [`Problem::Newer`] when a database was written by a newer program.
-pub fn make(layout: &Layout, state: &mut State, opened: &Opened, comer: &Comer<'_>) -> Result<(), Problem> {
+pub(super) fn make(
+    layout: &Layout,
+    state: &mut State,
+    opened: &Opened,
+    comer: &Comer<'_>,
+) -> Result<(), Problem> {
     let folder = layout.restoring();
     let now_ms = clock::now_ms();
     {

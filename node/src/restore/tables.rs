@@ -41,7 +41,7 @@ struct Wanted {
 ///
 /// # Errors
 /// [`Problem::Away`] and [`Problem::Incomplete`] when a file is not complete that a home cannot do without.
-pub async fn bring(
+pub(super) async fn bring(
     folder: &Path,
     files: &[FileSnapshot],
     index: &Arc<Index>,
@@ -157,7 +157,7 @@ fn begin(path: &Path, file: &FileSnapshot) -> anyhow::Result<(File, Vec<Wanted>)
 }
 
 /// A name beside a file, as SQLite makes them.
-pub fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)
@@ -167,7 +167,7 @@ pub fn beside(path: &Path, ending: &str) -> PathBuf {
 ///
 /// # Errors
 /// What the system says.
-pub fn remove(path: &Path) -> anyhow::Result<()> {
+pub(super) fn remove(path: &Path) -> anyhow::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", path.display()))

@@ -1,0 +1,194 @@
+//! `heirloom restore`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::{Common, output};
+use crate::home::Home;
+use crate::home::layout::Layout;
+use crate::restore::{self, Order, Progress, Restoring, Stage, when};
+use crate::serve::{Listen, serve};
+
+/// Time between two lines of progress.
+const REPORT_EVERY: Duration = Duration::from_millis(500);
+
+/// Arguments of `heirloom restore`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// A file with the 24 words of the recovery phrase, or - for standard input.
+    #[arg(long, value_name = "FILE")]
+    phrase_file: PathBuf,
+    /// An invitation of a home that keeps copies for you, or a folder that such a home wrote. May be given several times:
+    /// the newest state wins, and all of them help.
+    #[arg(long, value_name = "INVITATION|DIR", required = true)]
+    from: Vec<String>,
+    /// Where the page listens meanwhile, so that photos can be looked at before all of them are here; port 0 takes any free
+    /// one. The settings' address when absent.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Where other homes reach this one (UDP). The settings' address when absent.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    p2p_listen: Option<SocketAddr>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let root = arguments.common.home();
+    let layout = Layout::of(&root)?;
+    let is_home = restore::place::finish(&layout)?;
+    let order = if is_home {
+        None
+    } else {
+        let phrase = output::read_phrase(&arguments.phrase_file)?;
+        Some(Order::read(&root, &phrase, &arguments.from)?)
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the program's threads")?;
+    runtime.block_on(async {
+        let restoring = Arc::<Restoring>::default();
+        if let Some(order) = order {
+            let showing = tokio::spawn(show(restoring.watch(), arguments.common.json));
+            let restored = restore::run(&order, &restoring).await;
+            showing.abort();
+            restored?;
+        }
+        bring_photos(&root, arguments, &restoring, began).await
+    })
+}
+
+/// Opens the home and serves it until its photos are here.
+async fn bring_photos(
+    root: &Path,
+    arguments: &Arguments,
+    restoring: &Arc<Restoring>,
+    began: Instant,
+) -> anyhow::Result<()> {
+    let at = root.to_owned();
+    let home = tokio::task::spawn_blocking(move || Home::open(&at))
+        .await
+        .context("a thread ended unexpectedly")??;
+    home.restoring.adopt(restoring);
+    let json = arguments.common.json;
+    let at = Listen { http: arguments.listen.unwrap_or(home.config.listen), p2p: arguments.p2p_listen };
+    let ready = move |address: SocketAddr| {
+        let text = format!("listening on http://{address}");
+        if json {
+            output::json_line(&json!({ "listening": format!("http://{address}") }));
+        } else {
+            output::line(&text);
+        }
+    };
+    let showing = tokio::spawn(show(home.restoring.watch(), json));
+    let outcome = Arc::clone(&home.restoring);
+    let stop = until_done(home.restoring.watch(), super::serve::asked_to_stop()?);
+    let served = serve(home, at, ready, stop).await;
+    showing.abort();
+    served?;
+    let progress = outcome.progress().context("nothing was being restored")?;
+    match progress.stage {
+        Stage::Done => {
+            done(&progress, began, json);
+            Ok(())
+        }
+        Stage::Failed => anyhow::bail!(progress.message.unwrap_or_default()),
+        _ => anyhow::bail!(
+            "interrupted; what is here stays, and the same command, or `heirloom serve --home {}`, goes on",
+            root.display()
+        ),
+    }
+}
+
+/// Until everything is here, it failed, or somebody asks the program to end.
+async fn until_done(
+    mut progress: watch::Receiver<Option<Progress>>,
+    asked_to_stop: impl Future<Output = ()>,
+) {
+    let is_over = |progress: &Option<Progress>| {
+        progress.as_ref().is_some_and(|progress| matches!(progress.stage, Stage::Done | Stage::Failed))
+    };
+    tokio::select! {
+        // An error means that the home is gone.
+        _ = progress.wait_for(is_over) => {}
+        () = asked_to_stop => {}
+    }
+}
+
+fn done(progress: &Progress, began: Instant, json: bool) {
+    let seconds = began.elapsed().as_secs_f64();
+    if json {
+        output::json_line(&json!({
+            "done": true, "assets": progress.done, "bytes": progress.bytes, "seconds": seconds,
+            "message": progress.message,
+        }));
+        return;
+    }
+    output::line(&format!(
+        "Everything is here: {}, {}.",
+        output::count(progress.done, "photo", "photos"),
+        output::size(progress.bytes)
+    ));
+}
+
+/// Tells how far it is, a line at a time.
+async fn show(mut progress: watch::Receiver<Option<Progress>>, json: bool) {
+    let bar = if json { indicatif::ProgressBar::hidden() } else { output::bar(Some(0), "Restoring") };
+    let mut told: Option<Progress> = None;
+    loop {
+        let now = progress.borrow_and_update().clone();
+        if let Some(now) = now.filter(|now| told.as_ref() != Some(now)) {
+            let is_new = told
+                .as_ref()
+                .is_none_or(|told| told.message != now.message || told.head_at_ms != now.head_at_ms);
+            if json {
+                tell_script(&now);
+            } else {
+                tell_person(&now, is_new, &bar);
+            }
+            told = Some(now);
+        }
+        tokio::time::sleep(REPORT_EVERY).await;
+        if progress.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn tell_script(now: &Progress) {
+    output::json_line(&json!({
+        "stage": now.stage, "done": now.done, "total": now.total, "bytes": now.bytes,
+        "total_bytes": now.total_bytes, "message": now.message, "head_at_ms": now.head_at_ms,
+        "household": now.household,
+    }));
+}
+
+fn tell_person(now: &Progress, is_new: bool, bar: &indicatif::ProgressBar) {
+    if is_new {
+        if let Some(message) = &now.message {
+            bar.suspend(|| output::line(message));
+        } else if let (Some(household), Some(at_ms)) = (&now.household, now.head_at_ms) {
+            bar.suspend(|| output::line(&format!("Restoring {household} as it was on {}.", when(at_ms))));
+        }
+    }
+    bar.set_message(match now.stage {
+        Stage::Contact => "Looking for copies",
+        Stage::Tables => "Names, albums, captions",
+        Stage::Pictures => "Pictures",
+        Stage::Originals => "Photos",
+        Stage::Done => "Done",
+        Stage::Failed => "Failed",
+    });
+    let by_bytes = matches!(now.stage, Stage::Tables | Stage::Originals);
+    let (done, total) = if by_bytes { (now.bytes, now.total_bytes) } else { (now.done, now.total) };
+    bar.set_length(total);
+    bar.set_position(done);
+}

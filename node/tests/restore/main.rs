@@ -1,0 +1,13 @@
+//! Restoring households, inside one process: from folders and from other homes, interrupted, misled, and twice at once.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+mod faults;
+mod folder;
+mod house;
+mod interrupted;
+mod keeper;
+mod known;
+mod old_node;
+mod page;
+mod phrase;
+mod words;
