@@ -2,8 +2,8 @@
 //!
 //! Counts homes, never copies: two places of one household are one fire. What is wanted is *whole* homes, because then
 //! any one of them gives everything back: as long as a home has room for all of it, that home gets all of it, and a
-//! third home gets originals only when the first two have no room or are gone. What the household is made of and the
-//! thumbnails are small and go to every home. Folders and object stores get everything and count as no home.
+//! third home gets originals only when the first two have no room or are gone. What the household is made of and the small
+//! pictures go to every home. Folders and object stores get everything and count as no home.
 //!
 //! Stable: what is placed stays placed, and asking twice gives nothing new. A pack is never assigned beyond a quota, and
 //! a twentieth of each quota is kept for what the household is made of, so that a full home can still be restored from.
@@ -18,8 +18,8 @@ use crate::PackId;
 
 /// One part in so many of a quota is kept for the household's own data.
 pub const RESERVE_ONE_IN: u64 = 20;
-/// The last shelf that every home gets: what the household is made of, and thumbnails.
-pub const SHELF_EVERYWHERE_MAX: u8 = 1;
+/// The last shelf that every home gets: what the household is made of, thumbnails, previews.
+pub const SHELF_EVERYWHERE_MAX: u8 = 2;
 /// The shelf of what the household is made of, which may use the reserve.
 const SHELF_METADATA: u8 = 0;
 
@@ -34,8 +34,8 @@ pub struct Assignment {
 
 /// What is to be placed where, in the order of `packs`.
 ///
-/// `vault_bytes` is the size of all packs together, so that `packs` need not be all of them. Nothing is taken away
-/// here; see [`repair`](super::repair).
+/// `vault_bytes` is what all packs weigh together, with those that are still to be made as far as that is known; `packs`
+/// need not be all of them. Nothing is taken away here; see [`repair`](super::repair).
 #[must_use]
 pub fn assign(
     packs: &[PackCopies],
@@ -57,6 +57,7 @@ struct Plan<'a> {
 struct Candidate<'a> {
     keeper: &'a Holder,
     room: u64,
+    room_before: u64,
     reserve: u64,
     /// It could hold the whole vault.
     whole: bool,
@@ -69,10 +70,11 @@ impl Candidate<'_> {
     }
 
     /// The first is preferred: homes that are not missing, that can hold everything, that hold most of it already, that
-    /// are on. Among those that can't hold everything it is the free room that decides, so that they fill evenly.
+    /// are on, that have most room. Among those that can't hold everything it is the room that is left that decides, so
+    /// that they fill evenly; the order of the others does not change while they fill.
     fn rank(&self, policy: &Policy) -> impl Ord + use<> {
         let settled = if self.whole { self.keeper.placed } else { 0 };
-        let spare = if self.whole { 0 } else { self.room };
+        let spare = if self.whole { self.room_before } else { self.room };
         Reverse((
             self.keeper.away_ms < policy.warn_ms,
             self.whole,
@@ -166,5 +168,5 @@ fn candidate(keeper: &Holder, vault_bytes: u64) -> Candidate<'_> {
     let reserve = keeper.quota.map_or(0, |quota| quota.div_ceil(RESERVE_ONE_IN));
     let room = quota.saturating_sub(keeper.used);
     let whole = !keeper.full && room.saturating_sub(reserve).saturating_add(keeper.placed) >= vault_bytes;
-    Candidate { keeper, room, reserve, whole }
+    Candidate { keeper, room, room_before: room, reserve, whole }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::placement::{Assignment, RESERVE_ONE_IN, assign};
+use crate::policy::placement::{Assignment, RESERVE_ONE_IN, SHELF_EVERYWHERE_MAX, assign};
 
 /// Carries assignments out, so that the next question sees them.
 fn carry_out(packs: &mut [PackCopies], holders: &mut [Holder], assigned: &[Assignment]) {
@@ -42,14 +42,15 @@ fn two_homes_get_everything_and_a_third_nothing() {
     let mut packs: Vec<_> = (0..50).map(|number| pack(number, 100)).collect();
     let mut holders = [holder(1, 1 << 20), holder(2, 1 << 30), holder(3, 1 << 25)];
     place(&mut packs, &mut holders);
-    assert_eq!(counts(&packs), [(1, 50), (2, 50)].into(), "each could hold everything: the ids decide");
+    assert_eq!(counts(&packs), [(2, 50), (3, 50)].into(), "each could hold everything: the room decides");
     assert_eq!(place(&mut packs, &mut holders), []);
-    // New packs go where the others are, even when those homes are off tonight.
-    holders[0].on = false;
+    // New packs go where the others are, even when those homes are off tonight and another has more room now.
     holders[1].on = false;
+    holders[2].on = false;
+    holders[0].quota = Some(1 << 40);
     packs.extend((50..60).map(|number| pack(number, 100)));
     place(&mut packs, &mut holders);
-    assert_eq!(counts(&packs), [(1, 60), (2, 60)].into());
+    assert_eq!(counts(&packs), [(2, 60), (3, 60)].into());
 }
 
 #[test]
@@ -62,11 +63,11 @@ fn homes_that_are_on_are_asked_first() {
 }
 
 #[test]
-fn what_the_household_is_made_of_and_thumbnails_go_everywhere() {
+fn what_the_household_is_made_of_and_small_pictures_go_everywhere() {
     let mut packs: Vec<_> = (0..4_u8).map(|shelf| PackCopies { shelf, ..pack(shelf.into(), 100) }).collect();
     let mut holders = [holder(1, 1 << 20), holder(2, 1 << 20), holder(3, 1 << 20)];
     place(&mut packs, &mut holders);
-    assert_eq!(packs.iter().map(|pack| pack.copies.len()).collect::<Vec<_>>(), [3, 3, 2, 2]);
+    assert_eq!(packs.iter().map(|pack| pack.copies.len()).collect::<Vec<_>>(), [3, 3, 3, 2]);
 }
 
 #[test]
@@ -195,7 +196,7 @@ proptest! {
                 .filter_map(|copy| holders.iter().find(|holder| holder.target == copy.target))
                 .filter(|holder| holder.counts(&policy)).filter_map(|holder| holder.household).collect();
             prop_assert!(homes.iter().all(|home| !counted.contains(home)), "nor beside an old one");
-            prop_assert!(pack.shelf <= 1 || new.is_empty() || counted.len() + new.len() <= 2, "no more than wanted");
+            prop_assert!(pack.shelf <= SHELF_EVERYWHERE_MAX || new.is_empty() || counted.len() + new.len() <= 2, "no more than wanted");
         }
         prop_assert_eq!(place(&mut packs, &mut holders), []);
     }

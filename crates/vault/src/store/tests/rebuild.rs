@@ -39,8 +39,11 @@ fn root(store: &Fixture) -> Root {
     }
 }
 
+/// A pack's kind, its blobs and whether each is whole, and whether the pack is dropped.
+type Written = (u8, Vec<(u8, bool)>, bool);
+
 /// Packs of blobs, some cut in two, and which of them are dropped.
-fn packs() -> impl Strategy<Value = Vec<(u8, Vec<(u8, bool)>, bool)>> {
+fn packs() -> impl Strategy<Value = Vec<Written>> {
     let entries = proptest::collection::vec((0..20_u8, any::<bool>()), 1..8);
     proptest::collection::vec((1..7_u8, entries, proptest::bool::weighted(0.2)), 1..12)
 }
