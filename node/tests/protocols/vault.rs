@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use heirloom::protocols::vault::asking::Line;
-use heirloom::protocols::vault::{PeerTarget, agreements};
-use heirloom_identity::{HeadHash, HouseholdId, VaultHead};
+use heirloom::protocols::vault::{PeerTarget, agreements, notices};
+use heirloom_identity::{ContentHash, HeadHash, HouseholdId, VaultHead};
 use heirloom_vault::keeper::AlarmKind;
 use heirloom_vault::policy::Standing;
-use heirloom_vault::{Answer, Challenge, PackId, Room, Target, TargetError, proof};
+use heirloom_vault::policy::placement::Assignment;
+use heirloom_vault::{Answer, BlobKind, Challenge, Entry, PackId, PackRef, Room, Target, TargetError, proof};
 
 use crate::family::{House, pair};
 
@@ -297,6 +298,76 @@ async fn a_ward_that_lost_its_tables_learns_who_keeps_for_it() {
     let ward = ward.up().await;
     ward.until("to be told", || (ward.standing(&id) == Some(Standing::Active)).then_some(())).await;
     down([ward, keeper]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_scrub_sets_aside_the_ward_hears_at_once_or_when_it_returns() {
+    let (ward, keeper) = ward_and_keeper().await;
+    let (of_ward, store) = (ward.household(), ward.home.vault.store.clone());
+    let target = store.target_of(&keeper.household()).unwrap().unwrap().id;
+    let mut packs = Vec::new();
+    for seed in 1..=2 {
+        let (id, bytes) = pack(seed, 65_536);
+        ward.target(&keeper).put(id, bytes, Room::Common).await.unwrap();
+        let entry = Entry {
+            kind: BlobKind::Original,
+            blob: ContentHash::of(&[seed]),
+            size: 10,
+            at: 0,
+            bytes: 10,
+            offset: 44,
+            first_chunk: 0,
+        };
+        let made = PackRef { id, generation: 1, salt: [seed; 32], bytes: 65_536 };
+        store.record_pack(&made, &[entry], 1).unwrap();
+        store.assign(&[Assignment { pack: id, target }]).unwrap();
+        store.mark_proven(target, &[id], 1).unwrap();
+        packs.push(id);
+    }
+    let proven = |id: &PackId| !store.holders(id).unwrap().is_empty();
+    assert!(proven(&packs[0]) && proven(&packs[1]));
+
+    damage(&keeper, &of_ward, &packs[0]);
+    notices::scrubbed(&keeper.network, &scrub(&keeper)).await;
+    assert!(!proven(&packs[0]) && proven(&packs[1]));
+    keeper.alarmed("damaged_here").await;
+
+    let ward = ward.down().await;
+    keeper.misses(of_ward).await;
+    damage(&keeper, &of_ward, &packs[1]);
+    notices::scrubbed(&keeper.network, &scrub(&keeper)).await;
+    drop(store);
+    let ward = ward.up().await;
+    let store = ward.home.vault.store.clone();
+    let told = || store.holders(&packs[1]).unwrap().is_empty().then_some(());
+    ward.until("to hear of the second one", told).await;
+    // Sent again, it is whole again.
+    let (id, bytes) = pack(2, 65_536);
+    ward.target(&keeper).put(id, bytes, Room::Common).await.unwrap();
+    let line = Line::new(ward.network.connection(&keeper.household()).unwrap());
+    assert_eq!(line.damaged().await.unwrap(), [packs[0]]);
+    down([ward, keeper]).await;
+}
+
+/// Flips a bit of a kept pack.
+fn damage(keeper: &House, ward: &HouseholdId, pack: &PackId) {
+    let name = pack.to_string();
+    let folder = keeper.home.layout.kept().join(ward.to_string()).join("packs").join(&name[..2]);
+    let path = folder.join(format!("{name}.pack"));
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[30_000] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+}
+
+/// Reads everything that is kept, as the keeper does every month.
+fn scrub(keeper: &House) -> Vec<(HouseholdId, PackId)> {
+    let custody = &keeper.home.vault.keeper;
+    custody.tick(40 * 24 * 60 * 60 * 1000).unwrap();
+    let mut bad = Vec::new();
+    for _ in 0..10 {
+        bad.extend(custody.scrub_step(1 << 30).unwrap().bad);
+    }
+    bad
 }
 
 /// A keeper that nobody asked for, and that has nothing of ours, is not believed.

@@ -16,8 +16,8 @@ use heirloom_vault::{Challenge, Keeper, KeeperError, PackId, Room, TargetState, 
 use tokio::time::{Instant, timeout_at};
 
 use super::messages::{
-    DATA_BYTES_MAX, Kept, MESSAGE_BYTES_MAX, RecoveryMessage, StateOfUs, VaultAnswer, VaultRefusal,
-    VaultRequest, encode_answer,
+    DAMAGED_MAX, DATA_BYTES_MAX, Kept, MESSAGE_BYTES_MAX, RecoveryMessage, StateOfUs, VaultAnswer,
+    VaultRefusal, VaultRequest, encode_answer,
 };
 use super::places::Work;
 use super::{heads, meeting, notices};
@@ -171,7 +171,10 @@ async fn read(
             });
             stream.send(&answer.encode()).await
         }
-        VaultRequest::Damaged => refuse(stream, VaultRefusal::Malformed).await,
+        VaultRequest::Damaged => {
+            let bad = keeper.ask(move |keeper| keeper.bad(&of, DAMAGED_MAX)).await;
+            stream.send(&bad.map_or_else(VaultAnswer::Refused, VaultAnswer::Damaged).encode()).await
+        }
         VaultRequest::Heads => items(keeper.ask(move |keeper| keeper.heads(&of)).await, stream).await,
         VaultRequest::Kits => items(keeper.ask(move |keeper| keeper.kits(&of)).await, stream).await,
         VaultRequest::Get { pack, from, to } => get(&keeper, pack, from, to, stream).await,
