@@ -56,7 +56,9 @@ test('a home that is safe says so at the foot of the rail', () => {
 });
 
 test('what would come back after a loss', () => {
-  const words = ifLostWords(status(), NOW).join(' ');
+  const words = ifLostWords(status({ keepers: [keeper()] }), NOW).join(' ');
+  expect(words).toContain('24 words and one of the homes above.');
+  expect(ifLostWords(status(), NOW).join(' ')).toContain('the disk above');
   expect(words).toContain('All 100 photos would come back, as things were 40 minutes ago.');
   expect(words).toContain('about 12 hours');
   const some = ifLostWords(status({ ifLostNow: { photos: 90, newestAt: null, unsafePhotos: 10, hoursAt40Mbit: 72 } }), NOW).join(' ');

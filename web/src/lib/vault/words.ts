@@ -17,7 +17,7 @@ export function railWords(status: VaultStatus): string {
   switch (status.level) {
     case 'safe': return `Safe: complete in ${homes(status.completeHomes)}`;
     case 'attention': return 'Copies need a look';
-    case 'danger': return 'Copies are missing';
+    case 'danger': return 'Not safe now';
     default: return 'No copies in other homes yet';
   }
 }
@@ -140,7 +140,8 @@ export function ifLostWords(status: VaultStatus, now: number): string[] {
   const upTo = newest === undefined ? '' : `, as things were ${ago(newest, now)}`;
   const back = lost.photos >= all.total ? `All ${photos(all.total)} would come back${upTo}.` : `${formatCount(lost.photos)} of ${photos(all.total)} would come back${upTo}.`;
   const unsafe = lost.unsafePhotos > 0 ? [`${photos(lost.unsafePhotos)} would be gone: ${lost.unsafePhotos === 1 ? 'it is' : 'they are'} not in another home yet.`] : [];
-  return [back, ...unsafe, `You would need your 24 words and one of the homes above.${hoursWords(lost.hoursAt40Mbit)}`];
+  const away = status.keepers.some(({ photos }) => photos > 0) ? 'one of the homes above' : 'the disk above, if it is not lost with the computer';
+  return [back, ...unsafe, `You would need your 24 words and ${away}.${hoursWords(lost.hoursAt40Mbit)}`];
 }
 
 function hoursWords(hours: number | null): string {
