@@ -89,6 +89,11 @@ impl Engine {
         self.clock.get().map_or_else(clock::now_ms, |clock| clock())
     }
 
+    /// Uses what is open already for a folder or bucket, until that place is changed or the home is closed.
+    pub fn hold_open(&self, id: TargetId, place: Place, target: Arc<dyn Target>) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(id, (place, target));
+    }
+
     /// What says the time.
     pub(super) fn clock(&self) -> Clock {
         self.clock.get().map_or_else(|| Arc::new(clock::now_ms) as Clock, Arc::clone)

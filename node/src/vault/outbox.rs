@@ -18,7 +18,7 @@ const ENDING: &str = "pack";
 ///
 /// # Errors
 /// What the system says.
-pub fn keep(home: &Home, pack: &SealedPack) -> io::Result<()> {
+pub(super) fn keep(home: &Home, pack: &SealedPack) -> io::Result<()> {
     let outbox = home.layout.outbox();
     let place = place(home, &pack.pack.id);
     if place.is_file() {
@@ -45,7 +45,7 @@ pub fn keep(home: &Home, pack: &SealedPack) -> io::Result<()> {
 }
 
 /// A pack that waits here; one that a crash tore does not count.
-pub fn read(home: &Home, pack: &PackId) -> Option<Bytes> {
+pub(super) fn read(home: &Home, pack: &PackId) -> Option<Bytes> {
     let bytes = std::fs::read(place(home, pack)).ok()?;
     (PackId::of(&bytes) == *pack).then(|| bytes.into())
 }
@@ -54,7 +54,7 @@ pub fn read(home: &Home, pack: &PackId) -> Option<Bytes> {
 ///
 /// # Errors
 /// What the system says.
-pub fn tidy(home: &Home, wanted: &HashSet<PackId>) -> io::Result<()> {
+pub(super) fn tidy(home: &Home, wanted: &HashSet<PackId>) -> io::Result<()> {
     for entry in std::fs::read_dir(home.layout.outbox())? {
         let path = entry?.path();
         let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
@@ -72,7 +72,7 @@ pub fn tidy(home: &Home, wanted: &HashSet<PackId>) -> io::Result<()> {
 ///
 /// # Errors
 /// What the system says.
-pub fn list(home: &Home) -> io::Result<Vec<PackId>> {
+pub(super) fn list(home: &Home) -> io::Result<Vec<PackId>> {
     let mut packs = Vec::new();
     for entry in std::fs::read_dir(home.layout.outbox())? {
         let path = entry?.path();

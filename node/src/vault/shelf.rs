@@ -17,7 +17,7 @@ const ROOM_WAIT: Duration = Duration::from_secs(20);
 
 /// See the module's description.
 #[derive(Debug, Default)]
-pub struct Shelf {
+pub(super) struct Shelf {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -34,7 +34,7 @@ struct State {
 
 impl Shelf {
     /// Lays a pack down; waits for room while there is somebody who makes some.
-    pub fn lay(&self, pack: PackId, bytes: Bytes) {
+    pub(super) fn lay(&self, pack: PackId, bytes: Bytes) {
         let is_full = |state: &mut State| {
             state.make_room(bytes.len());
             state.takers > 0 && state.bytes > 0 && state.bytes + bytes.len() > SHELF_BYTES_MAX
@@ -53,12 +53,12 @@ impl Shelf {
     }
 
     /// A pack, if it lies here.
-    pub fn get(&self, pack: &PackId) -> Option<Bytes> {
+    pub(super) fn get(&self, pack: &PackId) -> Option<Bytes> {
         self.lock().packs.get(pack).map(|(bytes, _)| bytes.clone())
     }
 
     /// Says that a place has a pack: it goes when there is need for its room.
-    pub fn has_place(&self, pack: &PackId) {
+    pub(super) fn has_place(&self, pack: &PackId) {
         if let Some((_, placed)) = self.lock().packs.get_mut(pack) {
             *placed = true;
         }
@@ -66,7 +66,7 @@ impl Shelf {
     }
 
     /// Says that somebody takes packs, until what is returned is dropped.
-    pub fn taking(&self) -> Taking<'_> {
+    pub(super) fn taking(&self) -> Taking<'_> {
         self.lock().takers += 1;
         Taking { shelf: self }
     }
@@ -78,7 +78,7 @@ impl Shelf {
 
 /// Somebody takes packs.
 #[derive(Debug)]
-pub struct Taking<'a> {
+pub(super) struct Taking<'a> {
     shelf: &'a Shelf,
 }
 

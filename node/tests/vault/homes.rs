@@ -65,10 +65,15 @@ impl Scratch {
     }
 
     pub(crate) fn open_on(&self, disk: Arc<dyn Disk>) -> Arc<Home> {
-        let home = Home::open_with(&self.root(), disk, Arc::new(InProcess)).unwrap();
+        self.try_open_on(disk).unwrap()
+    }
+
+    /// Opens the home, unless the disk fails.
+    pub(crate) fn try_open_on(&self, disk: Arc<dyn Disk>) -> anyhow::Result<Arc<Home>> {
+        let home = Home::open_with(&self.root(), disk, Arc::new(InProcess))?;
         let clock = Arc::clone(&self.clock);
         assert!(home.vault.engine.set_clock(Arc::new(move || clock.load(Ordering::SeqCst))));
-        home
+        Ok(home)
     }
 
     /// Lets time pass.

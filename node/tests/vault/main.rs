@@ -2,5 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod backup;
+mod compact;
+mod crash;
+mod faults;
+mod faulty;
+mod heal;
 mod homes;
+mod peers;
 mod readback;

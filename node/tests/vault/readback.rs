@@ -49,7 +49,7 @@ impl Readback {
         for segment in &root.segments {
             segments.push(Segment::decode(&fetch(segment.clone()).await).unwrap());
         }
-        let index = Index::new(segments);
+        let index = Index::new(&segments);
         Self { target, keyring, household, head, root, index }
     }
 
