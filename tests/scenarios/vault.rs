@@ -60,7 +60,7 @@ pub(crate) fn decisions(page: &Client) -> Value {
     }
     let peers: Vec<Value> =
         get("/api/peers").as_array().unwrap().iter().map(|peer| json!([peer["household"], peer["name"]])).collect();
-    json!({"albums": talks, "peers": peers, "users": get("/api/users")})
+    json!({"albums": talks, "peers": peers, "me": get("/api/users/me")})
 }
 
 /// A favourite and a caption for every photo whose number says so.
