@@ -274,9 +274,9 @@ mod tests {
             prop_assert!(verify(&challenge, &proof));
             let at = at.index(proof.len());
             prop_assert!(!verify(&challenge, &proof[..at]));
-            proof[at] ^= 1 << bit;
+            proof[at] ^= 1_u8 << bit;
             prop_assert!(!verify(&challenge, &proof));
-            proof[at] ^= 1 << bit;
+            proof[at] ^= 1_u8 << bit;
             proof.push(0);
             prop_assert!(!verify(&challenge, &proof));
         }

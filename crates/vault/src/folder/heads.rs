@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use heirloom_identity::VaultHead;
 
 use super::{FolderError, PackFolder};
+use crate::target::kits::{self, Admission};
 use crate::target::{HEADS_MAX, KIT_BYTES_MAX, KITS_MAX};
 
 /// Names looked at in `heads/` and in `kits/`.
@@ -62,25 +63,31 @@ impl PackFolder {
         self.disk.remove(&self.head_path(head)).map_err(FolderError::io("a head couldn't be removed"))
     }
 
-    /// Keeps a kit record durably.
+    /// Keeps a kit record durably, or a revocation, which removes the record of its kit.
     ///
     /// # Errors
-    /// [`FolderError::Wrong`] when it is too large or too many are there, [`FolderError::Absent`],
-    /// [`FolderError::Full`], [`FolderError::Io`].
+    /// [`FolderError::Wrong`] when it is too large, too many are there, it is another household's or its kit was revoked;
+    /// [`FolderError::Absent`], [`FolderError::Full`], [`FolderError::Io`].
     pub fn put_kit(&self, kit: &[u8]) -> Result<(), FolderError> {
         if kit.is_empty() || kit.len() > KIT_BYTES_MAX {
             return Err(FolderError::Wrong("no kit record has that size"));
         }
-        self.is_there()?;
+        let (here, heads) = (self.kits()?, self.heads()?);
+        let without = match kits::admit(&here, kit, self.household(), heads.first()) {
+            Admission::Kept { without } => without,
+            Admission::Known => Vec::new(),
+            Admission::Refused(why) => return Err(FolderError::Wrong(why)),
+        };
         let path = self.kit_path(kit);
-        if !path.exists() && self.names("kits", ".kit")?.len() >= KITS_MAX {
-            return Err(FolderError::Wrong("too many kit records are here"));
-        }
         let at = FolderError::io("the kit record couldn't be written");
         if path.exists() && read_small(&path, KIT_BYTES_MAX as u64).as_deref() != Some(kit) {
             self.disk.remove(&path).map_err(&at)?;
         }
         self.write_new(&path, kit).map_err(&at)?;
+        for gone in without {
+            self.disk.remove(&self.kit_path(&here[gone])).map_err(&at)?;
+        }
+        self.disk.sync_dir(&self.root.join("kits")).map_err(&at)?;
         self.is_there()
     }
 
@@ -96,7 +103,7 @@ impl PackFolder {
             // A damaged one is left out.
             (kit_name(&kit) == *name).then_some(kit)
         });
-        let kits = kits.collect();
+        let kits = kits::without_revoked(kits.collect());
         self.is_there()?;
         Ok(kits)
     }

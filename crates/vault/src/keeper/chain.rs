@@ -239,7 +239,7 @@ mod tests {
         let ages: Vec<_> = links.iter().filter_map(|link| Some((now - link.superseded?) / HOUR_MS)).collect();
         assert_eq!(ages.iter().filter(|age| **age < 24).count(), 23, "one an hour of the last day");
         assert!(ages.iter().all(|age| *age < 30 * 24));
-        assert_eq!(ages.len(), 23 + 29, "and one a day before that");
+        assert_eq!(ages.len(), 23 + 30, "and one a day before that");
         assert_eq!(expired(&links, now), Vec::<[u8; 32]>::new(), "nothing more goes at the same moment");
     }
 

@@ -1,13 +1,12 @@
 //! A ward's heads and kit records, and the end of a ward.
 
 use heirloom_identity::{HouseholdId, VaultHead};
-use heirloom_store::rusqlite::named_params;
 
 use super::chain::{self, Link, Verdict};
-use super::rows::{self, blob, int};
-use super::{AlarmKind, Keeper, KeeperError};
+use super::rows::{self, blob};
+use super::{AlarmKind, Keeper, KeeperError, survey};
 use crate::folder::PackFolder;
-use crate::target::{KIT_BYTES_MAX, KITS_MAX};
+use crate::target::KIT_BYTES_MAX;
 
 impl Keeper {
     /// Keeps a signed head, durably, if it is the newest; the ones before it are held for 30 days of running time.
@@ -71,11 +70,12 @@ impl Keeper {
         Ok(self.folder(ward)?.heads()?.iter().map(VaultHead::encode).collect())
     }
 
-    /// Keeps a record of a recovery kit, durably.
+    /// Keeps a record of a recovery kit, durably, or a revocation, which removes the record of its kit.
     ///
     /// # Errors
-    /// [`KeeperError::NotAWard`], [`KeeperError::TooLarge`] for the record or when there are too many,
-    /// [`KeeperError::DiskAbsent`], [`KeeperError::Full`], [`KeeperError::Io`], [`KeeperError::Store`].
+    /// [`KeeperError::NotAWard`]; [`KeeperError::TooLarge`]; [`KeeperError::Wrong`] when too many are here, it is another
+    /// household's, its kit was revoked or the node that signed it was replaced; [`KeeperError::DiskAbsent`],
+    /// [`KeeperError::Full`], [`KeeperError::Io`], [`KeeperError::Store`].
     pub fn put_kit(&self, ward: &HouseholdId, kit: &[u8]) -> Result<(), KeeperError> {
         if kit.len() > KIT_BYTES_MAX {
             return Err(KeeperError::TooLarge { limit: KIT_BYTES_MAX, unit: "bytes" });
@@ -84,18 +84,8 @@ impl Keeper {
         let _working = slot.work();
         self.keeping(ward)?;
         let folder = self.folder(ward)?;
-        let kits = folder.kits()?;
-        if kits.len() >= KITS_MAX && !kits.iter().any(|known| known == kit) {
-            return Err(KeeperError::TooLarge { limit: KITS_MAX, unit: "kit records" });
-        }
         folder.put_kit(kit)?;
-        let (ward, hash) = (*ward, *blake3::hash(kit).as_bytes());
-        let bytes = int(u64::try_from(kit.len()).unwrap_or(u64::MAX));
-        self.db.write(move |conn| {
-            conn.prepare_cached("INSERT OR REPLACE INTO keeper_kits VALUES (:ward, :kit, :bytes)")?
-                .execute(named_params! {":ward": blob(&ward), ":kit": hash, ":bytes": bytes})?;
-            Ok(())
-        })
+        survey::kits(&self.db, ward, &folder)
     }
 
     /// The ward's kit records, at most 64.

@@ -95,6 +95,16 @@ impl Keeper {
         self.db.read(|conn| Ok(rows::kept(conn, ward, after, limit.min(LIST_MAX))?))
     }
 
+    /// Packs that were kept and are lost or damaged here, in order of id, at most `limit`: what their ward should hear of
+    /// when it is met. One that comes again is no longer among them.
+    ///
+    /// # Errors
+    /// [`KeeperError::NotAWard`], [`KeeperError::Store`].
+    pub fn bad(&self, ward: &HouseholdId, limit: usize) -> Result<Vec<PackId>, KeeperError> {
+        self.ward_row(ward)?;
+        self.db.read(|conn| Ok(rows::bad(conn, ward, limit.min(LIST_MAX))?))
+    }
+
     /// Answers questions, in their order. What is found damaged or lost on the way is noted.
     ///
     /// # Errors

@@ -167,6 +167,17 @@ pub(super) fn kept(
     .collect()
 }
 
+/// A ward's packs that are lost or damaged here.
+pub(super) fn bad(conn: &Connection, ward: &HouseholdId, limit: usize) -> SqlResult<Vec<PackId>> {
+    conn.prepare_cached(
+        "SELECT pack FROM keeper_packs WHERE household = :ward AND state = 2 ORDER BY pack LIMIT :limit",
+    )?
+    .query_map(named_params! {":ward": blob(ward), ":limit": count(limit)}, |row| {
+        Ok(PackId::from_bytes(row.get(0)?))
+    })?
+    .collect()
+}
+
 pub(super) fn read_pack(row: &Row<'_>) -> SqlResult<PackRow> {
     Ok(PackRow {
         pack: PackId::from_bytes(row.get("pack")?),

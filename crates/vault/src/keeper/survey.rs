@@ -173,7 +173,8 @@ fn heads(db: &Database, ward: &HouseholdId, folder: &PackFolder) -> Result<(), K
     })
 }
 
-fn kits(db: &Database, ward: &HouseholdId, folder: &PackFolder) -> Result<(), KeeperError> {
+/// What the disk has of kit records.
+pub(super) fn kits(db: &Database, ward: &HouseholdId, folder: &PackFolder) -> Result<(), KeeperError> {
     let kits: Vec<_> = folder
         .kits()?
         .iter()

@@ -9,6 +9,7 @@
 mod endpoint;
 mod folder;
 mod heads;
+pub(crate) mod kits;
 mod reply;
 mod s3;
 
@@ -160,9 +161,10 @@ pub trait Target: Send + Sync {
     fn put_head(&self, head: Vec<u8>) -> BoxFuture<'_, Result<(), TargetError>>;
     /// The heads it has, the one that outranks the others first; at most [`HEADS_MAX`].
     fn heads(&self) -> BoxFuture<'_, Result<Vec<Vec<u8>>, TargetError>>;
-    /// Keeps a record of a recovery kit, at most [`KIT_BYTES_MAX`] long.
+    /// Keeps a record of a recovery kit, or a revocation, which takes the record out for good; at most [`KIT_BYTES_MAX`]
+    /// long.
     fn put_kit(&self, kit: Vec<u8>) -> BoxFuture<'_, Result<(), TargetError>>;
-    /// The kit records it has, at most [`KITS_MAX`].
+    /// The kit records and revocations it has, at most [`KITS_MAX`].
     fn kits(&self) -> BoxFuture<'_, Result<Vec<Vec<u8>>, TargetError>>;
     /// How full it is.
     fn state(&self) -> BoxFuture<'_, Result<TargetState, TargetError>>;

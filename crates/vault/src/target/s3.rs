@@ -19,6 +19,7 @@ use object_store::path::Path;
 use object_store::{ClientOptions, GetOptions, GetRange, ObjectStore, ObjectStoreExt, RetryConfig};
 
 use super::endpoint::{Secrets, check_endpoint};
+use super::kits::{self, Admission};
 use super::{
     Answer, BoxFuture, Clock, DELETE_MAX, DeleteOutcome, HEADS_MAX, HOLD_MS, KIT_BYTES_MAX, KITS_MAX,
     LIST_MAX, Room, Target, TargetError, TargetState, heads,
@@ -352,18 +353,18 @@ impl S3Target {
         judged.result()
     }
 
-    async fn read_kits(&self) -> Result<Vec<Bytes>, TargetError> {
+    async fn read_kits(&self) -> Result<Vec<Vec<u8>>, TargetError> {
         let named = |name: &str, _: u64| name.ends_with(".kit").then(|| name.to_owned());
         let names = self.objects("kits", None, KITS_MAX, named).await?;
         let mut kits = Vec::new();
         for name in names {
             match self.small(&self.name(&format!("kits/{name}"))).await {
-                Ok(kit) if kit.len() <= KIT_BYTES_MAX && kit_name(&kit) == name => kits.push(kit),
+                Ok(kit) if kit.len() <= KIT_BYTES_MAX && kit_name(&kit) == name => kits.push(kit.to_vec()),
                 Ok(_) | Err(TargetError::Missing | TargetError::Wrong(_)) => {}
                 Err(other) => return Err(other),
             }
         }
-        Ok(kits)
+        Ok(kits::without_revoked(kits))
     }
 
     async fn add_up(&self) -> Result<TargetState, TargetError> {
@@ -443,18 +444,25 @@ impl Target for S3Target {
                 return Err(TargetError::Wrong("no kit record has that size".into()));
             }
             self.was_there().await?;
-            let kits = self.read_kits().await?;
-            if kits.len() >= KITS_MAX && !kits.iter().any(|known| *known == kit) {
-                return Err(TargetError::Wrong("too many kit records are there".into()));
+            let (here, heads) = (self.read_kits().await?, self.read_heads().await?);
+            let without = match kits::admit(&here, &kit, &self.household, heads.first()) {
+                Admission::Kept { without } => without,
+                Admission::Known => return Ok(()),
+                Admission::Refused(why) => return Err(TargetError::Wrong(why.into())),
+            };
+            let name = |kit: &[u8]| self.name(&format!("kits/{}", kit_name(kit)));
+            self.write(&name(&kit), kit.into()).await?;
+            for gone in without {
+                self.remove(&name(&here[gone])).await?;
             }
-            self.write(&self.name(&format!("kits/{}", kit_name(&kit))), kit.into()).await
+            Ok(())
         })
     }
 
     fn kits(&self) -> BoxFuture<'_, Result<Vec<Vec<u8>>, TargetError>> {
         Box::pin(async move {
             self.was_there().await?;
-            Ok(self.read_kits().await?.iter().map(|kit| kit.to_vec()).collect())
+            self.read_kits().await
         })
     }
 

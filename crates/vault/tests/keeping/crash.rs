@@ -4,11 +4,14 @@
 //! all again comes to the same end. The tables are real and keep every commit: the harder case, since a row without its
 //! file is a pack lost.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use heirloom_identity::VaultHead;
+use heirloom_store::{Disk, RealDisk};
 use heirloom_testkit::CrashDisk;
+use heirloom_vault::folder::{DiskId, Expected, FolderError, Marker, PackFolder};
 use heirloom_vault::keeper::Home as Side;
 use heirloom_vault::{KeeperError, PackId, Room};
 
@@ -175,4 +178,61 @@ fn the_power_goes_while_packs_go() {
 #[test]
 fn the_power_goes_while_a_ward_leaves() {
     assert!(cut_everywhere(end) > 30);
+}
+
+/// A folder of the ward's own, which has no tables: what was said to be there is, what was deleted can still be read.
+#[test]
+fn the_power_goes_while_a_folder_is_written() {
+    let household = Household::new(9);
+    let expected = Expected { household: household.id(), disks: Vec::new() };
+    let chain = household.node(1, 0).chain(2);
+    let packs: Vec<_> = (1..=3).map(|number| world::pack(number, 20_000)).collect();
+    for step in 0.. {
+        let disk = CrashDisk::new(step);
+        let scratch = world::scratch();
+        let place = scratch.path().join("vault");
+        let said = Cell::new(0_usize);
+        let script = |disk: Arc<dyn Disk>| -> Result<(), FolderError> {
+            let marker = Marker { household: household.id(), disk: DiskId([3; 16]) };
+            let folder = PackFolder::create(&place, marker, disk)?;
+            said.set(1);
+            for (pack, content) in &packs {
+                folder.put(pack, content)?;
+                said.set(said.get() + 1);
+            }
+            chain.iter().try_for_each(|head| folder.put_head(head))?;
+            said.set(said.get() + 1);
+            folder.bury(&packs[0].0, 1000)?;
+            said.set(said.get() + 1);
+            folder.put(&packs[0].0, &packs[0].1)?;
+            folder.set_aside(&packs[1].0)?;
+            folder.put(&packs[1].0, &packs[1].1)
+        };
+        let outcome = script(Arc::new(disk.clone()));
+        assert!(outcome.is_ok() || disk.is_dead(), "step {step}: {outcome:?}");
+        let reached = said.get();
+        disk.lose_power(step.wrapping_mul(0x9E37_79B9)).unwrap();
+        if reached > 0 {
+            let folder = PackFolder::open(&place, &expected, Arc::new(RealDisk)).unwrap();
+            for (at, (pack, content)) in packs.iter().enumerate().take(reached - 1) {
+                let is_touched = at < 2 && reached > 4;
+                let whole = folder.read_buried(pack, &(0..20_000));
+                assert!(
+                    whole.is_ok_and(|whole| whole == *content) || at == 1 && is_touched,
+                    "step {step}: {at}"
+                );
+            }
+            for (pack, _) in folder.list(None, 100).unwrap() {
+                assert!(folder.check(&pack).is_ok(), "step {step}: {pack} is listed and can't be read");
+            }
+            assert!(reached < 5 || folder.heads().unwrap()[0] == chain[1], "step {step}");
+        }
+        script(Arc::new(RealDisk)).unwrap();
+        let folder = PackFolder::open(&place, &expected, Arc::new(RealDisk)).unwrap();
+        assert!(packs.iter().all(|(pack, _)| folder.check(pack).is_ok()), "step {step}, again");
+        if !disk.is_dead() {
+            assert!(step > 50);
+            return;
+        }
+    }
 }

@@ -213,10 +213,12 @@ fn one_lost_pack_in_a_hundred_is_found_and_healed() {
         .collect();
     let missing: Vec<_> = (0..100).filter(|at| answers[*at] == Answer::Missing).collect();
     assert_eq!(missing, [41]);
+    assert_eq!(home.keeper.bad(&id, 10).unwrap(), [packs[41].0], "what the ward is told when it is met");
     assert_eq!(alarms(&home), [(AlarmKind::Damaged, 1)]);
     fill(&home, &ward, 41..42, 2000);
     assert!(proves(&home.keeper, &id, &packs[41].0, 2000));
     assert_eq!(home.keeper.ward(&id).unwrap().bad, 0);
+    assert_eq!(home.keeper.bad(&id, 10).unwrap(), []);
 }
 
 #[test]
@@ -437,12 +439,36 @@ fn kit_records_are_kept_and_bounded() {
         home.keeper.put_kit(&id, &[number; 100]).unwrap();
         home.keeper.put_kit(&id, &[number; 100]).unwrap();
     }
-    assert!(matches!(home.keeper.put_kit(&id, &[64; 100]), Err(KeeperError::TooLarge { .. })));
+    assert!(matches!(home.keeper.put_kit(&id, &[64; 100]), Err(KeeperError::Wrong(_))));
     assert!(matches!(home.keeper.put_kit(&id, &[0; 20_000]), Err(KeeperError::TooLarge { .. })));
     home.keeper.put_kit(&id, &[5; 100]).unwrap();
     let home = home.restart();
     assert_eq!(home.keeper.kits(&id).unwrap().len(), 64);
     assert_eq!(home.keeper.ward(&id).unwrap().used, 6400);
+}
+
+#[test]
+fn a_revoked_kit_goes_and_stays_away() {
+    let (home, ward) = agreed();
+    let id = ward.id();
+    let (keeper, node) = (&home.keeper, ward.node(2, 0));
+    let (one, two) = (ward.kit(1).encode(), ward.kit(2).encode());
+    keeper.put_kit(&id, &one).unwrap();
+    keeper.put_kit(&id, &two).unwrap();
+    let refused = |kit: &[u8]| matches!(keeper.put_kit(&id, kit), Err(KeeperError::Wrong(_)));
+    assert!(refused(&Household::new(8).kit(3).encode()), "another household's");
+    assert!(refused(&Household::new(8).node(1, 0).revoke(&ward.kit(1))), "another household's word");
+    keeper.put_head(&id, node.head(1, None, 0).as_bytes()).unwrap();
+    assert!(refused(&ward.node(1, 0).revoke(&ward.kit(1))), "a node that was replaced revokes nothing");
+    let revocation = node.revoke(&ward.kit(1));
+    keeper.put_kit(&id, &revocation).unwrap();
+    keeper.put_kit(&id, &revocation).unwrap();
+    let mut kits = keeper.kits(&id).unwrap();
+    kits.sort_unstable();
+    let mut expected = vec![two, revocation];
+    expected.sort_unstable();
+    assert_eq!(kits, expected);
+    assert!(refused(&one), "it doesn't come back");
 }
 
 /// What `heirloom vault write-usb` makes: a folder that a restore reads.

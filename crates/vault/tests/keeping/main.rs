@@ -8,4 +8,5 @@ mod heads;
 mod model;
 mod seen;
 mod targets;
+mod vectors;
 mod world;

@@ -56,7 +56,7 @@ fn a_keeper_sees_ids_sizes_and_times() {
     let mut columns = 0;
     for table in ["wards", "disks", "packs", "heads", "kits", "alarms", "clock"] {
         let mut statement = conn.prepare(&format!("SELECT * FROM keeper_{table}")).unwrap();
-        let names: Vec<_> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<_> = statement.column_names().map(str::to_owned).collect();
         columns += names.len();
         println!("keeper_{table}: {}", names.join(", "));
         let mut rows = statement.query([]).unwrap();

@@ -81,6 +81,14 @@ async fn suite(target: &dyn Target, ward: &Household) {
     target.put_kit(b"a kit record".to_vec()).await.unwrap();
     assert_eq!(target.kits().await.unwrap(), [b"a kit record".to_vec()]);
     assert!(target.put_kit(vec![0; 20_000]).await.is_err());
+    target.put_kit(ward.kit(1).encode()).await.unwrap();
+    assert_eq!(target.kits().await.unwrap().len(), 2);
+    let revocation = ward.node(3, 0).revoke(&ward.kit(1));
+    target.put_kit(revocation.clone()).await.unwrap();
+    assert!(target.put_kit(ward.kit(1).encode()).await.is_err(), "a revoked kit doesn't come back");
+    let mut kits = target.kits().await.unwrap();
+    kits.retain(|kit| *kit != revocation);
+    assert_eq!(kits, [b"a kit record".to_vec()]);
 }
 
 async fn listing(target: &dyn Target, packs: &[(PackId, Vec<u8>)]) {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use heirloom_identity::keyring::KEYRING_BYTES;
 use heirloom_identity::vault_key::POINTER_BYTES;
-use heirloom_identity::{AuthorityKey, Certificate, HeadHash, HouseholdId, NodeKeys, Root, VaultHead};
+use heirloom_identity::{
+    AuthorityKey, Certificate, HeadHash, HouseholdId, KitId, KitRecord, KitSecret, NodeKeys, Quorum,
+    Revocation, Root, VaultHead,
+};
 use heirloom_store::{Database, Disk, Durability, RealDisk};
 use heirloom_vault::proof::{self, Challenge};
 use heirloom_vault::{Answer, Keeper, PackId};
@@ -29,6 +32,14 @@ impl Household {
         self.authority.household()
     }
 
+    /// The record of a recovery kit.
+    pub(crate) fn kit(&self, number: u8) -> KitRecord {
+        let (root, secret) = (Root::from_bytes([self.seed; 32]), KitSecret::from_bytes([number; 32]));
+        let (kit, quorum) = (KitId::from_bytes([number; 16]), Quorum::new(2, 3).unwrap());
+        let shares = secret.split(&self.id(), &kit, quorum, &[number; 32]);
+        KitRecord::seal(&root, &secret, &shares, 5, [number; 24]).unwrap()
+    }
+
     /// The node of a generation; `which` tells apart nodes that were restored at the same time.
     pub(crate) fn node(&self, generation: u32, which: u8) -> Node {
         let mut secret = [self.seed; NodeKeys::BYTES];
@@ -48,6 +59,11 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// Takes a kit back.
+    pub(crate) fn revoke(&self, kit: &KitRecord) -> Vec<u8> {
+        Revocation::sign(self.keys.signer(), &self.certificate, *kit.kit(), 9).unwrap().encode()
+    }
+
     /// A head; `made_at_ms` makes it another one.
     pub(crate) fn head(&self, number: u64, previous: Option<&VaultHead>, made_at_ms: i64) -> VaultHead {
         let previous = match previous {
@@ -99,7 +115,7 @@ impl Home {
 
     /// A home whose packs are written through this disk.
     pub(crate) fn on(disk: Arc<dyn Disk>) -> Option<Self> {
-        let scratch = tempfile::tempdir().unwrap();
+        let scratch = scratch();
         let keeper = open(scratch.path(), disk)?;
         Some(Self { scratch, keeper })
     }
@@ -140,6 +156,13 @@ impl Home {
     pub(crate) fn days(&self, days: i64) {
         self.keeper.tick(days * DAY_MS).unwrap();
     }
+}
+
+/// A temporary folder, in memory where there is plenty: these tests cut the power by themselves and sync all the time.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let free = rustix::fs::statvfs(memory).map_or(0, |stat| stat.f_bavail * stat.f_frsize);
+    if free > 1 << 30 { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }
 
 fn open(home: &Path, disk: Arc<dyn Disk>) -> Option<Keeper> {
