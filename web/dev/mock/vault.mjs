@@ -50,7 +50,7 @@ export class Vault {
       wards: [this.#ward(rosa, {}), this.#ward(otto, { bytes: 41 * GB, quota: 100 * GB, free: 59 * GB, lastHeadAt: before(27 * HOUR), held: 1.4 * GB, fullAt: iso(Date.now() + 44 * DAY) })],
       targets: [{ id: 't1', kind: 'folder', place: '/media/usb/heirloom', state: 'diskAbsent', packs: 6_480, bytes: 207 * GB, lastProvenAt: before(12 * DAY) }],
       asks: [], audits: { checkedAllAt: before(26 * DAY), history: this.#history(() => ({})) },
-      drills: [0, 7, 14].map((days) => ({ at: before((days + 2) * DAY), photos: 200, bytes: 1.06 * GB, problems: 0, from: days === 7 ? 'Ben & Clara' : 'Nonna Rosa' })), lastDrillAt: before(2 * DAY),
+      drills: [0, 0, 7].map((days, i) => ({ at: before((days + 2) * DAY), photos: 200, bytes: 1.06 * GB, problems: 0, from: i % 2 ? 'Ben & Clara' : 'Nonna Rosa' })), lastDrillAt: before(2 * DAY),
       heals: [['IMG_0411.JPG', 9], ['DSC_2207.NEF', 71], ['IMG_1533.JPG', 140], ['P1020044.JPG', 260]].map(([name, days], i) => ({ at: before(days * DAY), name, asset: id64(name).slice(0, 32), from: i % 2 ? 'Ben & Clara' : 'Nonna Rosa' })),
       alarms: [], restoring: null, ifLostNow: { photos: PHOTOS, newestAt: before(40 * 60_000), unsafePhotos: 0, hoursAt40Mbit: 12.4 }, phrase: { enabled: true, verifiedAt: before(52 * DAY) }
     };

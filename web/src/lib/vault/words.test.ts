@@ -19,6 +19,7 @@ test('two homes say what they keep for each other in one sentence', () => {
   expect(mutualWords('Anna', keeper(), ward())).toBe('You keep 420 GB for Anna, Anna keeps 380 GB for you.');
   expect(mutualWords('Anna', keeper(), undefined)).toBe('Anna keeps 380 GB for you.');
   expect(mutualWords('Anna', undefined, ward())).toBe('You keep 420 GB for Anna.');
+  expect(mutualWords('Anna', keeper({ bytes: 0 }), ward({ bytes: 0 }))).toBe('You will keep copies for Anna, Anna will keep copies for you.');
   expect(mutualWords('Anna', keeper({ state: 'asked' }), undefined)).toBe('You asked Anna to keep copies.');
   expect(mutualWords('Anna', keeper({ state: 'refused' }), undefined)).toContain('said no');
   expect(mutualWords('Anna', keeper({ state: 'asked' }), ward())).toBe('You keep 420 GB for Anna.');

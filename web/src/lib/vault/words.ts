@@ -97,8 +97,8 @@ export function fullWords(full: number, now: number): string {
 
 /** What two homes keep for each other, in one sentence each: `You keep 420 GB for Anna, Anna keeps 380 GB for you.` */
 export function mutualWords(name: string, keeper: Keeper | undefined, ward: Ward | undefined): string | undefined {
-  const theirs = keeper && !['asked', 'refused'].includes(keeper.state) ? `${name} keeps ${formatBytes(keeper.bytes)} for you` : undefined;
-  const ours = ward ? `You keep ${formatBytes(ward.bytes)} for ${name}` : undefined;
+  const theirs = keeper && !['asked', 'refused'].includes(keeper.state) ? (keeper.bytes > 0 ? `${name} keeps ${formatBytes(keeper.bytes)} for you` : `${name} will keep copies for you`) : undefined;
+  const ours = ward && (ward.bytes > 0 ? `You keep ${formatBytes(ward.bytes)} for ${name}` : `You will keep copies for ${name}`);
   if (ours && theirs) return `${ours}, ${theirs}.`;
   if (ours) return `${ours}.`;
   if (theirs) return `${theirs}.`;
