@@ -102,7 +102,7 @@ await walk.step('the copies are made and proven by themselves, and Safety says s
 });
 
 await walk.step('the sheet is checked: a wrong word is named, the right words are right', async () => {
-  await anna.getByRole('button', { name: 'Check your sheet' }).click();
+  await anna.getByRole('button', { name: 'Check our words' }).click();
   const box = dialog(anna, 'Check the recovery phrase');
   const other = words[3] === 'abandon' ? 'zoo' : 'abandon';
   await typePhrase(anna, words.with(3, other));
