@@ -5,7 +5,7 @@
 //! by the BLAKE3 hash of all its bytes. The same salt, entries and plain bytes give the same pack, so that a home need
 //! not keep the packs that hold its originals: it writes one again when a keeper asks for it.
 //!
-//! Read first: [`PackWriter`], [`index`], [`open_piece`].
+//! Read first: [`PackWriter`], [`index()`], [`open_piece`].
 
 mod index;
 mod read;
