@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AssetCopies, CheckDay, Keeper, KeeperState, VaultStatus, Ward } from '$lib/api/vault';
-import { checkedWords, checksWords, copiesWords, drillWords, fullWords, growthLine, growthWords, howMany, ifLostWords, keeperSaid, lastDays, mutualWords, placeSaid, railWords, restoreProgress, restoringWords } from './words';
+import { checkedWords, checksWords, copiesWords, drillWords, fullWords, growthLine, growthWords, howMany, ifLostWords, keeperSaid, lastDays, mutualWords, placeSaid, railWords, restoreProgress, restoringWords, wantsHome } from './words';
 
 const NOW = new Date(2026, 10, 21, 14, 0).getTime();
 const HOUR = 3_600_000;
@@ -74,6 +74,7 @@ test('checks are told with what was found', () => {
   const day = (fields: Partial<CheckDay> = {}): CheckDay => ({ day: '2026-11-20', ok: 64, wrong: 0, missing: 0, offline: 0, ...fields });
   const none = day({ ok: 0 });
   expect(checksWords([none, none, day(), day()])).toBe('In the last 2 days 128 samples of your copies were asked for; every one was right.');
+  expect(checksWords([none, day()])).toBe('Today 64 samples of your copies were asked for; every one was right.');
   expect(checksWords([day({ wrong: 1 })])).toContain('1 was not right and is being replaced');
   expect(checksWords([day({ missing: 3 })])).toContain('3 were not right and are being replaced');
   expect(checksWords([day({ ok: 0, offline: 9 })])).toContain('no home could be asked');
@@ -115,6 +116,12 @@ test('a restore says how far it is', () => {
   expect(restoreProgress(at({ bytes: 300 * GB })).part).toBe(1);
   expect(restoringWords(at({}))).toBe('Your originals are coming back: 4,811 of 12,492.');
   expect(restoringWords(at({ stage: 'contact', total: 0 }))).toBe('Your home is coming back.');
+});
+
+test('another home is asked for where that would help', () => {
+  const reason = (kind: string) => ({ kind, level: 'attention' as const, text: '', advice: '' });
+  expect(wantsHome([reason('uploading'), reason('oneHome')])).toBe(true);
+  expect(wantsHome([reason('uploading'), reason('away')])).toBe(false);
 });
 
 test('small words', () => {

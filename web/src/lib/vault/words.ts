@@ -1,7 +1,7 @@
 // The safety of photos in words that a grandparent understands: homes, copies, when they were last checked.
 
 import { timeOf, type Moment } from '$lib/api/family';
-import type { AssetCopies, CheckDay, Drill, Keeper, Level, Place, Restoring, VaultStatus, Ward } from '$lib/api/vault';
+import type { AssetCopies, CheckDay, Drill, Keeper, Level, Place, Reason, Restoring, VaultStatus, Ward } from '$lib/api/vault';
 import { ago, counted, dateWords, listed } from '$lib/family/words';
 import { formatBytes, formatCount, photos } from '$lib/format';
 import { sentence } from './hint';
@@ -29,6 +29,11 @@ export function homes(n: number): string {
 
 /** What a level is called beside the sentence. */
 export const LEVEL_WORDS: Record<Level, string> = { safe: 'Safe', attention: 'Needs a look', danger: 'Not safe now', off: 'Not set up' };
+
+/** Whether one more home would mend what is wrong. */
+export function wantsHome(reasons: Reason[]): boolean {
+  return reasons.some(({ kind }) => ['noHome', 'oneHome', 'refused', 'absent', 'replaced', 'full'].includes(kind));
+}
 
 export type Tone = 'good' | 'quiet' | 'amber' | 'red';
 
@@ -173,7 +178,7 @@ export function checksWords(days: CheckDay[]): string {
   const [ok, bad, offline] = [sum((day) => day.ok), sum((day) => day.wrong + day.missing), sum((day) => day.offline)];
   if (ok + bad + offline === 0) return `No copy was checked in the last ${counted(days.length, 'day')}.`;
   const first = days.findIndex((day) => day.ok + day.wrong + day.missing + day.offline > 0);
-  const during = `In the last ${counted(days.length - first, 'day')}`;
+  const during = days.length - first === 1 ? 'Today' : `In the last ${counted(days.length - first, 'day')}`;
   const away = offline > 0 ? ` ${counted(offline, 'question')} met a home that was off.` : '';
   if (ok + bad === 0) return `${during} no home could be asked.${away}`;
   const found = bad === 0 ? 'every one was right' : `${counted(bad, 'was', 'were')} not right and ${bad === 1 ? 'is' : 'are'} being replaced`;
