@@ -8,12 +8,17 @@ use std::sync::Arc;
 use anyhow::Context;
 use heirloom_identity::{Certificate, HouseholdId, Invitation, NodeKeys, Phrase};
 use heirloom_net::{NodeAddress, RelayConfig};
+use heirloom_vault::store::Place;
+use heirloom_vault::{PackId, Target};
 use zeroize::Zeroizing;
 
 use super::source::{Origin, Source};
 use super::{Problem, Restoring};
 use crate::protocols::vault::recover_client::{RecoverConfig, address_of};
 use crate::protocols::vault::{RecoverError, RecoverNet};
+
+/// Pages of packs that a place may list.
+const PAGES_MAX: usize = 4_096;
 
 /// What answered.
 #[derive(Default)]
@@ -26,6 +31,8 @@ pub(super) struct Contacts {
     pub(super) reached: Vec<(HouseholdId, NodeAddress)>,
     /// Folders among them.
     pub(super) folders: Vec<PathBuf>,
+    /// What each of them is to the vault.
+    places: Vec<(Place, Arc<Source>)>,
     /// Homes that keep nothing for this household.
     strangers: Vec<String>,
     /// Why others did not answer.
@@ -84,9 +91,21 @@ impl Contacts {
             return Err(Problem::OtherHousehold { place: place.display().to_string() });
         };
         let target = super::source::open_folder(folder, *household)?;
-        self.sources.push(Source::new(place.display().to_string(), target));
+        let source = Source::new(place.display().to_string(), target);
+        self.places.push((Place::Folder(folder.display().to_string()), Arc::clone(&source)));
+        self.sources.push(source);
         self.folders.push(folder.clone());
         Ok(())
+    }
+
+    /// Which packs are where, so that the restored home does not send again what is there. A place that stops answering
+    /// is counted later.
+    pub(super) async fn held(&self) -> Vec<(Place, Vec<PackId>)> {
+        let mut held = Vec::with_capacity(self.places.len());
+        for (place, source) in &self.places {
+            held.push((place.clone(), list(source.target.as_ref()).await));
+        }
+        held
     }
 
     fn called(&mut self, invitation: &Invitation, called: Result<Called, RecoverError>) {
@@ -99,7 +118,9 @@ impl Contacts {
                     self.known = Some(known.clone());
                 }
                 self.reached.push((*invitation.household(), address));
-                self.sources.push(Source::new(name, Arc::new(client)));
+                let source = Source::new(name, Arc::new(client));
+                self.places.push((Place::Household(*invitation.household()), Arc::clone(&source)));
+                self.sources.push(source);
             }
             Err(RecoverError::NothingKept) => self.strangers.push(name),
             Err(error) => self.silent.push(format!("{name}: {error}")),
@@ -119,6 +140,18 @@ impl Contacts {
         }
         Problem::NothingKept { who: self.strangers.join(" and ") }
     }
+}
+
+/// The packs that a place lists, as far as it answers.
+async fn list(target: &dyn Target) -> Vec<PackId> {
+    let mut packs: Vec<PackId> = Vec::new();
+    for _ in 0..PAGES_MAX {
+        match target.list(packs.last().copied()).await {
+            Ok(page) if !page.is_empty() => packs.extend(page.into_iter().map(|(pack, _)| pack)),
+            _ => break,
+        }
+    }
+    packs
 }
 
 /// A home that answered.

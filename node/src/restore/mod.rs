@@ -105,7 +105,7 @@ pub async fn run(order: &Order, restoring: &Arc<Restoring>) -> Result<(), Proble
         blocking(move || {
             make_root(&layout)?;
             let lock = Lock::take(&layout)?;
-            Ok((lock, place::finish(&layout)?))
+            Ok((Arc::new(lock), place::finish(&layout)?))
         })
         .await?
     };
@@ -126,7 +126,8 @@ pub async fn run(order: &Order, restoring: &Arc<Restoring>) -> Result<(), Proble
     }
     let generation = contacts.known.as_ref().map_or(0, heirloom_identity::Certificate::generation);
     let generation = generation.max(heads.generation);
-    newest_complete(order, &contacts, heads.best_first, generation, restoring).await?;
+    let coming = Coming { order, contacts: &contacts, generation, lock: &lock };
+    newest_complete(&coming, heads.best_first, restoring).await?;
     let layout = layout.clone();
     blocking(move || {
         place::finish(&layout)?;
@@ -137,18 +138,26 @@ pub async fn run(order: &Order, restoring: &Arc<Restoring>) -> Result<(), Proble
     Ok(())
 }
 
+/// What a restore works with.
+struct Coming<'a> {
+    order: &'a Order,
+    contacts: &'a Contacts,
+    /// The highest generation of a certificate that anybody knows.
+    generation: u32,
+    /// Held by every thread that writes, so that one which was cut off is waited for.
+    lock: &'a Arc<Lock>,
+}
+
 /// Restores the newest state that is complete in what can be reached.
 async fn newest_complete(
-    order: &Order,
-    contacts: &Contacts,
+    coming: &Coming<'_>,
     heads: Vec<VaultHead>,
-    generation: u32,
     restoring: &Restoring,
 ) -> Result<(), Problem> {
     let mut first = None;
     for head in heads.into_iter().take(HEADS_TRIED_MAX) {
         let made_at_ms = head.made_at_ms();
-        match one_state(order, contacts, head, generation, restoring).await {
+        match one_state(coming, head, restoring).await {
             Ok(()) => return Ok(()),
             Err(Problem::Incomplete(why)) => {
                 restoring.say(format!("the state of {} is not complete: {why}", when(made_at_ms)));
@@ -160,13 +169,8 @@ async fn newest_complete(
     Err(first.unwrap_or_else(|| Problem::Incomplete("there is none".to_owned())))
 }
 
-async fn one_state(
-    order: &Order,
-    contacts: &Contacts,
-    head: VaultHead,
-    generation: u32,
-    restoring: &Restoring,
-) -> Result<(), Problem> {
+async fn one_state(coming: &Coming<'_>, head: VaultHead, restoring: &Restoring) -> Result<(), Problem> {
+    let Coming { order, contacts, generation, lock } = *coming;
     let layout = &order.layout;
     let opened = manifest::open(head, &order.phrase, &contacts.sources).await?;
     restoring.found(&opened.root.household_name, opened.head.made_at_ms());
@@ -181,23 +185,16 @@ async fn one_state(
         })
         .await?;
     }
-    tables::bring(&folder, &opened.root.files, &opened.index, &opened.fetcher, restoring).await?;
-    stage(layout.clone(), &mut state, opened, order, contacts, generation).await
-}
-
-async fn stage(
-    layout: Layout,
-    state: &mut State,
-    opened: Opened,
-    order: &Order,
-    contacts: &Contacts,
-    generation: u32,
-) -> Result<(), Problem> {
-    let (mut noted, phrase) = (state.clone(), order.phrase.clone());
-    let (reached, folders) = (contacts.reached.clone(), contacts.folders.clone());
+    let files = tables::Files { folder: &folder, index: &opened.index, fetcher: &opened.fetcher, lock };
+    files.bring(&opened.root.files, restoring).await?;
+    let held = contacts.held().await;
+    let (mut state, phrase, reached) = (state, order.phrase.clone(), contacts.reached.clone());
+    let (layout, lock) = (layout.clone(), Arc::clone(lock));
     let made = tokio::task::spawn_blocking(move || {
-        let comer = Comer { phrase: &phrase, generation, reached, folders };
-        stage::make(&layout, &mut noted, &opened, &comer)
+        let comer = Comer { phrase: &phrase, generation, reached, held };
+        let made = stage::make(&layout, &mut state, &opened, &comer);
+        drop(lock);
+        made
     });
     made.await.context("a thread ended unexpectedly")?
 }

@@ -12,6 +12,7 @@ use anyhow::Context;
 use heirloom_identity::{ContentHash, HouseholdId, Phrase, ReceiveKey};
 use heirloom_net::NodeAddress;
 use heirloom_store::StoreError;
+use heirloom_vault::PackId;
 use heirloom_vault::policy::{Seed, Standing, scrub};
 use heirloom_vault::store::{HeadRow, OriginalState, Picture, Place, VaultStore, open_database};
 
@@ -48,8 +49,8 @@ pub(super) struct Comer<'a> {
     pub(super) generation: u32,
     /// Homes that were reached, and where.
     pub(super) reached: Vec<(HouseholdId, NodeAddress)>,
-    /// Folders that hold copies.
-    pub(super) folders: Vec<std::path::PathBuf>,
+    /// Places that were restored from, and the packs that each has.
+    pub(super) held: Vec<(Place, Vec<PackId>)>,
 }
 
 /// Makes everything, and notes that the files may be placed.
@@ -150,15 +151,34 @@ fn make_vault(
     let chunks = opened.root.files.iter().flat_map(|file| &file.chunks).copied();
     let needs: Vec<ContentHash> = std::iter::once(opened.root_at.blob).chain(chunks).collect();
     store.record_head(&head, &needs).map_err(unusable)?;
+    take_over_places(&store, opened, comer, now_ms).map_err(unusable)
+}
+
+/// The homes that keep copies, and the folders that were restored from; what was listed there need not be sent again once
+/// it is proved.
+fn take_over_places(
+    store: &VaultStore,
+    opened: &Opened,
+    comer: &Comer<'_>,
+    now_ms: i64,
+) -> Result<(), StoreError> {
     let homes = opened.root.agreements.iter().filter(|agreement| agreement.they_keep.is_some());
     let homes = homes.map(|agreement| (Place::Household(agreement.household), agreement.they_keep));
-    let folders = comer.folders.iter().map(|folder| (Place::Folder(folder.display().to_string()), None));
-    for (place, quota) in homes.chain(folders) {
-        // One that does not fit is found again when a person adds it.
-        match store.add_target(&place, Standing::Active, now_ms) {
-            Ok(id) if quota.is_some() => store.target_granted(id, quota).map_err(unusable)?,
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "a place that keeps copies was not taken over"),
+    let folders = comer.held.iter().map(|(place, _)| place).filter(|place| matches!(place, Place::Folder(_)));
+    for (place, quota) in homes.chain(folders.map(|place| (place.clone(), None))) {
+        // One that is not taken over is found again when a person adds it.
+        let id = match store.add_target(&place, Standing::Active, now_ms) {
+            Ok(id) => id,
+            Err(error) => {
+                tracing::warn!(%error, "a place that keeps copies was not taken over");
+                continue;
+            }
+        };
+        if quota.is_some() {
+            store.target_granted(id, quota)?;
+        }
+        if let Some((_, packs)) = comer.held.iter().find(|(held, _)| *held == place) {
+            store.found_at(id, packs, now_ms)?;
         }
     }
     Ok(())

@@ -15,6 +15,7 @@ use heirloom_vault::{FileSnapshot, Index, Located};
 
 use super::fetch::{Fetcher, Lack};
 use super::{Problem, Restoring};
+use crate::home::lock::Lock;
 use crate::restore::blocking;
 
 /// What a home consists of, besides its photos, and whether it can do without.
@@ -27,107 +28,111 @@ const FILES: [(&str, bool); 5] = [
 ];
 /// The largest file that is taken back.
 const FILE_BYTES_MAX: u64 = 1 << 40;
-/// Bytes between two reports of progress are at least those of a chunk; chunks looked up at once.
+/// Chunks that are fetched in one go.
 const LOOKED_UP_MAX: usize = 16_384;
 
-/// A chunk that is not here.
-struct Wanted {
-    hash: ContentHash,
-    /// Where in the file it belongs; the same bytes may belong to several places.
-    offsets: Vec<u64>,
+/// Where files grow, and where their chunks come from.
+pub(super) struct Files<'a> {
+    /// Where files grow.
+    pub(super) folder: &'a Path,
+    /// Where chunks are.
+    pub(super) index: &'a Arc<Index>,
+    /// What fetches them.
+    pub(super) fetcher: &'a Fetcher,
+    /// Held by whoever writes.
+    pub(super) lock: &'a Arc<Lock>,
 }
 
-/// Brings every file of the home into `folder`.
-///
-/// # Errors
-/// [`Problem::Away`] and [`Problem::Incomplete`] when a file is not complete that a home cannot do without.
-pub(super) async fn bring(
-    folder: &Path,
-    files: &[FileSnapshot],
-    index: &Arc<Index>,
-    fetcher: &Fetcher,
-    restoring: &Restoring,
-) -> Result<(), Problem> {
-    let wanted: Vec<(&FileSnapshot, bool)> = FILES
-        .iter()
-        .filter_map(|(name, needed)| Some((files.iter().find(|file| file.name == *name)?, *needed)))
-        .collect();
-    for (name, needed) in FILES {
-        if needed && !wanted.iter().any(|(file, _)| file.name == name) {
-            return Err(Problem::Incomplete(format!("{name} is not among them")));
-        }
-    }
-    if let Some((file, _)) = wanted.iter().find(|(file, _)| file.bytes > FILE_BYTES_MAX) {
-        return Err(Problem::Incomplete(format!("{} cannot be so large", file.name)));
-    }
-    let total: u64 = wanted.iter().map(|(file, _)| file.bytes).sum();
-    super::space::check(folder, total)?;
-    restoring.begin(super::Stage::Tables, wanted.len() as u64, total);
-    for (file, needed) in wanted {
-        match bring_one(folder, file, index, fetcher, restoring).await? {
-            None => {}
-            Some(Lack::Away) => return Err(Problem::Away { what: file.name.clone() }),
-            Some(Lack::Lost) if needed => {
-                return Err(Problem::Incomplete(format!("parts of {} are in none of them", file.name)));
-            }
-            Some(Lack::Lost) => {
-                restoring.say(format!("{} was not complete and is made anew", file.name));
-                remove(&folder.join(&file.name))?;
+impl Files<'_> {
+    /// Brings every file of the home.
+    ///
+    /// # Errors
+    /// [`Problem::Away`] and [`Problem::Incomplete`] when a file is not complete that a home cannot do without.
+    pub(super) async fn bring(&self, files: &[FileSnapshot], restoring: &Restoring) -> Result<(), Problem> {
+        let wanted: Vec<(&FileSnapshot, bool)> = FILES
+            .iter()
+            .filter_map(|(name, needed)| Some((files.iter().find(|file| file.name == *name)?, *needed)))
+            .collect();
+        for (name, needed) in FILES {
+            if needed && !wanted.iter().any(|(file, _)| file.name == name) {
+                return Err(Problem::Incomplete(format!("{name} is not among them")));
             }
         }
-        restoring.add(1, 0);
-    }
-    Ok(())
-}
-
-async fn bring_one(
-    folder: &Path,
-    file: &FileSnapshot,
-    index: &Arc<Index>,
-    fetcher: &Fetcher,
-    restoring: &Restoring,
-) -> Result<Option<Lack>, Problem> {
-    let path = folder.join(&file.name);
-    let (snapshot, found_in) = (file.clone(), Arc::clone(index));
-    let looked = blocking(move || {
-        let (file, wanted) = begin(&path, &snapshot)?;
-        let mut located = Vec::with_capacity(wanted.len());
-        let mut lost = false;
-        for wanted in wanted {
-            match found_in.lookup(&wanted.hash) {
-                Some(at) => located.push((wanted.offsets, at)),
-                None => lost = true,
-            }
+        if let Some((file, _)) = wanted.iter().find(|(file, _)| file.bytes > FILE_BYTES_MAX) {
+            return Err(Problem::Incomplete(format!("{} cannot be so large", file.name)));
         }
-        Ok((Arc::new(file), located, lost))
-    });
-    let (target, mut located, lost) = looked.await?;
-    let missing: u64 = located.iter().map(|(offsets, at)| at.size * offsets.len() as u64).sum();
-    restoring.add(0, file.bytes.saturating_sub(missing));
-    let mut worst = lost.then_some(Lack::Lost);
-    while !located.is_empty() && worst != Some(Lack::Lost) {
-        let rest = located.split_off(located.len().min(LOOKED_UP_MAX));
-        let now: Vec<(Vec<u64>, Located)> = std::mem::replace(&mut located, rest);
-        let mut take = |offsets: Vec<u64>, got: Result<Vec<u8>, Lack>| {
-            match got {
-                Ok(bytes) => {
-                    for offset in &offsets {
-                        target.write_all_at(&bytes, *offset).context("cannot write what was fetched")?;
-                        restoring.add(0, bytes.len() as u64);
-                    }
+        let total: u64 = wanted.iter().map(|(file, _)| file.bytes).sum();
+        super::space::check(self.folder, total)?;
+        restoring.begin(super::Stage::Tables, wanted.len() as u64, total);
+        for (file, needed) in wanted {
+            match self.bring_one(file, restoring).await? {
+                None => {}
+                Some(Lack::Away) => return Err(Problem::Away { what: file.name.clone() }),
+                Some(Lack::Lost) if needed => {
+                    return Err(Problem::Incomplete(format!("parts of {} are in none of them", file.name)));
                 }
-                Err(lack) => worst = Some(worst.map_or(lack, |worst| worst.min(lack))),
+                Some(Lack::Lost) => {
+                    restoring.say(format!("{} was not complete and is made anew", file.name));
+                    remove(&self.folder.join(&file.name))?;
+                }
             }
-            Ok(())
-        };
-        fetcher.each(now, &mut take).await?;
+            restoring.add(1, 0);
+        }
+        Ok(())
     }
-    blocking(move || target.sync_all().context("cannot make what was fetched durable")).await?;
-    Ok(worst)
+
+    async fn bring_one(&self, file: &FileSnapshot, restoring: &Restoring) -> Result<Option<Lack>, Problem> {
+        let path = self.folder.join(&file.name);
+        let (snapshot, index, lock) = (file.clone(), Arc::clone(self.index), Arc::clone(self.lock));
+        let looked = blocking(move || {
+            let begun = begin(&path, &snapshot, &index);
+            drop(lock);
+            begun
+        });
+        let Begun { target, mut wanted, lost } = looked.await?;
+        let missing: u64 = wanted.iter().map(|(offsets, at)| at.size * offsets.len() as u64).sum();
+        restoring.add(0, file.bytes.saturating_sub(missing));
+        let mut worst = lost.then_some(Lack::Lost);
+        while !wanted.is_empty() && worst != Some(Lack::Lost) {
+            let rest = wanted.split_off(wanted.len().min(LOOKED_UP_MAX));
+            let now = std::mem::replace(&mut wanted, rest);
+            let mut take = |offsets: Vec<u64>, got: Result<Vec<u8>, Lack>| {
+                match got {
+                    Ok(bytes) => {
+                        for offset in &offsets {
+                            target.write_all_at(&bytes, *offset).context("cannot write what was fetched")?;
+                            restoring.add(0, bytes.len() as u64);
+                        }
+                    }
+                    Err(lack) => worst = Some(worst.map_or(lack, |worst| worst.min(lack))),
+                }
+                Ok(())
+            };
+            self.fetcher.each(now, &mut take).await?;
+        }
+        let lock = Arc::clone(self.lock);
+        blocking(move || {
+            let synced = target.sync_all().context("cannot make what was fetched durable");
+            drop(lock);
+            synced
+        })
+        .await?;
+        Ok(worst)
+    }
+}
+
+/// A file that grows.
+struct Begun {
+    target: File,
+    /// Chunks that are not here: where in the file each belongs (the same bytes may belong to several places), and where
+    /// it is.
+    wanted: Vec<(Vec<u64>, Located)>,
+    /// Whether chunks are in no pack.
+    lost: bool,
 }
 
 /// Opens a file of the right length and says which of its chunks are not here.
-fn begin(path: &Path, file: &FileSnapshot) -> anyhow::Result<(File, Vec<Wanted>)> {
+fn begin(path: &Path, file: &FileSnapshot, index: &Index) -> anyhow::Result<Begun> {
     let attempt = || format!("cannot write {}", path.display());
     for ending in ["-wal", "-shm", "-journal"] {
         remove(&beside(path, ending))?;
@@ -152,8 +157,11 @@ fn begin(path: &Path, file: &FileSnapshot) -> anyhow::Result<(File, Vec<Wanted>)
         }
         offset += u64::from(bytes);
     }
-    let wanted = wanted.into_iter().map(|(hash, offsets)| Wanted { hash, offsets });
-    Ok((target, wanted.collect()))
+    let count = wanted.len();
+    let located = wanted.into_iter().filter_map(|(hash, offsets)| Some((offsets, index.lookup(&hash)?)));
+    let wanted: Vec<_> = located.collect();
+    let lost = wanted.len() < count;
+    Ok(Begun { target, wanted, lost })
 }
 
 /// A name beside a file, as SQLite makes them.

@@ -108,7 +108,10 @@ async fn a_disk_that_is_too_small_is_said_first() {
     let (folder, _) = house.add_folder("disk");
     house.back_up().await;
     let path = house.home.layout.home_db();
-    Connection::open(&path).unwrap().execute("UPDATE files SET bytes = 1 << 60 WHERE rowid = 1", []).unwrap();
+    Connection::open(&path)
+        .unwrap()
+        .execute("UPDATE files SET bytes = 1 << 60 WHERE content = (SELECT min(content) FROM files)", [])
+        .unwrap();
     house.back_up().await;
     house.burn().await;
     let said = refused(&house.beside("new"), &house.words(), &[folder.to_str().unwrap()]).await;

@@ -13,6 +13,7 @@ use heirloom::ingest::{Incoming, Kept, keep_bytes};
 use heirloom::ledger::accounts::NewAccount;
 use heirloom::ledger::assets::{Entry, Origin};
 use heirloom::protocols::Network;
+use heirloom::protocols::vault::agreements;
 use heirloom::restore::{self, Comeback, Order, Problem, Progress, Restoring, Stage};
 use heirloom::vault::backup::{self, RunReport};
 use heirloom::workers::derive::derive_one;
@@ -142,11 +143,10 @@ impl House {
         (folder, id)
     }
 
-    /// Makes another home a keeper of this one's copies.
-    pub(crate) fn keep_at(&self, keeper: &Self) {
+    /// Makes another home, whose network is up, a keeper of this one's copies.
+    pub(crate) async fn keep_at(&self, keeper: &Self) {
         let quota = 1 << 32;
-        let random = random::bytes().unwrap();
-        keeper.home.vault.keeper.agree(&self.household(), quota, clock::now_ms(), random).unwrap();
+        agreements::keep(&keeper.home, self.household(), quota).await.unwrap();
         let place = Place::Household(keeper.household());
         let store = &self.home.vault.store;
         let id = store.add_target(&place, Standing::Active, clock::now_ms()).unwrap();

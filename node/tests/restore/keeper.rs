@@ -26,7 +26,7 @@ async fn anna_and_ben() -> (House, House, SpaceId) {
     anna.home.albums.edit(&album, anna.account(), &[caption], clock::now_ms()).unwrap();
     sharing::share(&anna.home, &album, ben.household(), Role::Contributor, Vec::new()).unwrap();
     entries_at(&ben.home, &album, 6).await;
-    anna.keep_at(&ben);
+    anna.keep_at(&ben).await;
     (anna, ben, album)
 }
 
@@ -93,7 +93,7 @@ async fn everything_comes_back_from_a_relative() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_promised_to_others_is_kept_again() {
     let (mut anna, ben, _) = anna_and_ben().await;
-    ben.keep_at(&anna);
+    ben.keep_at(&anna).await;
     anna.back_up().await;
     anna.burn().await;
     let link = ben.network().invite(true).await.unwrap().link.to_string();

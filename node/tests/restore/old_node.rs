@@ -13,7 +13,7 @@ async fn the_old_machine_turns_read_only() {
     let (anna, ben) = (House::found_up("Anna").await, House::found_up("Ben").await);
     pair(&anna, &ben).await;
     anna.live();
-    anna.keep_at(&ben);
+    anna.keep_at(&ben).await;
     anna.back_up().await;
     let link = ben.network().invite(true).await.unwrap().link.to_string();
     let (back, _) = restore_all(&anna.beside("new"), &anna.words(), &[&link]).await;
@@ -37,7 +37,7 @@ async fn of_two_restores_at_once_one_wins() {
     let (mut anna, ben) = (House::found_up("Anna").await, House::found_up("Ben").await);
     pair(&anna, &ben).await;
     anna.live();
-    anna.keep_at(&ben);
+    anna.keep_at(&ben).await;
     anna.back_up().await;
     let words = anna.words();
     anna.burn().await;
@@ -69,7 +69,7 @@ async fn a_second_restore_stands_above_the_first() {
     let (mut anna, ben) = (House::found_up("Anna").await, House::found_up("Ben").await);
     pair(&anna, &ben).await;
     anna.live();
-    anna.keep_at(&ben);
+    anna.keep_at(&ben).await;
     anna.back_up().await;
     anna.burn().await;
     let link = ben.network().invite(true).await.unwrap().link.to_string();
