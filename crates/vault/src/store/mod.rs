@@ -25,6 +25,7 @@ mod packs;
 mod photos;
 mod pieces;
 pub mod schema;
+mod target_rows;
 mod targets;
 mod use_of_packs;
 
@@ -46,7 +47,7 @@ pub use heads::HeadRow;
 pub use history::{Drill, Heal};
 pub use overview::{Overview, TargetCounts};
 pub use photos::{OriginalState, PhotoNow, Picture};
-pub use targets::{ASKS_MAX, Ask, Place, Reported, S3Place, TARGETS_MAX, TargetRow, TargetsError};
+pub use target_rows::{ASKS_MAX, Ask, Place, Reported, S3Place, TARGETS_MAX, TargetRow, TargetsError};
 
 /// A handle to the ward's tables; cheap to clone.
 #[derive(Debug, Clone)]

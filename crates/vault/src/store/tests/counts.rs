@@ -203,7 +203,7 @@ fn by_hand(store: &Fixture, picture: &Picture) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn counted_quickly_is_counted_by_hand(steps in steps()) {

@@ -49,7 +49,7 @@ fn packs() -> impl Strategy<Value = Vec<Written>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn a_store_made_anew_is_the_store_that_wrote_the_manifest(packs in packs(), split in 1..4_usize) {
