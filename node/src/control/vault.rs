@@ -204,7 +204,8 @@ fn keep(home: &Arc<Home>, who: &str, quota: Option<u64>, say: &mut Say<'_>) -> a
     let quota = quota.map_or_else(asked, Ok)?;
     must_make_sense(quota)?;
     work::wait(home, agreements::keep(home, peer.household, quota))??;
-    say(json!({"household": peer.household, "name": peer.name(), "quota": quota}));
+    let free = carry::free_bytes(home);
+    say(json!({"household": peer.household, "name": peer.name(), "quota": quota, "free": free}));
     Ok(())
 }
 

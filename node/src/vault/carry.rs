@@ -110,8 +110,8 @@ fn marker_of(folder: &Path) -> Option<Marker> {
     Marker::from_text(&text)
 }
 
-/// Room on the disk of a folder that may not be there yet.
-fn free_bytes(folder: &Path) -> Option<u64> {
+/// Room on the disk of a folder that may not be there yet; none where the system does not say.
+pub fn free_bytes(folder: &Path) -> Option<u64> {
     let there = folder.ancestors().find(|one| one.is_dir())?;
     let space = rustix::fs::statvfs(there).ok()?;
     Some(space.f_bavail.saturating_mul(space.f_frsize))

@@ -46,9 +46,7 @@ pub(super) fn answer(command: &VaultCommand, line: &Value) {
             text(line, "name"),
             size(line, "bytes")
         ),
-        VaultCommand::Keep { .. } => {
-            format!("Up to {} are kept for {}.", size(line, "quota"), text(line, "name"))
-        }
+        VaultCommand::Keep { .. } => kept(line),
         VaultCommand::AnswerDeletion { .. } => deletion(line),
         VaultCommand::Run => run(line),
         VaultCommand::Audit => audit(line),
@@ -99,10 +97,17 @@ fn list<'a>(line: &'a Value, key: &str) -> &'a [Value] {
     line.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// The day of a moment.
-fn day<'a>(line: &'a Value, key: &str) -> &'a str {
-    let moment = text(line, key);
-    moment.get(..10).unwrap_or("never")
+/// The day of a moment, if there was one.
+fn day<'a>(line: &'a Value, key: &str) -> Option<&'a str> {
+    text(line, key).get(..10)
+}
+
+fn proved(place: &Value) -> String {
+    day(place, "last_proven_at").map_or_else(|| "nothing proved".to_owned(), |day| format!("proved {day}"))
+}
+
+fn backed_up(ward: &Value) -> String {
+    day(ward, "last_head_at").map_or_else(|| "no backup yet".to_owned(), |day| format!("last backup {day}"))
 }
 
 fn status(told: &Value) -> String {
@@ -116,33 +121,28 @@ fn status(told: &Value) -> String {
     let pending = number(told, "pending").unwrap_or(0);
     if pending > 0 {
         let (packs, bytes) = (packs(told, "pending"), size(told, "pending_bytes"));
-        shown += &format!("  {packs} ({bytes}) are not where they should be yet.\n");
+        shown += &format!("  Not yet where they should be: {packs} ({bytes}).\n");
     }
     shown += &table("Kept for you at", list(told, "keepers"), |keeper| {
         let space = format!("{} of {}", size(keeper, "bytes"), size(keeper, "quota"));
-        [
-            text(keeper, "state").to_owned(),
-            photos(keeper),
-            space,
-            format!("proved {}", day(keeper, "last_proven_at")),
-        ]
+        [text(keeper, "state").to_owned(), photos(keeper), space, proved(keeper)]
     });
     shown += &table("On your own places", list(told, "targets"), |target| {
         let place = format!("{} {}", text(target, "id"), text(target, "state"));
-        [
-            place,
-            packs(target, "packs"),
-            size(target, "bytes"),
-            format!("proved {}", day(target, "last_proven_at")),
-        ]
+        [place, packs(target, "packs"), size(target, "bytes"), proved(target)]
     });
     shown += &table("You keep for", list(told, "wards"), |ward| {
         let space = format!("{} of {}", size(ward, "bytes"), size(ward, "quota"));
         let asks = if ward.get("ask").is_some_and(|ask| !ask.is_null()) { "wants much deleted" } else { "" };
-        [packs(ward, "packs"), space, format!("last backup {}", day(ward, "last_head_at")), asks.to_owned()]
+        [packs(ward, "packs"), space, backed_up(ward), asks.to_owned()]
     });
     shown += &table("Asks you to keep", list(told, "asks"), |ask| {
-        [size(ask, "bytes"), format!("since {}", day(ask, "at")), String::new(), String::new()]
+        [
+            size(ask, "bytes"),
+            format!("since {}", day(ask, "at").unwrap_or("today")),
+            String::new(),
+            String::new(),
+        ]
     });
     shown
 }
@@ -173,6 +173,15 @@ fn table(heading: &str, things: &[Value], cells: impl Fn(&Value) -> [String; 4])
     shown
 }
 
+fn kept(line: &Value) -> String {
+    let mut shown = format!("Up to {} are kept for {}.", size(line, "quota"), text(line, "name"));
+    let (quota, free) = (number(line, "quota").unwrap_or(0), number(line, "free"));
+    if free.is_some_and(|free| free < quota) {
+        shown += &format!(" The disk here has {} free: give it more room in time.", size(line, "free"));
+    }
+    shown
+}
+
 fn deletion(line: &Value) -> String {
     let flag = |key: &str| line.get(key).and_then(Value::as_bool).unwrap_or(false);
     match (flag("allowed"), flag("waits_for_other_home")) {
@@ -186,7 +195,8 @@ fn deletion(line: &Value) -> String {
 }
 
 fn run(line: &Value) -> String {
-    let mut shown = format!("{} new ({}).\n", packs(line, "packs"), size(line, "bytes"));
+    let new = output::count(number(line, "packs").unwrap_or(0), "new pack", "new packs");
+    let mut shown = format!("{new} ({}).\n", size(line, "bytes"));
     for place in list(line, "places") {
         let ended = match text(place, "ended") {
             "done" => "has everything that it should",
@@ -198,18 +208,18 @@ fn run(line: &Value) -> String {
             "stopped" => "was not finished",
             _ => "could not be finished; the log says why",
         };
-        let sent = size(place, "bytes");
-        shown += &format!(
-            "{}: {} ({sent}) sent and proved; {ended}.\n",
-            text(place, "name"),
-            packs(place, "packs")
-        );
+        shown += &format!("{} {ended}", text(place, "name"));
+        if number(place, "packs").is_some_and(|packs| packs > 0) {
+            shown +=
+                &format!("; {} ({}) were sent and proved now", packs(place, "packs"), size(place, "bytes"));
+        }
+        shown += ".\n";
     }
     let pending = number(line, "pending").unwrap_or(0);
     shown += &if pending == 0 {
         "Everything is where it should be.".to_owned()
     } else {
-        format!("{} are still to go.", packs(line, "pending"))
+        format!("Still to go: {}.", packs(line, "pending"))
     };
     shown + left_out(line)
 }
@@ -268,7 +278,7 @@ mod tests {
     #[test]
     fn the_sentence_comes_first_and_tables_line_up() {
         let told = json!({
-            "sentence": "All photos but 3 photos are complete in 2 other homes; the rest are on the way.",
+            "sentence": "All photos but 3 are complete in 2 other homes; the rest are on the way.",
             "reasons": [{"kind": "away", "text": "Ben's has not been reached for 4 days.", "advice": "Give them a call."}],
             "pending": 2, "pending_bytes": 64_000_000_u64, "alarms": [],
             "keepers": [
@@ -278,12 +288,29 @@ mod tests {
                  "last_proven_at": null},
             ],
             "targets": [{"id": "3", "kind": "folder", "place": "/media/usb", "state": "ok", "packs": 12, "bytes": 5_000_000,
-                "lastProvenAt": null}],
+                "last_proven_at": null}],
             "wards": [{"household": "ab", "name": "Nonna", "packs": 7, "bytes": 1000, "quota": 2000, "ask": {"packs": 4, "bytes": 5},
                 "last_head_at": "2026-11-19T10:00:00.000Z"}],
             "asks": [{"household": "ef", "name": "Carla", "bytes": 2_000_000_000_u64, "at": "2026-11-18T10:00:00.000Z"}],
         });
-        insta::assert_snapshot!(status(&told), @"");
+        insta::assert_snapshot!(status(&told), @r"
+        All photos but 3 are complete in 2 other homes; the rest are on the way.
+          - Ben's has not been reached for 4 days. Give them a call.
+          Not yet where they should be: 2 packs (64.00 MB).
+
+        Kept for you at
+          Nonna  ok       1,204 photos  380.00 GB of 500.00 GB  proved 2026-11-20
+          Ben's  warning       1 photo          0 B of 1.00 GB  nothing proved
+
+        On your own places
+          /media/usb  3 ok  12 packs  5.00 MB  nothing proved
+
+        You keep for
+          Nonna  7 packs  1.00 kB of 2.00 kB  last backup 2026-11-19  wants much deleted
+
+        Asks you to keep
+          Carla  2.00 GB  since 2026-11-18
+        ");
     }
 
     #[test]
@@ -291,6 +318,12 @@ mod tests {
         let line = json!({"done": true, "packs": 2, "bytes": 3_000_000, "pending": 1, "complete_homes": 1, "homes_left_out": true,
             "places": [{"name": "Nonna", "packs": 2, "bytes": 3_000_000, "ended": "done"},
                 {"name": "Ben's", "packs": 0, "bytes": 0, "ended": "offline"}]});
-        insta::assert_snapshot!(run(&line), @"");
+        insta::assert_snapshot!(run(&line), @r"
+        2 new packs (3.00 MB).
+        Nonna has everything that it should; 2 packs (3.00 MB) were sent and proved now.
+        Ben's is off.
+        Still to go: 1 pack.
+        Other homes were left out, since this one is not up: start it with `heirloom serve`.
+        ");
     }
 }
