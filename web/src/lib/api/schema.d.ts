@@ -731,6 +731,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says what the page is for. */
+        get: operations["state"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/setup/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes the prepared household this home, after its phrase was written down; answers when one can sign in. */
+        post: operations["finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/setup/found": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prepares a new household and gives its recovery phrase. Nothing counts before `/setup/finish`; asked again, it begins
+         *     again with another phrase.
+         */
+        post: operations["found"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/setup/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells how far a restore is. */
+        get: operations["progress"];
+        put?: never;
+        /** Begins to restore a household; `GET` on the same address tells how far it is. */
+        post: operations["restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/status": {
         parameters: {
             query?: never;
@@ -850,6 +922,301 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/vault": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says how safe everything is, and what that rests on. */
+        get: operations["get_vault"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/alarms/{id}/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says that somebody saw an alarm, for admins. */
+        post: operations["alarm_seen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/ask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks another home to keep copies, or for another amount, for admins; a person there decides. */
+        post: operations["ask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/assets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says where one of the account's photos is. */
+        get: operations["copies_of"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Has every place prove that it still has what it took, for admins. */
+        post: operations["audit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/drill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fetches some photos back and compares them, for admins. */
+        post: operations["drill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/keep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keeps copies for another home, or changes how much, for admins. */
+        post: operations["keep"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/keepers/{household}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * No longer has another home keep copies, or takes the wish back, for admins. What is there stays until enough others
+         *     have it, and 30 days longer.
+         */
+        delete: operations["leave_keeper"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/keepers/{household}/deletion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says whether much of what another home keeps for this one may be deleted there, for admins. */
+        post: operations["answer_at_keeper"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/phrase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Checks that the sheet with the recovery phrase is right, for admins; turns the vault on in a home that is older than it. */
+        post: operations["check_phrase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/repair": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reads every original here and brings back what is damaged or gone, for admins. */
+        post: operations["repair"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Copies what is not where it should be yet, for admins; `vault` events say how it goes on. */
+        post: operations["run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Has copies go to a folder or a bucket of our own, too, for admins. It is tried first. */
+        post: operations["add_target"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/targets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** No longer has copies go to a folder or a bucket, for admins. What is there stays. */
+        delete: operations["remove_target"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/usb": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Writes what is kept for another home to a disk that can be carried there, for admins. It goes on after the answer; an
+         *     alarm says how it ended. Asked again, it goes on where it was.
+         */
+        post: operations["write_disk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/wards/{household}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** No longer keeps copies for another home, or declines its wish, for admins. What is here is held for 30 days. */
+        delete: operations["drop_ward"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/wards/{household}/deletion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says whether another home may delete much of what is kept for it here, for admins. */
+        post: operations["answer_here"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -897,6 +1264,29 @@ export interface components {
             type: string;
             /** @description Who. */
             user: components["schemas"]["UserJson"];
+        };
+        /** @description A place that is used from now on. */
+        AddedPlace: {
+            /** @description Names it. */
+            id: string;
+            /** @description Whether it lies on the same disk as the photos, and so does not help when that disk fails. */
+            sameDisk: boolean;
+        };
+        /** @description Something that people should see. */
+        AlarmNow: {
+            /** @description What to do. */
+            advice: string;
+            /** @description Since when. */
+            at: string;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /** @description A word for programs. */
+            kind: string;
+            /** @description What is so. */
+            text: string;
         };
         /** @description Photos that go into an album or out of it. */
         AlbumAssets: {
@@ -1021,6 +1411,38 @@ export interface components {
             /** @description Who. */
             user: components["schemas"]["UserJson"];
         };
+        /** @description A home that asks this one. */
+        AskNow: {
+            /** @description When. */
+            at: string;
+            /**
+             * Format: int64
+             * @description How much.
+             */
+            bytes: number;
+            /** @description Its id. */
+            household: string;
+            /** @description What people here call it. */
+            name: string;
+        };
+        /** @description Where one photo is. */
+        AssetCopies: {
+            /** @description The places in which it is complete: original, thumbnail and preview, proved and listed. */
+            copies: components["schemas"]["AssetCopy"][];
+            /** @description `here`, `damaged` or `missing`. */
+            original: string;
+        };
+        /** @description A place in which a photo is complete: another home, or a place of our own. */
+        AssetCopy: {
+            /** @description The home. */
+            household?: string;
+            /** @description When every part of the photo was last proved there: the oldest of these proofs. */
+            lastProvenAt: string;
+            /** @description What people call it. */
+            name: string;
+            /** @description Or the own place's id. */
+            target?: string;
+        };
         /** @description Everything about one photo, in the shape of Immich's `AssetResponseDto`. */
         AssetJson: {
             /** @description SHA-1 of the original, base64. */
@@ -1092,6 +1514,38 @@ export interface components {
              * @description Pixels across, upright; null while unknown.
              */
             width?: number | null;
+        };
+        /** @description The checks of one day, of all places together. */
+        AuditDayNow: {
+            /** @description The day. */
+            day: string;
+            /**
+             * Format: int64
+             * @description Packs that were gone.
+             */
+            missing: number;
+            /**
+             * Format: int64
+             * @description Questions without an answer.
+             */
+            offline: number;
+            /**
+             * Format: int64
+             * @description Proofs.
+             */
+            ok: number;
+            /**
+             * Format: int64
+             * @description Answers that prove nothing.
+             */
+            wrong: number;
+        };
+        /** @description The checks. */
+        AuditsNow: {
+            /** @description Everything that any place has was checked since then. */
+            checkedAllAt?: string | null;
+            /** @description Day by day, the newest first. */
+            history: components["schemas"]["AuditDayNow"][];
         };
         /** @description Whose home, whose account. */
         AuthorJson: {
@@ -1187,11 +1641,58 @@ export interface components {
             /** @description Empty or absent: as it calls itself. */
             name?: string;
         };
+        /** @description What a person says to a deletion that waits. */
+        DeletionAnswer: {
+            /** @description Whether it may happen. It does when a person in each of the two homes says so. */
+            allow: boolean;
+        };
+        /** @description See [`WardNow::ask`]. */
+        DeletionNow: {
+            /**
+             * Format: int64
+             * @description How many bytes.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description How many packs.
+             */
+            packs: number;
+        };
+        /** @description A disk that another home's copies are to be written to. */
+        DiskToWrite: {
+            /** @description The whole path of a folder on it. */
+            folder: string;
+            /** @description Whose copies. */
+            household: string;
+        };
         /** @description A group of settings. */
         DownloadPreferences: {
             /** Format: int64 */
             archiveSize: number;
             includeEmbeddedVideos: boolean;
+        };
+        /** @description A drill. */
+        DrillNow: {
+            /** @description When. */
+            at: string;
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            bytes: number;
+            /** @description From where. */
+            from: string;
+            /**
+             * Format: int64
+             * @description Photos that came back as they were.
+             */
+            photos: number;
+            /**
+             * Format: int64
+             * @description Photos that did not.
+             */
+            problems: number;
         };
         /** @description Why an album can only be looked at. */
         EndedJson: {
@@ -1381,6 +1882,17 @@ export interface components {
             smartSearch: boolean;
             trash: boolean;
         };
+        /** @description A household that begins. */
+        FoundingJson: {
+            /** @description What the first person is called; made from the email when empty. */
+            accountName?: string;
+            /** @description The first person's email; they may manage accounts. */
+            email: string;
+            /** @description The household's name, like "The Smiths". */
+            name: string;
+            /** @description Their password. */
+            password: string;
+        };
         /** @description One line of what happened in an album. */
         HappeningJson: {
             /** @description When. */
@@ -1399,6 +1911,17 @@ export interface components {
             /** @description `created`, `added`, `removedEntries`, `commented`, `reacted`, `renamed`, `joined`, `removed`, `left`, `owner`. */
             what: string;
         };
+        /** @description A photo that was brought back. */
+        HealNow: {
+            /** @description The photo. */
+            asset?: string | null;
+            /** @description When. */
+            at: string;
+            /** @description From where. */
+            from: string;
+            /** @description Its name. */
+            name: string;
+        };
         /** @description A household, as it introduces itself. */
         HouseholdJson: {
             /** @description Its id. */
@@ -1407,6 +1930,26 @@ export interface components {
             name: string;
             /** @description Who lives there. */
             people: components["schemas"]["PersonJson"][];
+        };
+        /** @description What would come back. */
+        IfLostNow: {
+            /**
+             * Format: double
+             * @description How long it would take at 40 Mbit/s.
+             */
+            hoursAt40Mbit?: number | null;
+            /** @description When the newest of them came. */
+            newestAt?: string | null;
+            /**
+             * Format: int64
+             * @description Photos that would.
+             */
+            photos: number;
+            /**
+             * Format: int64
+             * @description Photos that would not.
+             */
+            unsafePhotos: number;
         };
         /** @description An invitation that was just made. */
         InvitationJson: {
@@ -1440,6 +1983,53 @@ export interface components {
          * @enum {string}
          */
         Keep: "demand" | "previews" | "originals";
+        /** @description A home that keeps copies. */
+        KeeperNow: {
+            /**
+             * Format: int64
+             * @description Bytes of the packs.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description What is left of that.
+             */
+            free?: number | null;
+            /** @description When it will be full. */
+            fullAt?: string | null;
+            /**
+             * Format: int64
+             * @description How much is added a month.
+             */
+            growthBytesMonth?: number | null;
+            /** @description Its id. */
+            household: string;
+            /** @description When it last proved something. */
+            lastProvenAt?: string | null;
+            /** @description When it was last reached. */
+            lastSeenAt?: string | null;
+            /** @description What people here call it. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Packs that it proved.
+             */
+            packs: number;
+            /** @description `lan`, `direct`, `relay` or `off`. */
+            path: string;
+            /**
+             * Format: int64
+             * @description Photos that are complete there.
+             */
+            photos: number;
+            /**
+             * Format: int64
+             * @description What it agreed to, or was asked for.
+             */
+            quota: number;
+            /** @description `ok`, `asked`, `refused`, `leaving`, `offline`, `warning`, `absent`, `full`, `diskAbsent`. */
+            state: string;
+        };
         /** @description What a person types. */
         Login: {
             /** @description The account's email, compared without case. */
@@ -1528,11 +2118,36 @@ export interface components {
             /** @description What is written under the title. */
             description?: string;
         };
+        /** @description A bucket and the keys to it. */
+        NewBucket: {
+            /** @description Who this home is there. */
+            accessKey: string;
+            /** @description Its name. */
+            bucket: string;
+            /** @description Like `https://s3.example.org`. */
+            endpoint: string;
+            /** @description What the names in it begin with. */
+            prefix?: string;
+            /** @description The store's region; us-east-1 when empty. */
+            region?: string;
+            /** @description A secret; no answer ever says it. */
+            secretKey: string;
+        };
         /** @description A new owner. */
         NewOwner: {
             /** @description The home's id. */
             household: string;
         };
+        /** @description A place for copies that belongs to the household itself. */
+        NewPlace: {
+            /** @enum {string} */
+            kind: "folder";
+            /** @description Its whole path; made if it isn't there. */
+            place: string;
+        } | (components["schemas"]["NewBucket"] & {
+            /** @enum {string} */
+            kind: "s3";
+        });
         /**
          * @description Where an original is, as seen from here.
          * @enum {string}
@@ -1613,6 +2228,24 @@ export interface components {
             /** @description The six words of the pairing. */
             words: string[];
         };
+        /** @description See [`VaultStatus::pending`]. */
+        PendingNow: {
+            /**
+             * Format: int64
+             * @description Their bytes, for each place.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Packs that some place waits for.
+             */
+            packs: number;
+            /**
+             * Format: int64
+             * @description Photos that are not complete in as many homes as wished.
+             */
+            photos: number;
+        };
         /** @description A group of settings. */
         PeoplePreferences: {
             enabled: boolean;
@@ -1627,10 +2260,82 @@ export interface components {
             /** @description Their name. */
             name: string;
         };
+        /** @description See [`VaultStatus::photos`]. */
+        PhotosNow: {
+            /**
+             * Format: int64
+             * @description Complete in no other home.
+             */
+            none: number;
+            /**
+             * Format: int64
+             * @description Complete in fewer, but at least one.
+             */
+            oneHome: number;
+            /**
+             * Format: int64
+             * @description Complete in as many other homes as wished.
+             */
+            safe: number;
+            /**
+             * Format: int64
+             * @description All.
+             */
+            total: number;
+        };
+        /** @description Whether what was typed is this household's recovery phrase. */
+        PhraseAnswer: {
+            /** @description What is wrong, if something is. */
+            problem?: components["schemas"]["PhraseProblemJson"];
+            /** @description Whether it is. */
+            right: boolean;
+        };
+        /** @description The recovery phrase, shown this once. */
+        PhraseJson: {
+            /** @description Its 24 words. */
+            phrase: string[];
+        };
+        /** @description The recovery phrase. */
+        PhraseNow: {
+            /** @description Whether this home has the keys that the phrase opens. */
+            enabled: boolean;
+            /** @description When somebody last typed it. */
+            verifiedAt?: string | null;
+        };
+        /** @description Why what was typed is not the phrase. */
+        PhraseProblemJson: {
+            /** @description In words. */
+            message: string;
+            /** @description The word to look at, if one is likely wrong. */
+            word?: components["schemas"]["WordProblem"];
+        };
         /** @description Where a photo stands. */
         PlaceChange: {
             /** @description The content of the photo before it; null: at the beginning. */
             after?: string | null;
+        };
+        /** @description A folder or a bucket. */
+        PlaceNow: {
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            bytes: number;
+            /** @description Its number. */
+            id: string;
+            /** @description `folder` or `s3`. */
+            kind: string;
+            /** @description When it last proved something. */
+            lastProvenAt?: string | null;
+            /**
+             * Format: int64
+             * @description Packs that it proved.
+             */
+            packs: number;
+            /** @description The folder, or the bucket. */
+            place: string;
+            /** @description `ok`, `full`, `diskAbsent`, `leaving`, or what went wrong. */
+            state: string;
         };
         /** @description A sign of life. */
         Pong: {
@@ -1694,10 +2399,98 @@ export interface components {
             hideBuyButtonUntil: string;
             showSupportBadge: boolean;
         };
+        /** @description See [`VaultStatus::reasons`]. */
+        ReasonNow: {
+            /** @description What to do. */
+            advice: string;
+            /** @description A word for programs. */
+            kind: string;
+            /** @description `attention` or `danger`. */
+            level: string;
+            /** @description What is so. */
+            text: string;
+        };
         /** @description A household's new name. */
         Renaming: {
             /** @description At most 100 characters. */
             name: string;
+        };
+        /** @description A household that is to come back. */
+        RestoreJson: {
+            /** @description Invitations of homes that keep copies, or folders that they wrote; one in a line. */
+            from: string;
+            /** @description The 24 words. */
+            phrase: string;
+        };
+        /** @description How far a restore is. */
+        RestoreProgressJson: {
+            /**
+             * Format: int64
+             * @description Bytes of this stage that are here.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Things of this stage that are here.
+             */
+            done: number;
+            /** @description When the state that is restored was made. */
+            headAt?: string | null;
+            /** @description The household's name, while nobody can sign in yet. */
+            household?: string | null;
+            /** @description What a person should know: why it failed, or what was left aside. */
+            message?: string | null;
+            /** @description What is being done. */
+            stage: components["schemas"]["Stage"];
+            /**
+             * Format: int64
+             * @description Things of this stage.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description Bytes of this stage.
+             */
+            totalBytes: number;
+        };
+        /** @description Why a restore cannot begin. */
+        RestoreRefused: {
+            /** @description In words for a person. */
+            message: string;
+            /** @description The word to look at, when one is probably wrong. */
+            word?: components["schemas"]["WordProblem"];
+        };
+        /** @description How far a restore is. */
+        RestoringNow: {
+            /**
+             * Format: int64
+             * @description Bytes that are here.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Things that are here.
+             */
+            done: number;
+            /** @description What is being done. */
+            stage: components["schemas"]["Stage"];
+            /**
+             * Format: int64
+             * @description All of them.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description All of them.
+             */
+            totalBytes: number;
+        };
+        /** @description What the page is for. */
+        SetupJson: {
+            /** @description Whether requests need the code that the terminal shows, in the header `x-setup-code`. */
+            needsCode: boolean;
+            /** @description `fresh`: nothing is here; `restoring`: a household is coming back; `ready`: it is a home. */
+            state: string;
         };
         /** @description A group of settings. */
         SidebarPreferences: {
@@ -1708,6 +2501,16 @@ export interface components {
          * @enum {string}
          */
         SortJson: "date" | "date-desc" | "hand";
+        /** @description Another home and an amount of space. */
+        Space: {
+            /**
+             * Format: int64
+             * @description At least 64 MiB, at most a petabyte.
+             */
+            bytes: number;
+            /** @description The home's id. */
+            household: string;
+        };
         /** @description Bytes that other homes' photos of an album take here. */
         SpaceJson: {
             /**
@@ -1726,6 +2529,11 @@ export interface components {
              */
             previews: number;
         };
+        /**
+         * @description What is being done.
+         * @enum {string}
+         */
+        Stage: "contact" | "tables" | "pictures" | "originals" | "done" | "failed";
         /** @description What a home may do in an album. */
         Standing: {
             /**
@@ -1848,6 +2656,11 @@ export interface components {
             /** @description Always true. */
             authStatus: boolean;
         };
+        /** @description What somebody typed. */
+        TypedPhrase: {
+            /** @description The 24 words. */
+            phrase: string;
+        };
         /** @description What became of an upload. */
         UploadAnswer: {
             /** @description The asset. */
@@ -1963,13 +2776,73 @@ export interface components {
             /** @description Always empty. */
             profileImagePath: string;
         };
-        /** @description Copies in other homes. */
+        /** @description Copies in other homes, in short; `GET /api/vault` and `heirloom vault status` say more. */
         Vault: {
             /**
              * Format: int32
              * @description Other homes that hold everything.
              */
             complete_homes: number;
+            /** @description `safe`, `attention`, `danger` or `off`. */
+            level: string;
+            /**
+             * Format: int64
+             * @description Packs that are not yet proved where they should be.
+             */
+            pending: number;
+            /** @description How safe the photos are, in a sentence. */
+            sentence: string;
+        };
+        /** @description How safe everything is. */
+        VaultStatus: {
+            /** @description What people have yet to see. */
+            alarms: components["schemas"]["AlarmNow"][];
+            /** @description Homes that ask this one to keep copies. */
+            asks: components["schemas"]["AskNow"][];
+            /** @description The checks. */
+            audits: components["schemas"]["AuditsNow"];
+            /**
+             * Format: int64
+             * @description Their bytes.
+             */
+            bytes: number;
+            /**
+             * Format: int32
+             * @description In how many other homes every photo is complete.
+             */
+            completeHomes: number;
+            /** @description The drills, the newest first. */
+            drills: components["schemas"]["DrillNow"][];
+            /** @description Photos that were damaged or gone and are back, the newest first. */
+            heals: components["schemas"]["HealNow"][];
+            /** @description What would come back if this computer were lost now. */
+            ifLostNow: components["schemas"]["IfLostNow"];
+            /** @description Homes that keep copies, were asked, or said no. */
+            keepers: components["schemas"]["KeeperNow"][];
+            /** @description When the last drill was. */
+            lastDrillAt?: string | null;
+            /** @description `safe`, `attention`, `danger` or `off`. */
+            level: string;
+            /**
+             * Format: int64
+             * @description Packs.
+             */
+            packs: number;
+            /** @description What is still to be sent or proved. */
+            pending: components["schemas"]["PendingNow"];
+            /** @description The photos. */
+            photos: components["schemas"]["PhotosNow"];
+            /** @description The recovery phrase. */
+            phrase: components["schemas"]["PhraseNow"];
+            /** @description What keeps it from being better, the worst first. */
+            reasons: components["schemas"]["ReasonNow"][];
+            restoring?: components["schemas"]["RestoringNow"] | null;
+            /** @description In one sentence. */
+            sentence: string;
+            /** @description Folders and buckets. */
+            targets: components["schemas"]["PlaceNow"][];
+            /** @description Homes that this one keeps copies for. */
+            wards: components["schemas"]["WardNow"][];
         };
         /** @description The Immich release whose interface this is. */
         Version: {
@@ -1993,6 +2866,52 @@ export interface components {
              * @description Always null.
              */
             prerelease?: number | null;
+        };
+        /** @description A home that this one keeps copies for. */
+        WardNow: {
+            ask?: components["schemas"]["DeletionNow"] | null;
+            /**
+             * Format: int64
+             * @description Bytes that it takes here, held ones with them.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description What is left of the quota.
+             */
+            free?: number | null;
+            /** @description When it will be full. */
+            fullAt?: string | null;
+            /**
+             * Format: int64
+             * @description Bytes that it deleted and that are held.
+             */
+            held: number;
+            /** @description Its id. */
+            household: string;
+            /** @description When it last said what it has. */
+            lastHeadAt?: string | null;
+            /** @description What people here call it. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Its packs.
+             */
+            packs: number;
+            /**
+             * Format: int64
+             * @description What was agreed.
+             */
+            quota: number;
+        };
+        /** @description What is wrong with a word, for the person who typed it. */
+        WordProblem: {
+            /** @description What it likely is. */
+            likely: string;
+            /** @description Which word, counted from 1. */
+            position: number;
+            /** @description What was typed there. */
+            typed: string;
         };
     };
     responses: never;
@@ -3639,7 +4558,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Events: timeline {rev, months}, asset {id, local}, jobs {waiting, running, failed}, peers {}, albums {}, album {id, changed} */
+            /** @description Events: timeline {rev, months}, asset {id, local}, jobs {waiting, running, failed}, peers {}, vault {}, albums {}, album {id, changed} */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4421,6 +5340,200 @@ export interface operations {
             };
         };
     };
+    state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetupJson"];
+                };
+            };
+        };
+    };
+    finish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    found: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FoundingJson"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhraseJson"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    progress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoreProgressJson"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreJson"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoreRefused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_status: {
         parameters: {
             query?: never;
@@ -4721,6 +5834,909 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_vault: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultStatus"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    alarm_seen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The alarm */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Space"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such home is paired */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The vault is not on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    copies_of: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or local id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssetCopies"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    audit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The vault is not on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    drill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The vault is not on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    keep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Space"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such home is paired */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    leave_keeper: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The home's id */
+                household: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    answer_at_keeper: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The home's id */
+                household: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeletionAnswer"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is off */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    check_phrase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TypedPhrase"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhraseAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    repair: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The vault is not on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The vault is not on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    add_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPlace"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedPlace"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The vault is not on */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It cannot be reached */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_target: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The place */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    write_disk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiskToWrite"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nothing is kept for it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description One is being written */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A disk is not there */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    drop_ward: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The home's id */
+                household: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    answer_here: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The home's id */
+                household: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeletionAnswer"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nothing waits */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
