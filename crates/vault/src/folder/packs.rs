@@ -19,6 +19,8 @@ use crate::proof::{self, Challenge, ProofError};
 
 /// Packs looked at in one of the 256 folders below `packs/`; far more than any disk holds.
 const SHARD_PACKS_MAX: usize = 1 << 17;
+/// From here on a file is written past the page cache: nobody reads it soon, and the cache costs as much as the rest.
+const LARGE_BYTES: usize = 1 << 20;
 /// Leftovers of drafts removed when a folder is opened.
 const DRAFTS_MAX: usize = 4096;
 
@@ -338,7 +340,8 @@ impl PackFolder {
 
     fn write_draft(&self, draft: &Path, bytes: &[u8]) -> io::Result<()> {
         self.disk.remove(draft)?;
-        let mut file = self.disk.create_new(draft)?;
+        let is_large = bytes.len() >= LARGE_BYTES;
+        let mut file = if is_large { self.disk.create_large(draft)? } else { self.disk.create_new(draft)? };
         file.write_all(bytes)?;
         file.sync()
     }

@@ -58,6 +58,18 @@ fn a_pack_is_kept_and_proved() {
     assert!(matches!(keeper.prove(&stranger, &questions), Err(KeeperError::NotAWard)));
 }
 
+/// Large packs are written past the page cache, whatever their size is a multiple of.
+#[test]
+fn large_packs_are_kept_and_proved() {
+    let (home, ward) = agreed();
+    for (number, bytes) in [(1, 1 << 20), (2, (1 << 20) + 1), (3, 3_333_333)] {
+        let (id, content) = pack(number, bytes);
+        home.keeper.put(&ward.id(), &id, &content, Room::Common).unwrap();
+        assert!(std::fs::read(home.pack_path(&ward.id(), &id)).unwrap() == content);
+        assert!(proves(&home.keeper, &ward.id(), &id, bytes));
+    }
+}
+
 #[test]
 fn other_bytes_than_the_id_says_are_refused() {
     let (home, ward) = agreed();
