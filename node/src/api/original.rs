@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use heirloom_identity::{AccountId, ContentHash};
 use heirloom_media::Format;
 use heirloom_spaces::{Album, Entry as AlbumEntry};
+use heirloom_vault::BlobKind;
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
@@ -29,6 +30,7 @@ use super::limits::FILE_PIECE_BYTES;
 use super::range::{Part, asked};
 use super::session::SignedIn;
 use crate::ledger::assets::Entry;
+use crate::vault::heal::{self, Unreachable};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::new().routes(routes!(get_original))
@@ -102,7 +104,10 @@ pub async fn send(
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
     let entry = match find(state, *account, id.to_owned()).await? {
-        Found::Own(entry) => *entry,
+        Found::Own(entry) => {
+            bring_back(state, &entry).await?;
+            *entry
+        }
         Found::Album(album, entry) => {
             return album_files::original(state, album, *entry, delivery, headers).await;
         }
@@ -115,6 +120,23 @@ pub async fn send(
         name: entry.given_name,
     };
     send_file(file, delivery, headers).await
+}
+
+/// Has an original that is not here brought back from a copy, and waits for it. One that has no copy is left to whoever
+/// opens it to find missing.
+async fn bring_back(state: &Arc<ApiState>, entry: &Entry) -> Result<(), ApiError> {
+    let (at, file) = (Arc::clone(state), entry.file.clone());
+    let is_away =
+        blocking(move || Ok(at.home.keys.vault().is_some() && !at.home.has_original(&file))).await?;
+    if !is_away {
+        return Ok(());
+    }
+    match heal::demand(&state.home, entry.file.hashes.content, BlobKind::Original).await {
+        Ok(()) | Err(Unreachable::NotKept) => Ok(()),
+        Err(error) => Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "The original is not here yet.")
+            .hint(format!("It comes from a copy: {error}."))
+            .cause(anyhow::Error::new(error))),
+    }
 }
 
 /// Whose photo an id stands for.

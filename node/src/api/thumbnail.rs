@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use heirloom_catalog::{AssetDetail, State as Derived};
 use heirloom_identity::AccountId;
 use heirloom_spaces::{Album, Entry};
+use heirloom_vault::BlobKind;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -26,6 +27,7 @@ use super::original::{self, Delivery};
 use super::session::SignedIn;
 use crate::clock;
 use crate::home::Home;
+use crate::vault::heal;
 use crate::workers::cache::is_whole;
 
 /// Formats that every browser draws by itself.
@@ -98,7 +100,7 @@ async fn get_thumbnail(
         )
             .into_response());
     }
-    let bytes = blocking(move || read(&state.home, &detail, query.size)).await?;
+    let bytes = picture(&state, detail, query.size).await?;
     let mut response = bytes.into_response();
     let fields = [
         (header::CONTENT_TYPE, mime),
@@ -132,18 +134,45 @@ async fn find(state: &Arc<ApiState>, account: AccountId, id: String) -> Result<F
     .await
 }
 
-fn read(home: &Home, detail: &AssetDetail, size: Size) -> Result<Vec<u8>, ApiError> {
+/// The picture from the cache. One that is missing or torn is made again from the original; if that is not here either, in
+/// a home that is being restored, the picture is fetched from a copy.
+async fn picture(state: &Arc<ApiState>, detail: AssetDetail, size: Size) -> Result<Vec<u8>, ApiError> {
+    let (at, looked) = (Arc::clone(state), detail.clone());
+    let found = blocking(move || {
+        let bytes = read(&at.home, &looked, size)?;
+        let is_made_here = bytes.is_some() || has_original(&at.home, &looked);
+        Ok((bytes, is_made_here))
+    });
+    let (bytes, is_made_here) = found.await?;
+    if let Some(bytes) = bytes {
+        return Ok(bytes);
+    }
+    let kind = if size == Size::Thumbnail { BlobKind::Thumbnail } else { BlobKind::Preview };
+    let came = !is_made_here && heal::demand(&state.home, detail.content, kind).await.is_ok();
+    let at = Arc::clone(state);
+    blocking(move || match if came { read(&at.home, &detail, size)? } else { None } {
+        Some(bytes) => Ok(bytes),
+        None => {
+            make_again(&at.home, detail.local_id)?;
+            Err(ApiError::not_found().hint("The picture is being made again; try again soon."))
+        }
+    })
+    .await
+}
+
+fn has_original(home: &Home, detail: &AssetDetail) -> bool {
+    home.ledger.file(&detail.content).ok().flatten().is_some_and(|file| home.has_original(&file))
+}
+
+fn read(home: &Home, detail: &AssetDetail, size: Size) -> Result<Option<Vec<u8>>, ApiError> {
     let places = home.derivatives(&detail.content);
     let path = if size == Size::Thumbnail { places.thumbnail } else { places.preview };
     match std::fs::read(&path) {
-        Ok(bytes) if is_whole(&bytes) => Ok(bytes),
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(ApiError::internal(
+        Ok(bytes) => Ok(is_whole(&bytes).then_some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ApiError::internal(
             anyhow::Error::new(error).context(format!("cannot read {}", path.display())),
         )),
-        _ => {
-            make_again(home, detail.local_id)?;
-            Err(ApiError::not_found().hint("The picture is being made again; try again soon."))
-        }
     }
 }
 

@@ -132,27 +132,39 @@ fn check_disk(home: &Home, findings: &mut Findings) {
 fn check_original(home: &Home, entry: &Entry, verify: bool, findings: &mut Findings) {
     let path = home.layout.original(&entry.file.path);
     let mut found = |kind, advice: String| findings.add(kind, Some(&path), Some(entry.asset), advice);
+    let or = |advice: &str| advice_on_copies(home, entry).unwrap_or_else(|| advice.to_owned());
     match std::fs::metadata(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            found(
-                "missing",
-                "the original is gone; put it back under this name or import it again".to_owned(),
-            );
+            let advice = or("put it back under this name or import it again");
+            found("missing", format!("the original is gone; {advice}"));
         }
         Err(error) => found("unreadable", format!("cannot be looked at: {error}; check the disk")),
         Ok(meta) if meta.len() != entry.file.bytes => {
             let (is, was) = (meta.len(), entry.file.bytes);
-            found("changed", format!("has {is} bytes but came with {was}; put the original back"));
+            let advice = or("put the original back");
+            found("changed", format!("has {is} bytes but came with {was}; {advice}"));
         }
         Ok(_) if verify => match hash_file(&path).map(|(hashes, _)| hashes.content) {
             Err(error) => found("unreadable", format!("cannot be read: {error}; check the disk")),
             Ok(hash) if hash != entry.file.hashes.content => {
-                found("changed", "its bytes are not those that came; put the original back".to_owned());
+                let advice = or("put the original back");
+                found("changed", format!("its bytes are not those that came; {advice}"));
             }
             Ok(_) => {}
         },
         Ok(_) => {}
     }
+}
+
+/// What to do when copies of a photo are kept elsewhere.
+fn advice_on_copies(home: &Home, entry: &Entry) -> Option<String> {
+    let copies = home.vault.store.copies_of(&entry.file.hashes.content).ok()?.len();
+    let places = match copies {
+        0 => return None,
+        1 => "1 place that keeps a copy".to_owned(),
+        _ => format!("{copies} places that keep copies"),
+    };
+    Some(format!("it comes back by itself from {places}, or at once with `heirloom vault repair`"))
 }
 
 /// Originals of other homes that are kept here.

@@ -87,7 +87,7 @@ pub(super) struct Run {
     news: watch::Sender<u64>,
     lanes: Mutex<BTreeMap<TargetId, LaneState>>,
     report: Mutex<RunReport>,
-    /// A place knows newer heads of this node than this home: a manifest must be signed that counts on from there.
+    /// There has to be another round: packs were dropped, or a place knows newer heads of this node than this home.
     sign_again: AtomicBool,
 }
 
@@ -378,6 +378,12 @@ impl Run {
         if let Some(lane) = self.lanes().get_mut(&id) {
             lane.report.head = Some(number);
         }
+        self.tell_packer();
+    }
+
+    /// Packs were dropped: what was in them is packed anew.
+    pub(super) fn pack_again(&self) {
+        self.sign_again.store(true, Ordering::Release);
         self.tell_packer();
     }
 

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::backup::Run;
 use super::fetch::{FetchError, whole_pack};
 use super::polite::{blocking, polite};
-use super::{local, outbox};
+use super::{local, outbox, recount};
 use crate::vault::place;
 
 /// Packs that a lane looks for at once.
@@ -92,6 +92,7 @@ impl Lane {
         if let Some(ended) = self.greet().await? {
             return Ok(ended);
         }
+        recount::recount(&self.run.home, self.id, &self.target).await?;
         let mut changes = self.run.changes();
         loop {
             let seen = *changes.borrow_and_update();
@@ -385,15 +386,19 @@ async fn bytes_of(
         Err(FetchError::Here(error)) => Err(error),
         Err(error) => {
             let (of, now_ms) = (pack.id, run.now());
-            blocking(move || {
+            let dropped = blocking(move || {
                 let store = &home.vault.store;
-                if store.holders(&of)?.is_empty() {
-                    tracing::warn!(pack = %of, %error, "a pack is nowhere; what was in it is packed anew");
+                // Tables are at hand, so whoever needs them now need not wait for a place that is off.
+                let is_useless = !is_here || store.holders(&of)?.is_empty();
+                if is_useless {
+                    tracing::info!(pack = %of, %error, "a pack is out of reach; what was in it is packed anew");
                     store.drop_packs(&[of], now_ms)?;
                 }
-                Ok(())
-            })
-            .await?;
+                Ok(is_useless)
+            });
+            if dropped.await? {
+                run.pack_again();
+            }
             Ok(None)
         }
     }

@@ -25,6 +25,7 @@ pub mod place;
 pub mod polite;
 mod publish;
 pub mod put_back;
+mod recount;
 mod schedule;
 mod shelf;
 pub mod snapshot;
@@ -68,6 +69,8 @@ pub struct Vault {
     pub engine: Engine,
     /// The keeper's last alarm that was passed on to people; 0 before the first was looked up.
     pub(crate) told: AtomicI64,
+    /// Counts what people in other homes asked; held while one of their wishes is recorded.
+    pub(crate) wishes: Mutex<u64>,
     /// Held while the list of notices that wait for other homes is changed.
     pub(crate) notices: Mutex<()>,
     lanes: Mutex<HashMap<HouseholdId, Arc<Lanes>>>,
@@ -93,6 +96,7 @@ impl Vault {
             places: Places::default(),
             engine: Engine::default(),
             told: AtomicI64::new(0),
+            wishes: Mutex::default(),
             notices: Mutex::default(),
             lanes: Mutex::default(),
             wakes: watch::Sender::new(0),

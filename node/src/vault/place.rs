@@ -9,6 +9,7 @@ use heirloom_vault::store::{Place, TargetRow};
 use heirloom_vault::{PackId, PackRef};
 
 use crate::home::Home;
+use crate::restore::Stage;
 
 /// What sealing and padding add to originals at most, as one part in so many: for judging whether a home has room for
 /// everything before everything is packed.
@@ -127,4 +128,9 @@ pub fn is_near(home: &Home, place: &Place) -> bool {
         Place::Folder(_) => true,
         Place::S3(_) => false,
     }
+}
+
+/// Whether a restore is still bringing what the home consists of.
+pub fn is_restoring(home: &Home) -> bool {
+    home.restoring.progress().is_some_and(|progress| progress.stage != Stage::Done)
 }

@@ -5,6 +5,8 @@
 //! begins with ([`super::lane`]). Whatever a crash interrupts is found again: a segment that no root lists is useless and
 //! goes, a head that was recorded is sent.
 
+use std::collections::HashSet;
+
 use anyhow::Context;
 use heirloom_identity::vault_head::HeadHash;
 use heirloom_identity::{ContentHash, VaultHead};
@@ -38,6 +40,10 @@ pub(super) fn publish(
     if lists.is_empty() && drops.is_empty() && is_same(home, last.as_ref(), &root)? {
         return Ok(None);
     }
+    if !is_listed(home, &lists, files)? {
+        // A head that speaks of tables which nobody proved would be no head to restore from.
+        return Ok(None);
+    }
     write_segments(home, packing, lists, drops, now_ms)?;
     let root = Root { segments: located_segments(home)?, ..root };
     let encoded = root.encode().context("the manifest has outgrown its format")?;
@@ -50,12 +56,15 @@ pub(super) fn publish(
     needs.extend(files.iter().flat_map(|file| &file.chunks));
     store.set_files(files)?;
     store.set_setting(SETTING_ROOT, &summary(&root))?;
+    store.set_setting(SETTING_ROOT_BLOB, &blob.to_string())?;
     store.record_head(&head, &needs)?;
     Ok(Some(head))
 }
 
 /// What the last root said besides its files and segments.
 const SETTING_ROOT: &str = "root";
+/// The hash of the last root.
+const SETTING_ROOT_BLOB: &str = "root-blob";
 
 /// What must be signed anew when it changes: everything in a root but its date, its segments and its files.
 fn summary(root: &Root) -> String {
@@ -80,7 +89,41 @@ fn is_same(home: &Home, last: Option<&HeadRow>, root: &Root) -> anyhow::Result<b
     let wrapped = home.keys.vault().map(|keys| keys.wrapped.as_slice());
     let is_ours = *last.certificate() == home.keys.certificate && Some(last.keyring()) == wrapped;
     let same_rest = store.setting(SETTING_ROOT)?.as_deref() == Some(summary(root).as_str());
-    Ok(is_ours && same_rest && store.files()? == root.files)
+    Ok(is_ours && same_rest && store.files()? == root.files && is_whole(home)?)
+}
+
+/// Whether the last root and its segments are still in packs.
+fn is_whole(home: &Home) -> anyhow::Result<bool> {
+    let store = &home.vault.store;
+    let root = store.setting(SETTING_ROOT_BLOB)?.and_then(|hex| hex.parse::<ContentHash>().ok());
+    let root_is_there = root.map(|root| store.has(&root)).transpose()?.unwrap_or(false);
+    Ok(root_is_there && segments_are_there(home, &store.segments()?)?)
+}
+
+fn segments_are_there(home: &Home, segments: &[ContentHash]) -> anyhow::Result<bool> {
+    for segment in segments {
+        if !home.vault.store.has(segment)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether everything that the files consist of is in packs that segments list, or are about to.
+fn is_listed(home: &Home, lists: &[PackId], files: &[FileSnapshot]) -> anyhow::Result<bool> {
+    let store = &home.vault.store;
+    let mut listed: HashSet<PackId> = lists.iter().copied().collect();
+    for segment in store.segments()? {
+        listed.extend(store.packs_in(&segment)?);
+    }
+    for chunk in files.iter().flat_map(|file| &file.chunks) {
+        let located = store.locate(chunk)?;
+        let is_found = |located: Located| located.pieces.iter().all(|(pack, _)| listed.contains(&pack.id));
+        if !located.is_some_and(is_found) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Segments and roots are found through root and head, so no segment lists them: they go without being taken back.
@@ -89,7 +132,9 @@ fn listable(home: &Home, packs: &[PackId]) -> anyhow::Result<Vec<PackId>> {
     for id in packs {
         let entries = home.vault.store.pack(id)?.map(|(_, entries)| entries).unwrap_or_default();
         let is_manifest = |kind| matches!(kind, BlobKind::Root | BlobKind::Segment);
-        if !entries.iter().all(|entry| is_manifest(entry.kind)) {
+        let is_listable = !entries.iter().all(|entry| is_manifest(entry.kind));
+        // What nobody proved yet waits for the next manifest.
+        if is_listable && !home.vault.store.holders(id)?.is_empty() {
             lists.push(*id);
         }
     }
@@ -105,7 +150,7 @@ fn write_segments(
 ) -> anyhow::Result<()> {
     let store = &home.vault.store;
     let before = store.segments()?;
-    if before.len() < SEGMENTS_MAX {
+    if before.len() < SEGMENTS_MAX && segments_are_there(home, &before)? {
         if lists.is_empty() && drops.is_empty() {
             return Ok(());
         }

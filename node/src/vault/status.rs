@@ -358,7 +358,12 @@ pub fn status(home: &Arc<Home>) -> anyhow::Result<VaultStatus> {
         sentence: health.sentence,
         reasons: health.reasons.into_iter().map(reason).collect(),
         complete_homes: health.complete_homes,
-        photos: PhotosNow { total, safe, one_home: some.saturating_sub(safe), none: total.saturating_sub(some) },
+        photos: PhotosNow {
+            total,
+            safe,
+            one_home: some.saturating_sub(safe),
+            none: total.saturating_sub(some),
+        },
         packs: overview.packs,
         bytes: overview.bytes,
         pending: PendingNow {

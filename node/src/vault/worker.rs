@@ -15,11 +15,10 @@ use super::backup::{self, RunReport};
 use super::engine::Wish;
 use super::lane::Ended;
 use super::polite::{blocking, polite};
-use super::{audits, drills, heal};
+use super::{audits, drills, heal, place};
 use crate::home::Home;
 use crate::home::events::Event;
 use crate::protocols::vault::notices;
-use crate::restore::Stage;
 
 /// How long a run waits after a wake for whatever belongs to it.
 const SETTLE: Duration = Duration::from_secs(5);
@@ -77,11 +76,6 @@ impl VaultWorker {
 /// Whether the vault is on and this node is the household's.
 fn is_on(home: &Home) -> bool {
     home.keys.vault().is_some() && !home.is_outranked()
-}
-
-/// Whether originals are being brought back by a restore.
-fn is_restoring(home: &Home) -> bool {
-    home.restoring.progress().is_some_and(|progress| progress.stage != Stage::Done)
 }
 
 /// Copies go out: after a wake, and now and then.
@@ -148,7 +142,8 @@ async fn check(home: Arc<Home>, stop: CancellationToken) {
             () = tokio::time::sleep(CHECK_EVERY) => {}
         }
         let now_ms = home.vault.engine.now();
-        let passed = now_ms.saturating_sub(last).clamp(0, i64::try_from(2 * CHECK_EVERY.as_millis()).unwrap_or(0));
+        let passed =
+            now_ms.saturating_sub(last).clamp(0, i64::try_from(2 * CHECK_EVERY.as_millis()).unwrap_or(0));
         last = now_ms;
         report("what is kept for others", keep_promises(&home, passed).await);
         if is_on(&home) {
@@ -240,7 +235,7 @@ async fn look_after(home: Arc<Home>, stop: CancellationToken) {
             () = tokio::time::sleep(SCRUB_EVERY) => {}
             () = suspects => {}
         }
-        if is_restoring(&home) || home.is_outranked() {
+        if place::is_restoring(&home) || home.is_outranked() {
             continue;
         }
         report("originals", heal::scrub(&home, SCRUB_BYTES, &stop).await.map(drop));
