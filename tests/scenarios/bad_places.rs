@@ -1,14 +1,15 @@
 //! Homes and addresses that cannot be used as they are: each attempt says what failed, why and what to do,
 //! and harms nothing.
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
 use heirloom_testkit::photo;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::{self, Client, SmallDisk, TestHome, write};
+use crate::harness::{self, Client, Served, SmallDisk, TestHome, write};
 
 /// A home with three photos.
 fn small_home() -> TestHome {
@@ -52,15 +53,35 @@ fn a_port_in_use_is_explained() {
 }
 
 /// Goal: every verb says that there is no home, and how to make one; none makes half of one.
-/// Method: each verb on a folder that is not there.
+/// Method: each verb on a folder that is not there, and `serve` on one with something else in it.
 #[test]
 fn a_missing_home_is_explained() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("nothing");
-    for verb in ["serve", "status", "doctor", "rebuild"] {
+    for verb in ["status", "doctor", "rebuild"] {
         harness::run([verb, "--home", root.to_str().unwrap()]).refused(&["no home", "heirloom init"]);
     }
     harness::run(["import", "--home", root.to_str().unwrap(), "."]).refused(&["no home", "heirloom init"]);
+    assert!(!root.exists());
+    let notes = write(&folder.path().join("other/notes.txt"), b"something else");
+    harness::run(["serve", "--home", notes.parent().unwrap().to_str().unwrap()])
+        .refused(&["no home", "heirloom init"]);
+    assert_eq!(fs::read(&notes).unwrap(), b"something else");
+}
+
+/// Goal: where nothing is, `serve` shows how to begin, and leaves nothing behind when nobody does.
+/// Method: serve a folder that is not there; ask what the page asks; stop.
+#[test]
+fn an_empty_folder_shows_how_to_begin() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("nothing");
+    let arguments = ["serve", "--home", root.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+    let served = Served::start(arguments.map(OsString::from).to_vec());
+    let client = served.client();
+    let setup = client.get("/api/setup").unwrap();
+    assert_eq!((setup.status, setup.json()), (200, json!({ "state": "fresh", "needsCode": false })));
+    assert_eq!(client.get("/api/users/me").unwrap().status, 404);
+    served.stop();
     assert!(!root.exists());
 }
 

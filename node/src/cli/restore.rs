@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde_json::json;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::{Common, output};
 use crate::home::Home;
 use crate::home::layout::Layout;
 use crate::restore::{self, Order, Progress, Restoring, Stage, when};
-use crate::serve::{Listen, serve};
+use crate::serve::{bind, serve_on};
 
 /// Time between two lines of progress.
 const REPORT_EVERY: Duration = Duration::from_millis(500);
@@ -79,7 +80,7 @@ async fn bring_photos(
         .context("a thread ended unexpectedly")??;
     home.restoring.adopt(restoring);
     let json = arguments.common.json;
-    let at = Listen { http: arguments.listen.unwrap_or(home.config.listen), p2p: arguments.p2p_listen };
+    let listener = listen(arguments.listen, home.config.listen).await?;
     let ready = move |address: SocketAddr| {
         let text = format!("listening on http://{address}");
         if json {
@@ -91,7 +92,7 @@ async fn bring_photos(
     let showing = tokio::spawn(show(home.restoring.watch(), json));
     let outcome = Arc::clone(&home.restoring);
     let stop = until_done(home.restoring.watch(), super::serve::asked_to_stop()?);
-    let served = serve(home, at, ready, stop).await;
+    let served = serve_on(listener, home, arguments.p2p_listen, ready, stop).await;
     showing.abort();
     served?;
     let progress = outcome.progress().context("nothing was being restored")?;
@@ -105,6 +106,18 @@ async fn bring_photos(
             "interrupted; what is here stays, and the same command, or `heirloom serve --home {}`, goes on",
             root.display()
         ),
+    }
+}
+
+/// The address that was asked for; else that of the settings, and any other port where that one is taken: whether the page
+/// can be looked at meanwhile must not decide whether the photos come back.
+async fn listen(asked: Option<SocketAddr>, configured: SocketAddr) -> anyhow::Result<TcpListener> {
+    if let Some(asked) = asked {
+        return bind(asked).await;
+    }
+    match bind(configured).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => bind(SocketAddr::new(configured.ip(), 0)).await,
     }
 }
 

@@ -43,7 +43,6 @@ use heirloom_identity::{Phrase, VaultHead};
 
 pub use self::comeback::Comeback;
 use self::contact::Contacts;
-use self::manifest::Opened;
 pub use self::problem::{Problem, WordProblem};
 pub use self::progress::{Progress, Restoring, Stage};
 use self::source::{Origin, SOURCES_MAX};

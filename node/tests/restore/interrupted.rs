@@ -33,11 +33,11 @@ async fn cut_off_at_any_moment_it_goes_on() {
     house.burn().await;
     let (new, words) = (house.beside("new"), house.words());
     let place = folder.to_str().unwrap().to_owned();
-    let (mut cuts, mut pause_ms) = (0, 1);
+    let (mut cuts, mut pause_us) = (0, 100);
     loop {
         let restoring = Arc::<Restoring>::default();
         let order = Order::read(&new, &words, std::slice::from_ref(&place)).unwrap();
-        let limit = Duration::from_millis(pause_ms);
+        let limit = Duration::from_micros(pause_us);
         match tokio::time::timeout(limit, restore::run(&order, &restoring)).await {
             Ok(done) => {
                 let Err(problem) = done else { break };
@@ -47,7 +47,7 @@ async fn cut_off_at_any_moment_it_goes_on() {
             }
             Err(_) => {
                 cuts += 1;
-                pause_ms += 3;
+                pause_us += 100 + pause_us / 8;
                 settle(&new).await;
             }
         }

@@ -167,7 +167,7 @@ async fn a_relative_who_goes_away_is_waited_for() {
     comeback.stop().await;
     network.stop().await;
     home.close();
-    drop(home);
+    drop((network, home));
 
     let root = ben.home.layout.root().to_owned();
     let House { folder, home: old, phrase, .. } = ben;
