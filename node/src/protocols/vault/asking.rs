@@ -14,11 +14,11 @@ use heirloom_net::{Connection, FramedStream, Priority, Protocol, ResetCode, Stre
 use heirloom_vault::target::{HEADS_MAX, KITS_MAX};
 use heirloom_vault::{Answer, Challenge, DeleteOutcome, PackId, Room, TargetError};
 
+use super::bulk::receive;
 use super::messages::{
     ITEM_BYTES_MAX, MESSAGE_BYTES_MAX, PROOF_FRAME_BYTES_MAX, RecoveryMessage, StateOfUs, VaultAnswer,
     VaultRefusal, VaultRequest, decode_answer,
 };
-use super::serve::receive;
 use crate::vault::throttle::Throttle;
 
 /// How long an answer may take; a keeper may wait for a place and for its disk.

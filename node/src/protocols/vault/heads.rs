@@ -11,10 +11,10 @@ use heirloom_identity::{HouseholdId, VaultHead};
 use heirloom_vault::{Keeper, KeeperError};
 
 use super::asking::Line;
+use super::keep::refusal;
 use super::messages::{MARKS_MAX, VaultAnswer, VaultRefusal};
 use super::notices;
 use super::places::Work;
-use super::serve::refusal;
 use crate::home::Home;
 use crate::protocols::network::Network;
 
@@ -99,10 +99,10 @@ pub(super) async fn exchange(network: &Arc<Network>, peer: HouseholdId, line: &L
         match kept {
             Ok(()) => tracing::info!(%ward, peer = %peer, "another keeper has a newer head"),
             Err(KeeperError::Older) => {
-                tracing::debug!(%ward, peer = %peer, "another keeper has an older head")
+                tracing::debug!(%ward, peer = %peer, "another keeper has an older head");
             }
             Err(error) => {
-                tracing::warn!(%ward, peer = %peer, %error, "the head of another keeper is not taken")
+                tracing::warn!(%ward, peer = %peer, %error, "the head of another keeper is not taken");
             }
         }
     }

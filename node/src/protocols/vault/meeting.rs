@@ -4,7 +4,7 @@
 //! lost its tables, learns from its keepers what they keep for it. Then waiting notices are delivered, damaged packs are
 //! asked for, and keepers of one household compare its heads.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use heirloom_identity::{HouseholdId, VaultHead};
@@ -89,6 +89,7 @@ pub(super) fn look_soon(network: &Arc<Network>, peer: HouseholdId) {
 
 /// Asks another home how it stands with this one, and records it.
 pub(super) async fn look(network: &Arc<Network>, peer: HouseholdId, line: &Line) -> anyhow::Result<()> {
+    let wishes = *lock(&network.home.vault.wishes);
     let state = line.state().await?;
     let is_keeper = state.kept.as_ref().is_some_and(|kept| !kept.ended);
     let is_known = network.blocking(move |home| Ok(home.vault.store.target_of(&peer)?.is_some())).await?;
@@ -99,7 +100,7 @@ pub(super) async fn look(network: &Arc<Network>, peer: HouseholdId, line: &Line)
         };
         network.blocking(add).await?;
     }
-    let changed = network.blocking(move |home| note(home, &peer, &state)).await?;
+    let changed = network.blocking(move |home| note(home, &peer, &state, wishes)).await?;
     if is_keeper {
         let damaged = line.damaged().await?;
         if !damaged.is_empty() {
@@ -119,8 +120,9 @@ async fn keeps_our_heads(network: &Network, line: &Line) -> anyhow::Result<bool>
     Ok(heads.iter().any(|head| VaultHead::decode(head).is_ok_and(|head| head.household() == us)))
 }
 
-/// Records how another home stands with this one; whether that is news.
-fn note(home: &Home, peer: &HouseholdId, state: &StateOfUs) -> anyhow::Result<bool> {
+/// Records how another home stands with this one; whether that is news. `wishes` is how many wishes had been heard when
+/// it was asked: what it said of its wish is older than one that came since.
+fn note(home: &Home, peer: &HouseholdId, state: &StateOfUs, wishes: u64) -> anyhow::Result<bool> {
     let target = home.vault.store.target_of(peer)?;
     let kept = state.kept.as_ref().filter(|kept| !kept.ended);
     let keeps = match (target, kept) {
@@ -128,7 +130,8 @@ fn note(home: &Home, peer: &HouseholdId, state: &StateOfUs) -> anyhow::Result<bo
         (Some(target), None) => note_not_kept(home, peer, &target, state)?,
         (None, _) => false,
     };
-    Ok(note_wish(home, peer, state.wants)? || keeps)
+    let heard = lock(&home.vault.wishes);
+    Ok((*heard == wishes && note_wish(home, peer, state.wants)?) || keeps)
 }
 
 /// It keeps something for us.
@@ -227,6 +230,8 @@ pub(super) fn wishes(home: &Home, peer: &HouseholdId) -> anyhow::Result<(Option<
 /// A person in another home asks this one to keep so much, or takes that back.
 pub(super) async fn wished(network: &Arc<Network>, peer: HouseholdId, bytes: u64) -> anyhow::Result<()> {
     let record = move |home: &Home| {
+        let mut heard = lock(&home.vault.wishes);
+        *heard += 1;
         // Asked anew, a person here decides anew.
         set_declined(home, &peer, false)?;
         note_wish(home, &peer, (bytes > 0).then_some(bytes))
@@ -235,6 +240,10 @@ pub(super) async fn wished(network: &Arc<Network>, peer: HouseholdId, bytes: u64
         network.home.vault.changed(&network.home);
     }
     Ok(())
+}
+
+fn lock(wishes: &Mutex<u64>) -> MutexGuard<'_, u64> {
+    wishes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn setting_declined(peer: &HouseholdId) -> String {

@@ -17,7 +17,9 @@
 
 pub mod agreements;
 pub mod asking;
+mod bulk;
 pub mod heads;
+mod keep;
 pub mod meeting;
 pub mod messages;
 pub mod notices;

@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use bytes::BytesMut;
 use heirloom_identity::HouseholdId;
 use heirloom_net::{FramedStream, ResetCode, StreamError};
 use heirloom_vault::target::LIST_MAX;
-use heirloom_vault::{Challenge, Keeper, KeeperError, PackId, Room, TargetState, Ward};
-use tokio::time::{Instant, timeout_at};
+use heirloom_vault::{Challenge, Keeper, KeeperError, TargetState, Ward};
 
+use super::bulk::{Put, get, put};
+use super::keep::Keep;
 use super::messages::{
-    DAMAGED_MAX, DATA_BYTES_MAX, Kept, MESSAGE_BYTES_MAX, RecoveryMessage, StateOfUs, VaultAnswer,
-    VaultRefusal, VaultRequest, encode_answer,
+    DAMAGED_MAX, Kept, MESSAGE_BYTES_MAX, RecoveryMessage, StateOfUs, VaultAnswer, VaultRefusal,
+    VaultRequest, encode_answer,
 };
 use super::places::Work;
 use super::{heads, meeting, notices};
@@ -26,10 +26,6 @@ use crate::protocols::network::Network;
 
 /// How long a stream may take to say what it is for.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the next frame of a pack may take.
-const DATA_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a whole pack may take to come.
-const PUT_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 /// Answers one request of a home that is paired.
 pub async fn serve(network: &Arc<Network>, peer: HouseholdId, mut stream: FramedStream) {
@@ -182,54 +178,7 @@ async fn read(
     }
 }
 
-/// The keeper, asked for one household.
-struct Keep<'a> {
-    home: &'a Arc<Home>,
-    of: HouseholdId,
-}
-
-impl Keep<'_> {
-    /// Asks the keeper on a thread that may wait for the disk, when there is a place for it.
-    async fn ask<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Keeper) -> Result<T, KeeperError> + Send + 'static,
-    ) -> Result<T, VaultRefusal> {
-        let place = self.home.vault.places.take(self.of, Work::Read).await.ok_or(VaultRefusal::Busy)?;
-        let answer = self.ask_in_place(work).await;
-        drop(place);
-        answer
-    }
-
-    async fn ask_in_place<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Keeper) -> Result<T, KeeperError> + Send + 'static,
-    ) -> Result<T, VaultRefusal> {
-        let keeper = Arc::clone(&self.home.vault.keeper);
-        let asked = tokio::task::spawn_blocking(move || work(&keeper)).await;
-        asked.map_err(|_| VaultRefusal::Failed)?.map_err(|error| refusal(&error))
-    }
-}
-
-/// What is said of a keeper's error; what exactly broke here is this home's own affair.
-pub(super) fn refusal(error: &KeeperError) -> VaultRefusal {
-    match error {
-        KeeperError::NotAWard => VaultRefusal::NotAWard,
-        KeeperError::Full { quota, used } => VaultRefusal::Full { quota: *quota, used: *used },
-        KeeperError::DiskAbsent => VaultRefusal::DiskAbsent,
-        KeeperError::Missing => VaultRefusal::Missing,
-        KeeperError::Wrong(_) => VaultRefusal::Wrong,
-        KeeperError::Busy => VaultRefusal::Busy,
-        KeeperError::TooLarge { .. } => VaultRefusal::TooLarge,
-        KeeperError::Older => VaultRefusal::Older,
-        KeeperError::Fork => VaultRefusal::Fork,
-        KeeperError::Store(_) | KeeperError::Io(_) => {
-            tracing::error!(%error, "the packs of another home cannot be reached");
-            VaultRefusal::Failed
-        }
-    }
-}
-
-async fn refuse(stream: &mut FramedStream, why: VaultRefusal) -> Result<(), StreamError> {
+pub(super) async fn refuse(stream: &mut FramedStream, why: VaultRefusal) -> Result<(), StreamError> {
     stream.send(&VaultAnswer::Refused(why).encode()).await
 }
 
@@ -316,98 +265,4 @@ async fn prove(
         stream.send(&encode_answer(&answer)).await?;
     }
     Ok(())
-}
-
-/// Sends part of a pack, never more than one frame of it in memory.
-async fn get(
-    keeper: &Keep<'_>,
-    pack: PackId,
-    from: u32,
-    to: u32,
-    stream: &mut FramedStream,
-) -> Result<(), StreamError> {
-    let Some(place) = keeper.home.vault.places.take(keeper.of, Work::Read).await else {
-        return refuse(stream, VaultRefusal::Busy).await;
-    };
-    let of = keeper.of;
-    let mut at = u64::from(from);
-    while at < u64::from(to) {
-        let end = (at + DATA_BYTES_MAX as u64).min(to.into());
-        let read = keeper.ask_in_place(move |keeper| keeper.read(&of, &pack, at..end)).await;
-        let bytes = match read {
-            Ok(bytes) if bytes.len() as u64 == end - at => bytes,
-            // What was promised cannot be sent any more; the stream breaks off.
-            _ if at > u64::from(from) => return Err(StreamError::Ended),
-            Ok(_) => return refuse(stream, VaultRefusal::Failed).await,
-            Err(why) => return refuse(stream, why).await,
-        };
-        if at == u64::from(from) {
-            stream.send(&VaultAnswer::Bytes(to - from).encode()).await?;
-        }
-        stream.send(&bytes).await?;
-        at = end;
-    }
-    drop(place);
-    Ok(())
-}
-
-/// A pack that is announced.
-#[derive(Debug, Clone, Copy)]
-struct Put {
-    pack: PackId,
-    bytes: u32,
-    room: Room,
-}
-
-async fn put(
-    home: &Arc<Home>,
-    of: HouseholdId,
-    put: Put,
-    stream: &mut FramedStream,
-) -> Result<(), StreamError> {
-    let Some(place) = home.vault.places.take(of, Work::Put).await else {
-        return refuse(stream, VaultRefusal::Busy).await;
-    };
-    let keeper = Keep { home, of };
-    // Asked before the bytes travel; asked again, and for good, when they are here.
-    if let Err(why) = keeper.ask_in_place(move |keeper| has_room(keeper, &of, put)).await {
-        return refuse(stream, why).await;
-    }
-    stream.send(&VaultAnswer::Send.encode()).await?;
-    let until = Instant::now() + PUT_TIMEOUT;
-    let bytes = match timeout_at(until, receive(put.bytes as usize, stream)).await {
-        Ok(Ok(Some(bytes))) => bytes,
-        Ok(Ok(None)) => return refuse(stream, VaultRefusal::Malformed).await,
-        Ok(Err(error)) => return Err(error),
-        Err(_) => return Err(StreamError::Stalled(PUT_TIMEOUT)),
-    };
-    let kept = keeper.ask_in_place(move |keeper| keeper.put(&of, &put.pack, &bytes, put.room)).await;
-    drop(place);
-    let answer = kept.map_or_else(VaultAnswer::Refused, |()| VaultAnswer::Done);
-    stream.send(&answer.encode()).await
-}
-
-fn has_room(keeper: &Keeper, of: &HouseholdId, put: Put) -> Result<(), KeeperError> {
-    let state = keeper.state(of)?;
-    let is_full = put.room == Room::Common && state.free.is_some_and(|free| free < put.bytes.into());
-    if is_full {
-        return Err(KeeperError::Full { quota: state.quota.unwrap_or(state.used), used: state.used });
-    }
-    Ok(())
-}
-
-/// The frames of a pack of so many bytes; `None` when they are not that many. Memory grows with what has come.
-pub(super) async fn receive(
-    bytes: usize,
-    stream: &mut FramedStream,
-) -> Result<Option<BytesMut>, StreamError> {
-    let mut all = BytesMut::new();
-    while all.len() < bytes {
-        let missing = bytes - all.len();
-        match stream.recv_within(DATA_BYTES_MAX.min(missing), DATA_TIMEOUT).await? {
-            Some(frame) if !frame.is_empty() => all.extend_from_slice(&frame),
-            _ => return Ok(None),
-        }
-    }
-    Ok(Some(all))
 }
