@@ -78,6 +78,8 @@ test('checks are told with what was found', () => {
   expect(checksWords([day({ wrong: 1 })])).toContain('1 was not right and is being replaced');
   expect(checksWords([day({ missing: 3 })])).toContain('3 were not right and are being replaced');
   expect(checksWords([day({ ok: 0, offline: 9 })])).toContain('no home could be asked');
+  expect(checksWords(Array(30).fill(none), 'just now')).toBe('Every copy was checked just now, when it was made.');
+  expect(checksWords([day()], '26 October')).toContain('every one was right. Every copy was last checked 26 October.');
   expect(checksWords(Array(30).fill(none))).toBe('No copy was checked in the last 30 days.');
 });
 

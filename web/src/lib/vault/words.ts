@@ -172,17 +172,17 @@ export function lastDays(history: CheckDay[], now: number): CheckDay[] {
   });
 }
 
-/** What the checks of some days came to. */
-export function checksWords(days: CheckDay[]): string {
+/** What the checks of some days came to; `whole`: when every copy was last checked, in words. */
+export function checksWords(days: CheckDay[], whole?: string): string {
   const sum = (of: (day: CheckDay) => number) => days.reduce((total, day) => total + of(day), 0);
   const [ok, bad, offline] = [sum((day) => day.ok), sum((day) => day.wrong + day.missing), sum((day) => day.offline)];
-  if (ok + bad + offline === 0) return `No copy was checked in the last ${counted(days.length, 'day')}.`;
+  if (ok + bad + offline === 0) return whole ? `Every copy was checked ${whole}, when it was made.` : `No copy was checked in the last ${counted(days.length, 'day')}.`;
   const first = days.findIndex((day) => day.ok + day.wrong + day.missing + day.offline > 0);
   const during = days.length - first === 1 ? 'Today' : `In the last ${counted(days.length - first, 'day')}`;
-  const away = offline > 0 ? ` ${counted(offline, 'question')} met a home that was off.` : '';
-  if (ok + bad === 0) return `${during} no home could be asked.${away}`;
+  const rest = `${offline > 0 ? ` ${counted(offline, 'question')} met a home that was off.` : ''}${whole ? ` Every copy was last checked ${whole}.` : ''}`;
+  if (ok + bad === 0) return `${during} no home could be asked.${rest}`;
   const found = bad === 0 ? 'every one was right' : `${counted(bad, 'was', 'were')} not right and ${bad === 1 ? 'is' : 'are'} being replaced`;
-  return `${during} ${counted(ok + bad, 'sample')} of your copies ${ok + bad === 1 ? 'was' : 'were'} asked for; ${found}.${away}`;
+  return `${during} ${counted(ok + bad, 'sample')} of your copies ${ok + bad === 1 ? 'was' : 'were'} asked for; ${found}.${rest}`;
 }
 
 /** One drill: `200 photos came back from Anna and were the same, bit for bit.` */
