@@ -66,7 +66,7 @@ pub use keys::{AuthorityKey, NodeKeys, Root, Signer, WrappingKey};
 pub use kit::{KitError, KitId, KitRecord, KitSecret, KitShare, Quorum, Revocation, RevocationError};
 pub use operation::{Action, Cut, CutEntry, Operation, OperationError, Rekey};
 pub use pairing::{Invitation, InvitationError, PairingError, Transcript};
-pub use phrase::{Phrase, PhraseError, PhraseFix, find_wrong_word};
+pub use phrase::{GUESSES_MAX, Guess, Phrase, PhraseError, PhraseFix, find_wrong_word, guesses};
 pub use receive::{ReceiveKey, ReceivePublic, SealError, seal};
 pub use recovery::RecoveryProof;
 pub use role::{Role, RoleError};

@@ -14,7 +14,7 @@ use bip39::{Language, Mnemonic};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-pub use repair::{PhraseFix, find_wrong_word};
+pub use repair::{GUESSES_MAX, Guess, PhraseFix, find_wrong_word, guesses};
 
 use crate::{ids::HouseholdId, keys::Root};
 

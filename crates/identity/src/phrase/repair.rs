@@ -74,26 +74,8 @@ impl Drop for PhraseFix {
 /// not, or two words in each other's place. `None` when nothing is wrong, or more than that.
 pub fn find_wrong_word(text: &str, household: &HouseholdId) -> Option<PhraseFix> {
     let text = Zeroizing::new(text.to_lowercase());
-    let mut places: Places = Zeroizing::new([0; WORD_COUNT]);
-    let mut unknown = None;
-    let mut found = 0;
-    for word in tokens(&text) {
-        let place = places.get_mut(found)?;
-        match Language::English.find_word(word) {
-            Some(known) => *place = known,
-            None if unknown.is_none() => unknown = Some(found),
-            None => return None,
-        }
-        found += 1;
-    }
-    if found != WORD_COUNT {
-        return None;
-    }
-    let fix = |position: usize, right: u16| {
-        let word = tokens(&text).nth(position)?;
-        let likely = *Language::English.word_list().get(usize::from(right))?;
-        Some(PhraseFix::Word { position: position + 1, typed: shown(word), likely })
-    };
+    let (places, unknown) = typed(&text)?;
+    let fix = |position: usize, right: u16| word_fix(&text, position, right);
     match unknown {
         Some(position) => replace(&places, position, household).and_then(|right| fix(position, right)),
         None if is_phrase_of(&places, household) => None,
@@ -102,6 +84,73 @@ pub fn find_wrong_word(text: &str, household: &HouseholdId) -> Option<PhraseFix>
             positions.find_map(|position| fix(position, replace(&places, position, household)?))
         }),
     }
+}
+
+/// Guesses that [`guesses`] gives at most: 24 words with some 2,048 / 256 candidates each, and 276 pairs, of which one in
+/// 256 fits the checksum; several times that.
+pub const GUESSES_MAX: usize = 768;
+
+/// A phrase that somebody may have meant, and what they typed wrongly then.
+pub struct Guess {
+    /// The root of that phrase.
+    pub root: Root,
+    /// What is wrong then.
+    pub fix: PhraseFix,
+}
+
+/// Every phrase that differs from a text in one word or in the order of two, at most [`GUESSES_MAX`]: for asking a home
+/// that keeps copies which of them it knows. Empty when more than that is wrong. As secret as a phrase.
+pub fn guesses(text: &str) -> Vec<Guess> {
+    let text = Zeroizing::new(text.to_lowercase());
+    let Some((places, unknown)) = typed(&text) else { return Vec::new() };
+    let mut all = Vec::new();
+    for position in (0..WORD_COUNT).filter(|position| unknown.is_none_or(|only| only == *position)) {
+        let mut tried = places.clone();
+        for candidate in (0..1 << WORD_BITS).filter(|word| unknown.is_some() || *word != places[position]) {
+            tried[position] = candidate;
+            if let (Some(root), Some(fix)) = (root_of(&tried), word_fix(&text, position, candidate)) {
+                all.push(Guess { root, fix });
+            }
+        }
+    }
+    if unknown.is_none() {
+        for (first, second) in pairs() {
+            let mut tried = places.clone();
+            tried.swap(first, second);
+            if let Some(root) = root_of(&tried).filter(|_| tried[first] != tried[second]) {
+                all.push(Guess { root, fix: PhraseFix::Swapped { first: first + 1, second: second + 1 } });
+            }
+        }
+    }
+    all.truncate(GUESSES_MAX);
+    all
+}
+
+/// The places of what was typed, and which of the words is none; `None` when there are not 24, or more than one is none.
+fn typed(text: &str) -> Option<(Places, Option<usize>)> {
+    let mut places: Places = Zeroizing::new([0; WORD_COUNT]);
+    let mut unknown = None;
+    let mut found = 0;
+    for word in tokens(text) {
+        let place = places.get_mut(found)?;
+        match Language::English.find_word(word) {
+            Some(known) => *place = known,
+            None if unknown.is_none() => unknown = Some(found),
+            None => return None,
+        }
+        found += 1;
+    }
+    (found == WORD_COUNT).then_some((places, unknown))
+}
+
+fn word_fix(text: &str, position: usize, right: u16) -> Option<PhraseFix> {
+    let word = tokens(text).nth(position)?;
+    let likely = *Language::English.word_list().get(usize::from(right))?;
+    Some(PhraseFix::Word { position: position + 1, typed: shown(word), likely })
+}
+
+fn pairs() -> impl Iterator<Item = (usize, usize)> {
+    (0..WORD_COUNT).flat_map(|first| (first + 1..WORD_COUNT).map(move |second| (first, second)))
 }
 
 /// The word for this position that makes the phrase the household's.
@@ -115,9 +164,7 @@ fn replace(places: &Places, position: usize, household: &HouseholdId) -> Option<
 
 /// The two words that must change places to make the phrase the household's; neighbours are tried as all others are.
 fn swapped(places: &Places, household: &HouseholdId) -> Option<PhraseFix> {
-    let mut pairs =
-        (0..WORD_COUNT).flat_map(|first| (first + 1..WORD_COUNT).map(move |second| (first, second)));
-    let (first, second) = pairs.find(|(first, second)| {
+    let (first, second) = pairs().find(|(first, second)| {
         let mut places = places.clone();
         places.swap(*first, *second);
         is_phrase_of(&places, household)
@@ -126,9 +173,14 @@ fn swapped(places: &Places, household: &HouseholdId) -> Option<PhraseFix> {
 }
 
 fn is_phrase_of(places: &Places, household: &HouseholdId) -> bool {
+    root_of(places).is_some_and(|root| root.authority().household() == *household)
+}
+
+/// The root that the words spell, if their checksum is right.
+fn root_of(places: &Places) -> Option<Root> {
     let bytes = packed(places);
-    let Some((root, [checksum])) = bytes.split_first_chunk::<32>() else { return false };
-    Sha256::digest(root)[0] == *checksum && Root::from_bytes(*root).authority().household() == *household
+    let (root, [checksum]) = bytes.split_first_chunk::<32>()? else { return None };
+    (Sha256::digest(root)[0] == *checksum).then(|| Root::from_bytes(*root))
 }
 
 /// The words' bits in a row, the most significant first.
@@ -201,6 +253,21 @@ mod tests {
         }
         let (_, stranger) = of([8; 32]);
         assert_eq!(find_wrong_word(&words.join(" "), &stranger), None);
+    }
+
+    #[test]
+    fn the_right_phrase_is_among_the_guesses() {
+        let (words, household) = of(std::array::from_fn(|n| u8::try_from(n).unwrap()));
+        let mut swapped = words.clone();
+        swapped.swap(3, 11);
+        let other = if words[8] == "zoo" { "art" } else { "zoo" };
+        for text in [with(&words, 9, other), with(&words, 3, "aple"), swapped.join(" ")] {
+            let all = guesses(&text);
+            assert!(all.len() <= GUESSES_MAX, "{}", all.len());
+            let right = all.iter().find(|guess| guess.root.authority().household() == household).unwrap();
+            assert_eq!(Some(&right.fix), find_wrong_word(&text, &household).as_ref());
+        }
+        assert!(guesses("zoo zoo").is_empty());
     }
 
     proptest! {
