@@ -22,6 +22,7 @@ pub mod comeback;
 mod contact;
 pub mod fetch;
 mod heads;
+pub mod kit;
 mod manifest;
 mod pictures;
 pub mod place;
@@ -174,7 +175,7 @@ async fn one_state(coming: &Coming<'_>, head: VaultHead, restoring: &Restoring) 
     let opened = manifest::open(head, &order.phrase, &contacts.sources).await?;
     restoring.found(&opened.root.household_name, opened.head.made_at_ms());
     let head = opened.head.hash().to_string();
-    let mut state = State::begin(head, opened.head.made_at_ms(), clock::now_ms(), contacts.folders.clone());
+    let state = State::begin(head, opened.head.made_at_ms(), clock::now_ms(), contacts.folders.clone());
     let folder = layout.restoring();
     {
         let (layout, state) = (layout.clone(), state.clone());
