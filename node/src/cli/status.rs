@@ -44,7 +44,7 @@ fn describe(status: &Status) -> String {
     }
     text += &format!(" {}", status.vault.sentence);
     if status.vault.complete_homes == 0 {
-        text += " No other home has everything yet: make backups of this folder. `heirloom vault status` says more.";
+        text += " Until another home has everything, make backups of this folder.";
     }
     text
 }

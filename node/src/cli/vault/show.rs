@@ -113,7 +113,10 @@ fn backed_up(ward: &Value) -> String {
 fn status(told: &Value) -> String {
     let mut shown = format!("{}\n", text(told, "sentence"));
     for reason in list(told, "reasons") {
-        shown += &format!("  - {} {}\n", text(reason, "text"), text(reason, "advice"));
+        // What the sentence says already needs only what to do.
+        let what = Some(text(reason, "text")).filter(|what| !text(told, "sentence").contains(what));
+        shown +=
+            &format!("  - {}\n", format!("{} {}", what.unwrap_or_default(), text(reason, "advice")).trim());
     }
     for alarm in list(told, "alarms") {
         shown += &format!("  ! {} {}\n", text(alarm, "text"), text(alarm, "advice"));
@@ -134,6 +137,11 @@ fn status(told: &Value) -> String {
     shown += &table("You keep for", list(told, "wards"), |ward| {
         let space = format!("{} of {}", size(ward, "bytes"), size(ward, "quota"));
         let asks = if ward.get("ask").is_some_and(|ask| !ask.is_null()) { "wants much deleted" } else { "" };
+        let asks = match text(ward, "state") {
+            "ending" => "ended, held for 30 days",
+            "diskAbsent" => "the disk with it is not here",
+            _ => asks,
+        };
         [packs(ward, "packs"), space, backed_up(ward), asks.to_owned()]
     });
     shown += &table("Asks you to keep", list(told, "asks"), |ask| {
