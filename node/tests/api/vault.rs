@@ -209,12 +209,13 @@ async fn homes_are_asked_and_kept_for() {
     assert_eq!(kept, (204, String::new()));
     let ward = site.vault().await["wards"][0].clone();
     assert_eq!([&ward["name"], &ward["quota"], &ward["ask"]], [&json!("Ben's"), &json!(GB), &json!(null)]);
-    has(&ward, "household name bytes quota held packs lastHeadAt free fullAt ask");
+    has(&ward, "household name state bytes quota held packs lastHeadAt free fullAt ask");
 
     assert_eq!(site.delete(&format!("/api/vault/keepers/{nonna}")).await, 204);
     assert_eq!(site.delete(&format!("/api/vault/keepers/{nonna}")).await, 404);
     assert_eq!(site.delete(&format!("/api/vault/wards/{bens}")).await, 204);
-    assert_eq!(site.vault().await["keepers"], json!([]));
+    let told = site.vault().await;
+    assert_eq!([&told["keepers"], &told["wards"][0]["state"]], [&json!([]), &json!("ending")]);
 }
 
 #[tokio::test]
