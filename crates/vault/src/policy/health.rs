@@ -124,8 +124,8 @@ pub struct Facts {
     pub enabled: bool,
     /// Since when it has them.
     pub enabled_ms: i64,
-    /// The photos, counted with proofs not older than [`Policy::audit_within_ms`] and without homes that were away for
-    /// [`Policy::replace_ms`].
+    /// The photos, counted with proofs not older than [`Policy::audit_within_ms`], without homes that were away for
+    /// [`Policy::replace_ms`], and without those that are being left.
     pub photos: PhotoCounts,
     /// Other homes that were asked, keep copies, or kept some.
     pub homes: Vec<HomeFacts>,
@@ -187,6 +187,21 @@ pub fn assess(facts: &Facts, policy: &Policy) -> Health {
     let level = reasons.first().map_or(Level::Safe, |reason| reason.level);
     let complete_homes = facts.photos.complete_homes();
     Health { level, sentence: say::sentence(facts, policy, level, &reasons), reasons, complete_homes }
+}
+
+/// What is said on a computer whose place another one has taken: nothing here can be made safer, so nothing else is said.
+#[must_use]
+pub fn replaced(photos: &PhotoCounts) -> Health {
+    let sentence = "Another computer has taken the place of this one.".to_owned();
+    let advice = "Use the new computer. The photos here stay as plain files on this disk, and nothing more is added \
+                  here.";
+    let reason = Reason {
+        kind: "outranked",
+        level: Level::Attention,
+        text: sentence.clone(),
+        advice: advice.to_owned(),
+    };
+    Health { level: reason.level, sentence, reasons: vec![reason], complete_homes: photos.complete_homes() }
 }
 
 /// In how many homes a photo has to be to be called safe.

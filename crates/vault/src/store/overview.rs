@@ -65,7 +65,7 @@ pub(super) struct Counted {
 
 impl VaultStore {
     /// Counts how safe everything is. A proof older than [`Policy::audit_within_ms`] counts for nothing, and neither does a
-    /// home that was away for [`Policy::replace_ms`] or that keeps no copies any more.
+    /// home that was away for [`Policy::replace_ms`], is being left, or keeps no copies any more.
     ///
     /// With a million photos this takes a moment, so what was counted is kept until something is written, for a minute.
     ///
@@ -124,7 +124,7 @@ fn count(conn: &Connection, now_ms: i64, policy: &Policy) -> rusqlite::Result<Ov
 
 fn slots(conn: &Connection, policy: &Policy) -> rusqlite::Result<Vec<Slot>> {
     let mut statement = conn.prepare_cached(
-        "SELECT number, kind = 'household' AND state IN ('active', 'leaving') AND away_ms < ?1, head
+        "SELECT number, kind = 'household' AND state = 'active' AND away_ms < ?1, head
          FROM targets ORDER BY number LIMIT 64",
     )?;
     statement

@@ -1,6 +1,6 @@
 //! What other homes do and don't.
 
-use super::say::{are, counted, days, is_few, number, other_homes};
+use super::say::{NO_PHOTOS, are, counted, days, is_few, number, other_homes};
 use super::{Facts, HomeFacts, Level, Reason};
 use crate::policy::repair::{Absence, absence};
 use crate::policy::{DAY_MS, Policy, Standing};
@@ -60,25 +60,34 @@ pub(super) fn agreements(facts: &Facts, wanted: u32, reasons: &mut Vec<Reason>) 
 }
 
 fn alone_with_photos(facts: &Facts) -> Reason {
-    let advice =
-        "Ask a relative or friend whose home has Heirloom, too, to keep copies for you: on the Family page. \
-                  They can't look at your photos."
-            .to_owned();
-    let here = facts.places.iter().map(|place| place.photos).max().unwrap_or(0);
-    if here > 0 && here == facts.photos.total {
-        return Reason {
-            kind: "noHome",
-            level: Level::Attention,
-            text: "Your photos are here and on a second disk, but in no other home.".to_owned(),
-            advice,
-        };
-    }
-    Reason {
+    let reason = |level, text: String| {
+        Reason {
         kind: "noHome",
-        level: Level::Off,
-        text: "Your photos are only in this home. If it burns down, they are gone.".to_owned(),
-        advice,
+        level,
+        text,
+        advice: "Ask a relative or friend whose home has Heirloom, too, to keep copies for you: on the Family page. \
+                 They can't look at your photos."
+            .to_owned(),
     }
+    };
+    if facts.photos.total == 0 {
+        return reason(Level::Off, NO_PHOTOS.to_owned());
+    }
+    let left = facts.homes.iter().find(|home| home.standing == Standing::Leaving && home.photos > 0);
+    let disk = facts.places.iter().any(|place| place.photos == facts.photos.total);
+    let text = match (disk, left) {
+        (true, None) => "Your photos are here and on a second disk, but in no other home.".to_owned(),
+        (true, Some(left)) => format!(
+            "Your photos are here, on a second disk, and for a while longer at {}; no other home keeps copies.",
+            left.name
+        ),
+        (false, None) => "Your photos are only in this home. If it burns down, they are gone.".to_owned(),
+        (false, Some(left)) => format!(
+            "Your photos are in this home, and for a while longer at {}; no other home keeps copies.",
+            left.name
+        ),
+    };
+    reason(if disk { Level::Attention } else { Level::Off }, text)
 }
 
 fn keep(homes: usize) -> String {
@@ -126,6 +135,7 @@ pub(super) fn progress(facts: &Facts, wanted: u32, reasons: &mut Vec<Reason>) {
 
 /// Homes that are not reached, and disks that are not there.
 pub(super) fn absences(facts: &Facts, policy: &Policy, wanted: u32, reasons: &mut Vec<Reason>) {
+    let known = reasons.len();
     if facts.alone_ms >= ALONE_SAID_MS && facts.active().next().is_some() {
         reasons.push(alone(facts, policy));
     }
@@ -160,6 +170,10 @@ pub(super) fn absences(facts: &Facts, policy: &Policy, wanted: u32, reasons: &mu
                 advice: "Make room there, or use a larger disk.".to_owned(),
             });
         }
+    }
+    if facts.photos.total == 0 {
+        // Nothing is in danger where there is nothing.
+        reasons[known..].iter_mut().for_each(|reason| reason.level = reason.level.min(Level::Attention));
     }
 }
 

@@ -3,6 +3,9 @@
 use super::{Facts, Level, Reason, wanted};
 use crate::policy::{DAY_MS, Policy};
 
+/// A home that nobody has put anything into.
+pub(super) const NO_PHOTOS: &str = "There are no photos here yet.";
+
 /// The one sentence, or two or three short ones.
 pub(super) fn sentence(facts: &Facts, policy: &Policy, level: Level, reasons: &[Reason]) -> String {
     let Some(worst) = reasons.first() else { return standing(facts, policy, reasons) };
@@ -28,7 +31,7 @@ fn standing(facts: &Facts, policy: &Policy, reasons: &[Reason]) -> String {
     let wanted = wanted(policy);
     let homes = photos.complete_homes();
     if photos.total == 0 {
-        return "There are no photos here yet.".to_owned();
+        return NO_PHOTOS.to_owned();
     }
     if homes >= wanted {
         let days = policy.audit_within_ms / DAY_MS;

@@ -63,6 +63,54 @@ fn all_is_well() {
 }
 
 #[test]
+fn a_home_without_photos_loses_none() {
+    let empty = "There are no photos here yet.";
+    let alone = Facts { photos: photos(0, 0, 0), homes: Vec::new(), ..well() };
+    check(&alone, Level::Off, &["noHome"], empty);
+    let nonna = |home: HomeFacts| Facts { homes: vec![HomeFacts { photos: 0, ..home }], ..alone.clone() };
+    let leaving = nonna(HomeFacts { standing: Standing::Leaving, ..home("Nonna") });
+    check(&leaving, Level::Off, &["noHome"], empty);
+    let one = format!("{empty} Only 1 other home keeps copies for you.");
+    check(&nonna(home("Nonna")), Level::Attention, &["oneHome"], &one);
+    // Nothing is in danger where there is nothing.
+    for days in [5, 14] {
+        let facts = nonna(HomeFacts { away_ms: days * DAY_MS, ..home("Nonna") });
+        assert_eq!(assess(&facts, &Policy::default()).level, Level::Attention, "{days}");
+    }
+    let line = Facts { alone_ms: 6 * DAY_MS, ..nonna(home("Nonna")) };
+    assert_eq!(assess(&line, &Policy::default()).level, Level::Attention);
+}
+
+#[test]
+fn the_only_home_is_left() {
+    // What is counted leaves such a home out: its copies are on their way out.
+    let leaving = HomeFacts { standing: Standing::Leaving, photos: 8_310, ..home("Nonna") };
+    let facts = Facts { homes: vec![leaving], photos: photos(8_310, 0, 0), ..well() };
+    let sentence =
+        "Your photos are in this home, and for a while longer at Nonna; no other home keeps copies.";
+    check(&facts, Level::Off, &["noHome"], sentence);
+    let disk =
+        PlaceFacts { name: "the blue disk".to_owned(), photos: 8_310, lost: 0, absent_ms: None, full: false };
+    check(
+        &Facts { places: vec![disk], ..facts },
+        Level::Attention,
+        &["noHome"],
+        "0 of 8,310 photos are complete in another home. Your photos are here, on a second disk, and for a while \
+         longer at Nonna; no other home keeps copies.",
+    );
+}
+
+#[test]
+fn another_computer_is_the_home() {
+    let health = replaced(&photos(4, 1, 0));
+    assert_eq!((health.level, health.complete_homes), (Level::Attention, 0));
+    assert_eq!(health.sentence, "Another computer has taken the place of this one.");
+    let [reason] = &health.reasons[..] else { panic!("{health:#?}") };
+    assert_eq!((reason.kind, reason.level, &reason.text), ("outranked", Level::Attention, &health.sentence));
+    assert!(reason.advice.contains("new computer") && reason.advice.contains("plain files"));
+}
+
+#[test]
 fn nobody_keeps_anything_yet() {
     let facts = Facts { homes: Vec::new(), photos: photos(8_310, 0, 0), ..well() };
     let only_here = "Your photos are only in this home. If it burns down, they are gone.";

@@ -74,6 +74,20 @@ fn a_home_that_was_away_for_too_long_or_says_no_counts_no_more() {
 }
 
 #[test]
+fn a_home_that_is_being_left_counts_no_more_but_could_still_bring_back() {
+    let store = fixture();
+    let anna = store.keeper(1);
+    let packs = store.photos("some", &[1]);
+    store.prove(anna, &packs, NOW);
+    store.head(1, &packs);
+    store.set_head_at(anna, 1).unwrap();
+    store.leave_target(anna).unwrap();
+    let overview = store.overview(NOW, &Policy::default()).unwrap();
+    assert_eq!((overview.photos.complete_homes(), overview.photos.nowhere), (0, 0));
+    assert_eq!(overview.targets[&anna].photos, 1, "what is there is still told");
+}
+
+#[test]
 fn a_photo_whose_small_pictures_are_not_made_yet_is_its_original() {
     let store = fixture();
     let anna = store.keeper(1);
