@@ -28,6 +28,7 @@ use super::lane::{Ended, Lane, is_near};
 use super::packing::Packing;
 use super::place::Placer;
 use super::polite::{blocking, polite};
+use super::publish::Published;
 use super::{collect, compact, outbox, publish, snapshot};
 use crate::home::Home;
 use crate::home::events::Event;
@@ -109,7 +110,7 @@ pub async fn run(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<R
     home.keys.vault().context("the vault is not on; type the recovery phrase once to turn it on")?;
     let run = Arc::new(Run::begin(home, stop.clone()).await?);
     let mut lanes = JoinSet::new();
-    run.start_lanes(&mut lanes).await?;
+    run.start_lanes(&mut lanes)?;
     let packed = run.pack_and_publish().await;
     run.finishing.cancel();
     while let Some(ended) = lanes.join_next().await {
@@ -152,7 +153,7 @@ impl Run {
         })
     }
 
-    async fn start_lanes(
+    fn start_lanes(
         self: &Arc<Self>,
         lanes: &mut JoinSet<(TargetId, anyhow::Result<Ended>)>,
     ) -> anyhow::Result<()> {
@@ -198,6 +199,7 @@ impl Run {
                 return Ok(());
             }
             self.wait_for_proofs(packing.take_sealed()).await?;
+            let placed = self.placed();
             let (run, at) = (Arc::clone(self), Arc::clone(&self.home));
             let (packed, head) = polite(move || {
                 let head = publish::publish(&at, &mut packing, &files, run.now())?;
@@ -207,7 +209,7 @@ impl Run {
             .await?;
             packing = packed;
             packing.take_sealed();
-            if let Some(head) = head {
+            if let Published::Head(head) = &head {
                 self.lock_report().head = Some(head.number);
                 self.tell_lanes();
             }
@@ -215,7 +217,16 @@ impl Run {
             if more {
                 continue;
             }
-            if self.wait_until_idle(&mut news, begun.elapsed()).await {
+            if !self.wait_until_idle(&mut news, begun.elapsed()).await {
+                continue;
+            }
+            // What was not proved in time for the manifest may be by now.
+            let at = Arc::clone(&self.home);
+            let may_publish = match head {
+                Published::NotYet => self.placed() > placed,
+                Published::Head(_) | Published::Same => blocking(move || publish::is_behind(&at)).await?,
+            };
+            if self.is_stopping() || !may_publish {
                 return Ok(());
             }
         }
@@ -403,6 +414,20 @@ impl Run {
         if let Err(error) = self.home.vault.store.set_files(&[]) {
             tracing::error!(%error, "cannot forget what the last manifest said");
         }
+    }
+
+    /// Packs that were placed so far.
+    fn placed(&self) -> u64 {
+        self.lanes().values().map(|lane| lane.report.packs).sum()
+    }
+
+    /// Looks at the places again, because one of them has room now that had none.
+    pub(super) fn look_at_places(&self) -> anyhow::Result<()> {
+        let mut placer = Placer::new(&self.home, self.policy)?;
+        placer.place_all(&self.home)?;
+        *self.placer.lock().unwrap_or_else(PoisonError::into_inner) = placer;
+        self.tell_lanes();
+        Ok(())
     }
 
     fn report(&self) -> RunReport {

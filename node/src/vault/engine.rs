@@ -33,6 +33,8 @@ pub enum Wish {
 /// Photos that may wait for a look; with more, everything is looked through.
 const LOOKS_MAX: usize = 10_000;
 
+/// A folder or bucket that is open, and where it is.
+type Open = (Place, Arc<dyn Target>);
 /// What became of a fetch, once it has ended.
 pub(super) type Outcome = Option<Result<(), Unreachable>>;
 
@@ -55,7 +57,7 @@ pub struct Engine {
     pub(super) tasks: TaskTracker,
     restoring: Mutex<Option<Restoring>>,
     /// Folders and object stores that are open, by the place's number.
-    pub(super) open: Mutex<HashMap<TargetId, (Place, Arc<dyn Target>)>>,
+    pub(super) open: Mutex<HashMap<TargetId, Open>>,
     clock: OnceLock<Clock>,
 }
 

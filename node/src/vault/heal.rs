@@ -257,7 +257,7 @@ async fn bring(
     };
     if let Err(FetchError::NotKept | FetchError::Damaged | FetchError::Unreachable) = &brought {
         let at = Arc::clone(home);
-        blocking(move || Ok(note_state(&at, content)?)).await?;
+        blocking(move || note_state(&at, content)).await?;
     }
     brought
 }
@@ -405,7 +405,7 @@ async fn scrub_these(
                 report.healed_bytes += file.bytes;
             }
             Err(error) => {
-                tracing::warn!(%error, path = file.path, "a damaged photo cannot be brought back now")
+                tracing::warn!(%error, path = file.path, "a damaged photo cannot be brought back now");
             }
         }
     }

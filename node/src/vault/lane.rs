@@ -11,6 +11,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use heirloom_identity::VaultHead;
+use heirloom_vault::pack::PACK_BYTES_MAX;
 use heirloom_vault::policy::audit::{Outcome, judge};
 use heirloom_vault::policy::{Seed, TargetId};
 use heirloom_vault::proof::group_count;
@@ -130,7 +131,19 @@ impl Lane {
                 let reported =
                     Reported { quota: state.quota, used: state.used, held: state.held, free: state.free };
                 let policy = self.run.policy;
-                blocking(move || Ok(home.vault.store.target_seen(id, reported, &policy, now_ms)?)).await?;
+                let has_room = state.free.is_none_or(|free| free >= PACK_BYTES_MAX as u64);
+                let run = Arc::clone(&self.run);
+                blocking(move || {
+                    let store = &home.vault.store;
+                    store.target_seen(id, reported, &policy, now_ms)?;
+                    let was_full = store.target(id)?.is_some_and(|row| row.full_ms.is_some());
+                    if was_full && has_room {
+                        store.set_target_full(id, false, now_ms)?;
+                        run.look_at_places()?;
+                    }
+                    Ok(())
+                })
+                .await?;
                 Ok(None)
             }
             Err(error) => {
@@ -259,11 +272,12 @@ impl Lane {
         if !outcome.is_loss() {
             blocking(move || {
                 let store = &home.vault.store;
-                Ok(if proven {
+                if proven {
                     store.mark_proven(id, &[of], now_ms)?;
                 } else {
                     store.mark_sent(id, &[of], now_ms)?;
-                })
+                }
+                Ok(())
             })
             .await?;
         }

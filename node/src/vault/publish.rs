@@ -22,7 +22,17 @@ const LIST_MAX: usize = 65_536;
 /// With so many segments, all of them are written again as one, or as few as the limits allow.
 const SEGMENTS_MAX: usize = 48;
 
-/// Signs what is in the vault now, with these files; `None` when nothing changed since the last head.
+/// What came of it.
+pub(super) enum Published {
+    /// A new head was signed and recorded.
+    Head(HeadRow),
+    /// The last head says it all.
+    Same,
+    /// Something that a restore begins with is proved nowhere yet, or was just taken out of the vault.
+    NotYet,
+}
+
+/// Signs what is in the vault now, with these files.
 ///
 /// # Errors
 /// When a database cannot be read or written, or a pack not be recorded.
@@ -31,26 +41,28 @@ pub(super) fn publish(
     packing: &mut Packing,
     files: &[FileSnapshot],
     now_ms: i64,
-) -> anyhow::Result<Option<HeadRow>> {
+) -> anyhow::Result<Published> {
     let store = &home.vault.store;
     let lists = listable(home, &store.unwritten(LIST_MAX)?)?;
     let drops = store.dropped_unwritten(LIST_MAX)?;
     let last = store.last_head()?;
     let root = root(home, files, now_ms)?;
     if lists.is_empty() && drops.is_empty() && is_same(home, last.as_ref(), &root)? {
-        return Ok(None);
+        return Ok(Published::Same);
     }
     if !is_listed(home, &lists, files)? {
         // A head that speaks of tables which nobody proved would be no head to restore from.
-        return Ok(None);
+        return Ok(Published::NotYet);
     }
     write_segments(home, packing, lists, drops, now_ms)?;
-    let root = Root { segments: located_segments(home)?, ..root };
+    // A lane may find at this moment that a segment is out of reach, and drop it.
+    let Some(segments) = located_segments(home)? else { return Ok(Published::NotYet) };
+    let root = Root { segments, ..root };
     let encoded = root.encode().context("the manifest has outgrown its format")?;
     let blob = ContentHash::of(&encoded);
     packing.add(BlobKind::Root, blob, encoded.len() as u64, &mut encoded.as_slice())?;
     packing.flush()?;
-    let located = located(home, &blob)?;
+    let Some(located) = store.locate(&blob)? else { return Ok(Published::NotYet) };
     let head = sign(home, last.as_ref(), located, now_ms)?;
     let mut needs = vec![blob];
     needs.extend(files.iter().flat_map(|file| &file.chunks));
@@ -58,7 +70,15 @@ pub(super) fn publish(
     store.set_setting(SETTING_ROOT, &summary(&root))?;
     store.set_setting(SETTING_ROOT_BLOB, &blob.to_string())?;
     store.record_head(&head, &needs)?;
-    Ok(Some(head))
+    Ok(Published::Head(head))
+}
+
+/// Whether there are packs that were proved and that no segment lists.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) fn is_behind(home: &Home) -> anyhow::Result<bool> {
+    Ok(!listable(home, &home.vault.store.unwritten(LIST_MAX)?)?.is_empty())
 }
 
 /// What the last root said besides its files and segments.
@@ -200,12 +220,10 @@ fn write_cut(
     Ok(())
 }
 
-fn located_segments(home: &Home) -> anyhow::Result<Vec<Located>> {
-    home.vault.store.segments()?.iter().map(|blob| located(home, blob)).collect()
-}
-
-fn located(home: &Home, blob: &ContentHash) -> anyhow::Result<Located> {
-    home.vault.store.locate(blob)?.context("a part of the manifest that was just packed is in no pack")
+fn located_segments(home: &Home) -> anyhow::Result<Option<Vec<Located>>> {
+    let store = &home.vault.store;
+    let located = store.segments()?.iter().map(|blob| store.locate(blob)).collect::<Result<Option<_>, _>>();
+    Ok(located?)
 }
 
 /// The root but for its segments.
@@ -233,7 +251,7 @@ fn root(home: &Home, files: &[FileSnapshot], now_ms: i64) -> anyhow::Result<Root
         files: files.to_vec(),
         agreements,
         segments: Vec::new(),
-        kits: Vec::new(),
+        kits: super::kits::owner::records(home)?,
     })
 }
 

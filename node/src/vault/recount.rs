@@ -71,7 +71,7 @@ async fn count(home: &Arc<Home>, id: TargetId, target: &Arc<dyn Target>) -> anyh
         })
         .await?;
         claimed.extend(page);
-        delete_unknown(home, target, unknown).await?;
+        delete_unknown(home, id, target, unknown).await?;
     }
     let at = Arc::clone(home);
     let unclaimed = blocking(move || {
@@ -89,13 +89,22 @@ async fn count(home: &Arc<Home>, id: TargetId, target: &Arc<dyn Target>) -> anyh
 /// Packs that this home knows nothing of, though it knows what every head lists: left by a run that a restore undid.
 async fn delete_unknown(
     home: &Arc<Home>,
+    id: TargetId,
     target: &Arc<dyn Target>,
     unknown: Vec<PackId>,
 ) -> anyhow::Result<()> {
     let at = Arc::clone(home);
-    // Without a head of its own this home may not know its packs yet.
-    let knows = blocking(move || Ok(at.vault.store.last_head()?.is_some() && !at.is_outranked())).await?;
-    if !knows || unknown.is_empty() || place::is_restoring(home) {
+    let is_complete = blocking(move || {
+        // Without a head of its own this home may not know its packs yet; and what is unknown may be all that there is of
+        // photos that are still to be packed or sent.
+        let store = &at.vault.store;
+        let has_head = store.last_head()?.is_some() && !at.is_outranked();
+        let has_all =
+            store.unpacked_pictures(i64::MAX, 1)?.is_empty() && store.pending_for(id, 1)?.is_empty();
+        Ok(has_head && has_all)
+    })
+    .await?;
+    if !is_complete || unknown.is_empty() || place::is_restoring(home) {
         return Ok(());
     }
     for packs in unknown.chunks(DELETE_MAX) {

@@ -28,6 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_hours(1);
 const AGAIN_AFTER: Duration = Duration::from_mins(5);
 /// A run rests so many times as long as it took, so that reading large databases is never all that a home does.
 const RESTS: u32 = 10;
+const REST_MAX: Duration = Duration::from_mins(2);
 /// How often promises are looked at: whom we reach, what is to be asked, what a ward's hold has come to.
 const CHECK_EVERY: Duration = Duration::from_mins(10);
 /// How often originals are looked at.
@@ -111,7 +112,7 @@ async fn copy(home: Arc<Home>, stop: CancellationToken) {
                 AGAIN_AFTER
             }
         };
-        let pause = begun.elapsed().saturating_mul(RESTS).min(LOOK_EVERY);
+        let pause = begun.elapsed().saturating_mul(RESTS).min(REST_MAX);
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(if begun.elapsed() < SETTLE { Duration::ZERO } else { pause }) => {}
@@ -164,6 +165,7 @@ pub async fn keep_promises(home: &Arc<Home>, passed_ms: i64) -> anyhow::Result<(
     let at = Arc::clone(home);
     let scrubbed = polite(move || {
         at.vault.keeper.tick(passed_ms)?;
+        super::kits::holder::count_time(&at, at.vault.engine.now())?;
         at.vault.keeper.collect()?;
         Ok(at.vault.keeper.scrub_step(KEEPER_SCRUB_BYTES)?)
     });

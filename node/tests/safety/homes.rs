@@ -49,7 +49,12 @@ impl Scratch {
     }
 
     pub(crate) fn open_on(&self, disk: Arc<dyn Disk>) -> Arc<Home> {
-        Home::open_with(&self.root(), disk, Arc::new(InProcess)).unwrap()
+        self.try_open_on(disk).unwrap()
+    }
+
+    /// Opens the home, unless the disk fails.
+    pub(crate) fn try_open_on(&self, disk: Arc<dyn Disk>) -> anyhow::Result<Arc<Home>> {
+        Home::open_with(&self.root(), disk, Arc::new(InProcess))
     }
 
     /// Opens the home as every command does after a crash.

@@ -4,7 +4,7 @@ use heirloom_identity::ContentHash;
 use heirloom_store::rusqlite::Connection;
 use heirloom_vault::BlobKind;
 
-use crate::homes::{Scratch, add_folder, files_below, photo, picture, run};
+use crate::homes::{Scratch, add_folder, files_below, photo, photos, picture, run};
 use crate::readback::Readback;
 
 /// Goal: a folder of packs and the phrase give everything back, bit for bit. Method: back up a home with photos, then read
@@ -71,7 +71,7 @@ async fn check_databases(scratch: &Scratch, back: &Readback) {
 async fn a_run_after_little_writes_little() {
     let scratch = Scratch::new("Anna");
     let home = scratch.open();
-    (0..12).for_each(|seed| drop(photo(&home, seed)));
+    photos(&home, 0..12);
     let folder = scratch.beside("disk");
     add_folder(&home, &folder);
     run(&home).await;

@@ -11,7 +11,7 @@ use heirloom_store::Disk;
 use heirloom_testkit::CrashDisk;
 use tokio_util::sync::CancellationToken;
 
-use crate::homes::{DAY_MS, Scratch, add_folder, files_below, photo, picture, run};
+use crate::homes::{DAY_MS, Scratch, add_folder, files_below, photo, photos, picture, run};
 use crate::readback::Readback;
 
 /// Runs on a disk whose power goes at a step; returns how many steps there were.
@@ -106,11 +106,11 @@ async fn power_cuts_may_follow_each_other() {
     }
 }
 
-async fn prepared(photos: u32) -> (Scratch, std::path::PathBuf) {
+async fn prepared(count: u32) -> (Scratch, std::path::PathBuf) {
     let scratch = Scratch::new("Anna");
     let folder = scratch.beside("disk");
     let home = scratch.open();
-    (0..photos).for_each(|seed| drop(photo(&home, seed)));
+    photos(&home, 0..count);
     add_folder(&home, &folder);
     closed(home).await;
     (scratch, folder)

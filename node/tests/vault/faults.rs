@@ -11,14 +11,14 @@ use heirloom_vault::store::{Place, TargetCounts};
 use tokio_util::sync::CancellationToken;
 
 use crate::faulty::{Fault, Faulty};
-use crate::homes::{DAY_MS, Scratch, add_folder, household, photo, run};
+use crate::homes::{DAY_MS, Scratch, add_folder, household, photo, photos, run};
 use crate::readback::{self, Readback};
 
 /// A home whose photos are all in one folder.
-async fn backed_up(photos: u32) -> (Scratch, Arc<Home>, PathBuf, TargetId) {
+async fn backed_up(count: u32) -> (Scratch, Arc<Home>, PathBuf, TargetId) {
     let scratch = Scratch::new("Anna");
     let home = scratch.open();
-    (0..photos).for_each(|seed| drop(photo(&home, seed)));
+    photos(&home, 0..count);
     let folder = scratch.beside("disk");
     let id = add_folder(&home, &folder);
     run(&home).await;
@@ -26,8 +26,8 @@ async fn backed_up(photos: u32) -> (Scratch, Arc<Home>, PathBuf, TargetId) {
 }
 
 /// The same, with a place that can be made to misbehave.
-async fn misbehaving(photos: u32) -> (Scratch, Arc<Home>, PathBuf, TargetId, Arc<Faulty>) {
-    let (scratch, home, folder, id) = backed_up(photos).await;
+async fn misbehaving(count: u32) -> (Scratch, Arc<Home>, PathBuf, TargetId, Arc<Faulty>) {
+    let (scratch, home, folder, id) = backed_up(count).await;
     let faulty = Faulty::new(readback::target(&folder, &household(&home)));
     let place = Place::Folder(folder.to_str().unwrap().to_owned());
     home.vault.engine.hold_open(id, place, Arc::clone(&faulty) as Arc<dyn heirloom_vault::Target>);
@@ -207,7 +207,6 @@ async fn full_and_refusing_places_hold_up_nothing() {
         }
         assert_eq!(counts(&home, id).photos, 2, "what it has still counts");
         place.set(Fault::None);
-        home.vault.store.set_target_full(id, false, 0).unwrap();
         run(&home).await;
         assert_eq!(counts(&home, id).photos, 3, "{fault:?}");
     }

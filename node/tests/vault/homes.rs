@@ -99,6 +99,13 @@ pub(crate) fn photo(home: &Arc<Home>, seed: u32) -> ContentHash {
     content
 }
 
+/// Several photos.
+pub(crate) fn photos(home: &Arc<Home>, seeds: std::ops::Range<u32>) {
+    for seed in seeds {
+        photo(home, seed);
+    }
+}
+
 pub(crate) fn keep(home: &Home, name: &str, bytes: Vec<u8>) -> ContentHash {
     let incoming = Incoming {
         account: home.ledger.accounts().unwrap()[0].id,

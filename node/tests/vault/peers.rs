@@ -12,7 +12,7 @@ use heirloom::vault::heal;
 use heirloom_vault::policy::{Policy, Standing};
 use tokio_util::sync::CancellationToken;
 
-use crate::homes::{Scratch, household, original, photo, picture, run};
+use crate::homes::{Scratch, household, original, photo, photos, picture, run};
 use crate::readback::Readback;
 
 /// How long a test waits for what must happen.
@@ -139,7 +139,7 @@ async fn a_keeper_that_was_off_catches_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_keeper_finds_damaged_is_sent_again() {
     let (anna, ben) = keeper_and_ward().await;
-    (0..3).for_each(|seed| drop(photo(&anna.home, seed)));
+    photos(&anna.home, 0..3);
     run(&anna.home).await;
     let kept = ben.home.layout.kept().join(household(&anna.home).to_string());
     let mut packs = crate::homes::files_below(&kept.join("packs"));

@@ -25,7 +25,7 @@ pub(super) fn facts(gathered: &Gathered<'_>, _policy: &Policy) -> anyhow::Result
         now_ms: gathered.now_ms,
         enabled: home.keys.vault().is_some(),
         enabled_ms,
-        photos: gathered.overview.photos.clone(),
+        photos: gathered.overview.photos,
         homes: homes.map(|row| home_facts(gathered, row)).collect(),
         places: own.map(|row| place_facts(gathered, row)).collect(),
         alone_ms: store.alone_ms()?,
