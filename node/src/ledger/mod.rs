@@ -13,11 +13,13 @@ pub mod albums;
 pub mod assets;
 pub mod files;
 pub mod invitations;
+pub mod kits;
 pub mod peers;
 pub mod schema;
 pub mod sessions;
 pub mod shared_files;
 pub mod shared_photos;
+pub mod shares;
 pub mod sources;
 
 use std::path::Path;

@@ -7,6 +7,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { number: 1, name: "the first ledger", sql: include_str!("migrations/001_first.sql") },
     Migration { number: 2, name: "peers and invitations", sql: include_str!("migrations/002_peers.sql") },
     Migration { number: 3, name: "albums", sql: include_str!("migrations/003_sharing.sql") },
+    Migration { number: 4, name: "recovery kits", sql: include_str!("migrations/004_kits.sql") },
 ];
 
 /// Every column with its meaning; a test compares the list with what the migrations make.
@@ -54,6 +55,22 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("keys.account BLOB", "whom it stands for"),
     ("keys.name TEXT", "what the person called it"),
     ("keys.created_ms INTEGER", "UTC"),
+    ("kit_parts.kit BLOB", "a kit of this home"),
+    ("kit_parts.number INTEGER", "from 1"),
+    ("kit_parts.household BLOB", "who holds it; null: it is on paper"),
+    ("kit_parts.state TEXT", "given, held, wrong, gone, ended"),
+    ("kit_parts.refuse INTEGER", "1: its holder is to hear that people here refuse what is asked of it"),
+    ("kit_records.kit BLOB", "a kit of this home"),
+    ("kit_records.household BLOB", "a keeper that was told"),
+    ("kit_records.state TEXT", "kept: it has the record; ended: it knows that the kit was revoked"),
+    ("kits.kit BLOB", "16-byte id of a recovery kit of this home"),
+    ("kits.name TEXT", "what people call it"),
+    ("kits.record BLOB", "docs/formats/kit.md; no secret"),
+    ("kits.delay_ms INTEGER", "how long holders wait before they give their parts out"),
+    ("kits.created_ms INTEGER", "UTC"),
+    ("kits.verified_ms INTEGER", "when every holder last said that its part is right, UTC"),
+    ("kits.asked_ms INTEGER", "when a holder last said that somebody asks, UTC; null: answered, or never"),
+    ("kits.revocation BLOB", "its end, signed; null while it lives"),
     ("peers.household BLOB", "32-byte id"),
     ("peers.certificate BLOB", "the highest of its certificates that was seen"),
     ("peers.card BLOB", "what it last said about itself"),
@@ -90,6 +107,22 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("shared_received.space BLOB", "the album that a file came through"),
     ("shared_received.hash BLOB", "BLAKE3 of the file"),
     ("shared_received.kind INTEGER", "0 original, 1 preview, 2 thumbnail"),
+    ("share_requests.node BLOB", "a machine that asks for a part of a kit"),
+    ("share_requests.receive BLOB", "the key that the part is sealed to"),
+    ("share_requests.claimed TEXT", "what it says its home was called"),
+    ("share_requests.kit BLOB", "the kit that is meant; null: not known yet"),
+    ("share_requests.state TEXT", "asked, allowed, refused, given"),
+    ("share_requests.asked_ms INTEGER", "UTC"),
+    ("share_requests.looked_ms INTEGER", "when the delay was last counted, UTC"),
+    ("share_requests.waited_ms INTEGER", "how much of the delay has passed"),
+    ("shares.kit BLOB", "another home's kit of which this home holds a part"),
+    ("shares.household BLOB", "whose kit"),
+    ("shares.name TEXT", "what that home called itself"),
+    ("shares.share BLOB", "the part, 84 bytes; a secret"),
+    ("shares.record BLOB", "the kit's record, which the part is checked against"),
+    ("shares.delay_ms INTEGER", "how long to wait before it is given out"),
+    ("shares.holders BLOB", "homes that hold the other parts, 32 bytes each"),
+    ("shares.since_ms INTEGER", "UTC"),
     ("sources.account BLOB", "for whom the folder was imported"),
     ("sources.folder BLOB", "absolute path as the system's bytes"),
     ("sources.name BLOB", "file name as the system's bytes"),
@@ -130,5 +163,7 @@ mod tests {
         assert_eq!(ledger.setting("household_name").unwrap().as_deref(), Some("The Smiths"));
         assert_eq!(ledger.accounts().unwrap()[0].name, "Anna");
         assert_eq!(ledger.peers().unwrap(), []);
+        assert_eq!(ledger.kits().unwrap(), []);
+        assert!(ledger.shares().unwrap().is_empty() && ledger.requests().unwrap().is_empty());
     }
 }
