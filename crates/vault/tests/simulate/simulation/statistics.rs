@@ -1,8 +1,17 @@
 //! How sure a number is.
 
+/// Events from which on an approximation is as good as the exact limits, whose terms would no longer fit into a number.
+const MANY: u64 = 400;
+
 /// The interval that holds the true rate with 95 % probability, when so many events were seen in so many years (exact
-/// Poisson limits by bisection; Garwood 1936).
+/// Poisson limits by bisection, Garwood 1936; for many events the cube of a normal, Wilson and Hilferty 1931).
 pub(crate) fn rate_between(events: u64, years: f64) -> (f64, f64) {
+    if events > MANY {
+        let limit = |count: f64, sign: f64| {
+            count * (1.0 - 1.0 / (9.0 * count) + sign * 1.96 / (3.0 * count.sqrt())).powi(3)
+        };
+        return (limit(events as f64, -1.0) / years, limit(events as f64 + 1.0, 1.0) / years);
+    }
     let upper = solve(|mean| at_most(events, mean) - 0.025, events as f64);
     let lower =
         if events == 0 { 0.0 } else { solve(|mean| at_most(events - 1, mean) - 0.975, events as f64) };
