@@ -29,6 +29,8 @@ pub(crate) struct Link {
     pub(crate) made_ms: i64,
     pub(crate) superseded: Option<i64>,
     pub(crate) fork: bool,
+    /// Another keeper told of it: what it names may not be here.
+    pub(crate) told: bool,
 }
 
 /// What becomes of a head that arrives.
@@ -60,6 +62,7 @@ impl Link {
             made_ms: head.made_at_ms(),
             superseded: None,
             fork: false,
+            told: false,
         }
     }
 
@@ -118,7 +121,8 @@ pub(crate) fn judge(links: &[Link], new: &Link) -> Verdict {
 ///
 /// Held are, for 30 days: of the last day the first that was superseded in each hour, of each day before that the first
 /// of the day, the last head of each certificate that was replaced, and the first forks. So whoever floods a keeper with heads
-/// displaces none that is older than an hour.
+/// displaces none that is older than an hour. Of those that other keepers told of, only the newest is held, as a pledge
+/// against replays; the homes that told of the others hold them.
 pub(crate) fn expired(links: &[Link], now: i64) -> Vec<[u8; 32]> {
     let Some(newest) = newest(links) else { return Vec::new() };
     let mut old: Vec<(&Link, i64)> = links
@@ -135,9 +139,9 @@ pub(crate) fn expired(links: &[Link], now: i64) -> Vec<[u8; 32]> {
         forks += usize::from(link.fork);
         let pinned = link.fork && forks <= FORKS_MAX || is_last_of_replaced(&old, link, newest);
         let first = !slots.contains(&slot);
-        if age >= HOLD_MS || !(pinned || first) {
+        if age >= HOLD_MS || !(pinned || first && !link.told) {
             gone.push(link.head);
-        } else if first && !link.fork {
+        } else if first && !link.fork && !link.told {
             slots.push(slot);
         }
     }
@@ -178,6 +182,7 @@ mod tests {
             made_ms: 0,
             superseded: None,
             fork: false,
+            told: false,
         }
     }
 

@@ -275,7 +275,8 @@ impl Keeper {
             allowed_here: ward.allowed_here,
             allowed_there: ward.allowed_there,
         };
-        let last_head = chain::newest(&links).map(|link| LastHead {
+        let own: Vec<_> = links.into_iter().filter(|link| !link.told).collect();
+        let last_head = chain::newest(&own).map(|link| LastHead {
             generation: link.generation,
             number: link.number,
             made_at_ms: link.made_ms,

@@ -17,6 +17,19 @@ impl Keeper {
     /// and is not the newest (both are kept, people are told); [`KeeperError::DiskAbsent`], [`KeeperError::Full`],
     /// [`KeeperError::Io`], [`KeeperError::Store`].
     pub fn put_head(&self, ward: &HouseholdId, head: &[u8]) -> Result<(), KeeperError> {
+        self.take_head(ward, head, false)
+    }
+
+    /// Keeps a head that another keeper told of, if it is the newest, so that no older one is taken for it. It stands
+    /// beside the one that the ward put here itself and never takes its place: what it names may not be here.
+    ///
+    /// # Errors
+    /// Those of [`put_head`](Keeper::put_head).
+    pub fn tell_head(&self, ward: &HouseholdId, head: &[u8]) -> Result<(), KeeperError> {
+        self.take_head(ward, head, true)
+    }
+
+    fn take_head(&self, ward: &HouseholdId, head: &[u8], told: bool) -> Result<(), KeeperError> {
         let head =
             VaultHead::decode(head).map_err(|_| KeeperError::Wrong("these bytes are no signed head"))?;
         if head.household() != ward {
@@ -27,7 +40,7 @@ impl Keeper {
         self.keeping(ward)?;
         let folder = self.folder(ward)?;
         let links = self.db.read(|conn| rows::links(conn, ward).map_err(KeeperError::from))?;
-        let link = Link::of(&head);
+        let link = Link { told, ..Link::of(&head) };
         let (ward, id) = (*ward, link.head);
         match chain::judge(&links, &link) {
             Verdict::Newest(alarm) => {
@@ -37,13 +50,23 @@ impl Keeper {
                         rows::add_link(conn, &ward, &Link { fork: true, ..other })?;
                     }
                     rows::add_link(conn, &ward, &link)?;
-                    rows::supersede(conn, &ward, &id, rows::running(conn)?)?;
+                    rows::supersede(conn, &ward, &id, told, rows::running(conn)?)?;
                     alarm.map_or(Ok(()), |kind| rows::raise(conn, &ward, kind, 0).map_err(KeeperError::from))
                 })?;
                 self.drop_heads(&ward, &folder)
             }
-            // Its file may be what an old disk lacks.
-            Verdict::Known => Ok(folder.put_head(&head)?),
+            Verdict::Known => {
+                // Its file may be what an old disk lacks.
+                folder.put_head(&head)?;
+                if told || !links.iter().any(|known| known.head == id && known.told) {
+                    return Ok(());
+                }
+                // Another keeper told of it first; now that the ward puts it here, all that it names is here.
+                self.db.write(move |conn| -> Result<(), KeeperError> {
+                    Ok(rows::supersede(conn, &ward, &id, false, rows::running(conn)?)?)
+                })?;
+                self.drop_heads(&ward, &folder)
+            }
             Verdict::Fork { kept } => {
                 if kept {
                     folder.put_head(&head)?;

@@ -318,6 +318,7 @@ pub(super) fn links(conn: &Connection, ward: &HouseholdId) -> SqlResult<Vec<Link
                 made_ms: row.get("made_ms")?,
                 superseded: row.get("superseded")?,
                 fork: row.get("fork")?,
+                told: row.get("told")?,
             })
         })?
         .collect()
@@ -326,7 +327,7 @@ pub(super) fn links(conn: &Connection, ward: &HouseholdId) -> SqlResult<Vec<Link
 pub(super) fn add_link(conn: &Connection, ward: &HouseholdId, link: &Link) -> SqlResult<()> {
     conn.prepare_cached(
         "INSERT OR REPLACE INTO keeper_heads
-         VALUES (:ward, :head, :previous, :certificate, :generation, :number, :made, :superseded, :fork)",
+         VALUES (:ward, :head, :previous, :certificate, :generation, :number, :made, :superseded, :fork, :told)",
     )?
     .execute(named_params! {
         ":ward": blob(ward),
@@ -338,21 +339,29 @@ pub(super) fn add_link(conn: &Connection, ward: &HouseholdId, link: &Link) -> Sq
         ":made": link.made_ms,
         ":superseded": link.superseded,
         ":fork": link.fork,
+        ":told": link.told,
     })
     .map(drop)
 }
 
-/// Notes that every head but one has been superseded, from now on if it wasn't before.
-pub(super) fn supersede(conn: &Connection, ward: &HouseholdId, newest: &[u8; 32], now: i64) -> SqlResult<()> {
+/// Notes that every head but one has been superseded, from now on if it wasn't before. One that another keeper `told` of
+/// supersedes only such: the ward gives a head to a keeper that has what it names, and that is what can be restored.
+pub(super) fn supersede(
+    conn: &Connection,
+    ward: &HouseholdId,
+    newest: &[u8; 32],
+    told: bool,
+    now: i64,
+) -> SqlResult<()> {
     conn.prepare_cached(
         "UPDATE keeper_heads SET superseded = :now
-         WHERE household = :ward AND head != :newest AND superseded IS NULL",
+         WHERE household = :ward AND head != :newest AND superseded IS NULL AND told >= :told",
     )?
-    .execute(named_params! {":ward": blob(ward), ":newest": newest, ":now": now})?;
+    .execute(named_params! {":ward": blob(ward), ":newest": newest, ":told": told, ":now": now})?;
     conn.prepare_cached(
-        "UPDATE keeper_heads SET superseded = NULL WHERE household = :ward AND head = :newest",
+        "UPDATE keeper_heads SET superseded = NULL, told = :told WHERE household = :ward AND head = :newest",
     )?
-    .execute(named_params! {":ward": blob(ward), ":newest": newest})
+    .execute(named_params! {":ward": blob(ward), ":newest": newest, ":told": told})
     .map(drop)
 }
 

@@ -20,8 +20,12 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("keeper_heads.generation INTEGER", "that certificate's generation"),
     ("keeper_heads.number INTEGER", "the head's number"),
     ("keeper_heads.made_ms INTEGER", "when the ward says it made it, UTC"),
-    ("keeper_heads.superseded INTEGER", "running time at which another took its place; null: the newest"),
+    (
+        "keeper_heads.superseded INTEGER",
+        "running time at which a newer one came from the ward itself (a told one: from anybody); null: none did",
+    ),
     ("keeper_heads.fork INTEGER", "1: it contradicted the newest when it came"),
+    ("keeper_heads.told INTEGER", "1: another keeper told of it; what it names may not be here"),
     ("keeper_kits.household BLOB", "the ward"),
     ("keeper_kits.kit BLOB", "BLAKE3 of a kit record"),
     ("keeper_kits.bytes INTEGER", "its size"),

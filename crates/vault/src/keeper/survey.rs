@@ -163,14 +163,12 @@ fn heads(db: &Database, ward: &HouseholdId, folder: &PackFolder) -> Result<(), K
         }
         links.push(link);
     }
-    let Some(newest) = chain::newest(&links).map(|link| link.head).filter(|_| !new.is_empty()) else {
+    if new.is_empty() {
         return Ok(());
-    };
+    }
     let ward = *ward;
-    db.write(move |conn| -> Result<(), KeeperError> {
-        new.iter().try_for_each(|link| rows::add_link(conn, &ward, link))?;
-        Ok(rows::supersede(conn, &ward, &newest, rows::running(conn)?)?)
-    })
+    // Who gave them is not known, so none counts as superseded before the ward puts its next one.
+    db.write(move |conn| new.iter().try_for_each(|link| Ok(rows::add_link(conn, &ward, link)?)))
 }
 
 /// What the disk has of kit records.

@@ -20,7 +20,7 @@ pub struct Ward {
     pub packs: u64,
     /// Packs that were kept and are lost or damaged here; the ward sends them again.
     pub bad: u64,
-    /// The head that outranks the others.
+    /// The head that outranks the others, of those that the ward put here itself.
     pub last_head: Option<LastHead>,
     /// A deletion that waits for people.
     pub ask: Option<DeletionAsk>,

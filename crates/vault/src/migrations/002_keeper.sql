@@ -46,6 +46,7 @@ CREATE TABLE keeper_heads(
   made_ms INTEGER NOT NULL,
   superseded INTEGER,
   fork INTEGER NOT NULL,
+  told INTEGER NOT NULL,
   PRIMARY KEY (household, head)
 ) WITHOUT ROWID;
 

@@ -146,3 +146,37 @@ fn superseded_heads_are_held_for_thirty_days_of_running_time() {
     home.keeper.collect().unwrap();
     assert_eq!(home.keeper.heads(&ward.id()).unwrap(), [chain[119].encode()], "the newest stays for ever");
 }
+
+/// Keepers tell each other newer heads than the one that the ward gave to this keeper, whose packs are still on their way
+/// here: the one that can be restored from here stays, for ever if need be.
+#[test]
+fn what_other_keepers_tell_displaces_nothing() {
+    let (mut home, ward) = agreed();
+    let chain = ward.node(1, 0).chain(70);
+    put(&home, &ward, &chain[0]).unwrap();
+    put(&home, &ward, &chain[1]).unwrap();
+    for head in &chain[2..60] {
+        home.days(1);
+        home.keeper.tell_head(&ward.id(), head.as_bytes()).unwrap();
+        home.keeper.collect().unwrap();
+    }
+    home = home.restart();
+    let held = home.keeper.heads(&ward.id()).unwrap();
+    assert_eq!(held, [chain[59].encode(), chain[1].encode()], "the newest that is known, and the ward's own");
+    assert_eq!(home.keeper.ward(&ward.id()).unwrap().last_head.unwrap().number, 2);
+    assert!(matches!(put(&home, &ward, &chain[30]), Err(KeeperError::Older)), "a replay is noticed");
+    assert!(matches!(home.keeper.tell_head(&ward.id(), chain[30].as_bytes()), Err(KeeperError::Older)));
+    assert_eq!(alarms(&home), []);
+    // The ward comes back, and now everything of that head is here.
+    put(&home, &ward, &chain[59]).unwrap();
+    assert_eq!(home.keeper.ward(&ward.id()).unwrap().last_head.unwrap().number, 60);
+    home.days(31);
+    home.keeper.tell_head(&ward.id(), chain[60].as_bytes()).unwrap();
+    home.keeper.collect().unwrap();
+    assert_eq!(home.keeper.heads(&ward.id()).unwrap(), [chain[60].encode(), chain[59].encode()]);
+    assert!(matches!(home.keeper.tell_head(&ward.id(), chain[59].as_bytes()), Err(KeeperError::Older)));
+    put(&home, &ward, &chain[61]).unwrap();
+    home.days(31);
+    home.keeper.collect().unwrap();
+    assert_eq!(home.keeper.heads(&ward.id()).unwrap(), [chain[61].encode()]);
+}

@@ -95,7 +95,7 @@ pub(super) async fn exchange(network: &Arc<Network>, peer: HouseholdId, line: &L
             continue;
         }
         let keeper = Arc::clone(&home.vault.keeper);
-        let kept = tokio::task::spawn_blocking(move || keeper.put_head(&ward, &theirs)).await?;
+        let kept = tokio::task::spawn_blocking(move || keeper.tell_head(&ward, &theirs)).await?;
         match kept {
             Ok(()) => tracing::info!(%ward, peer = %peer, "another keeper has a newer head"),
             Err(KeeperError::Older) => {
