@@ -47,9 +47,9 @@ async fn collect_at(home: &Arc<Home>, id: TargetId, target: &Arc<dyn Target>) ->
         }
         let Ok(state) = target.state().await else { return Ok(()) };
         let mut left = state.deletable.unwrap_or(u64::MAX);
-        let fits = due.into_iter().take_while(|(_, bytes)| {
+        let fits = due.into_iter().filter(|(_, bytes)| {
             let fits = *bytes <= left;
-            left = left.saturating_sub(*bytes);
+            left -= if fits { *bytes } else { 0 };
             fits
         });
         let packs: Vec<PackId> = fits.map(|(pack, _)| pack).collect();
