@@ -13,7 +13,7 @@ impl VaultStore {
     ///
     /// Pictures are of use until they are forgotten or replaced; what the household is made of, while the newest head needs
     /// it, or no head was made since. A piece that stands in a newer pack, too, is of no more use once that one is listed in
-    /// a segment and proven at as many places.
+    /// a segment and proven at as many other homes, and at as many places.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -50,13 +50,28 @@ struct Known {
     bytes: u64,
     live: u64,
     written: bool,
-    proven: u64,
+    proven: Proven,
+}
+
+/// At how many places a pack was proved: a disk of one's own does not make up for another home.
+#[derive(Clone, Copy)]
+struct Proven {
+    homes: u64,
+    places: u64,
+}
+
+impl Proven {
+    fn is_as_safe_as(self, other: Self) -> bool {
+        self.places > 0 && self.homes >= other.homes && self.places >= other.places
+    }
 }
 
 fn known_packs(conn: &Connection) -> rusqlite::Result<BTreeMap<i64, Known>> {
     let mut statement = conn.prepare_cached(
         "SELECT number, id, shelf, bytes, plain, segment IS NOT NULL,
-           (SELECT count(*) FROM copies c WHERE c.pack = number AND c.state = 2)
+           (SELECT count(*) FROM copies c JOIN targets t ON t.number = c.target
+            WHERE c.pack = packs.number AND c.state = 2 AND t.kind = 'household'),
+           (SELECT count(*) FROM copies c WHERE c.pack = packs.number AND c.state = 2)
          FROM packs WHERE dropped_ms IS NULL",
     )?;
     statement
@@ -67,7 +82,7 @@ fn known_packs(conn: &Connection) -> rusqlite::Result<BTreeMap<i64, Known>> {
                 bytes: unsigned(row, 3)?,
                 live: unsigned(row, 4)?,
                 written: row.get(5)?,
-                proven: unsigned(row, 6)?,
+                proven: Proven { homes: unsigned(row, 6)?, places: unsigned(row, 7)? },
             };
             Ok((row.get(0)?, known))
         })?
@@ -104,14 +119,14 @@ fn without_repeated(conn: &Connection, packs: &mut BTreeMap<i64, Known>) -> rusq
         pieces.entry((row.get(0)?, row.get(1)?, row.get(2)?)).or_default().push(row.get(3)?);
     }
     for ((_, _, bytes), holders) in pieces {
-        let mut best = 0;
+        let mut newer: Vec<Proven> = Vec::new();
         // From the newest backwards: a pack loses the piece to a newer one that is listed and as safe.
         for number in holders.into_iter().rev() {
             let Some(pack) = packs.get_mut(&number) else { continue };
-            if best > 0 && best >= pack.proven {
+            if newer.iter().any(|newer| newer.is_as_safe_as(pack.proven)) {
                 pack.live = pack.live.saturating_sub(bytes.max(1).unsigned_abs());
             } else if pack.written {
-                best = best.max(pack.proven);
+                newer.push(pack.proven);
             }
         }
     }

@@ -149,3 +149,21 @@ fn a_rewritten_pack_is_of_use_until_the_new_one_is_as_safe() {
     store.prove(ben, &[new], NOW);
     assert_eq!((live(&store, old), live(&store, new)), (Some(0), Some(10)));
 }
+
+/// Goal: a disk of one's own does not take the place of another home.
+#[test]
+fn a_pack_in_two_homes_is_of_use_until_the_new_one_is_in_two_homes() {
+    let store = fixture();
+    let (anna, ben) = (store.keeper(1), store.keeper(2));
+    let disk = store.add_target(&Place::Folder("/disk".to_owned()), Standing::Active, NOW).unwrap();
+    store.note(&[1]);
+    let old = store.packed("old", BlobKind::Original, &["original 1".to_owned()]);
+    let new = store.packed("new", BlobKind::Original, &["original 1".to_owned()]);
+    store.prove(anna, &[old, new], NOW);
+    store.prove(ben, &[old], NOW);
+    store.prove(disk, &[new], NOW);
+    store.head(1, &[old, new]);
+    assert_eq!(live(&store, old), Some(10));
+    store.prove(ben, &[new], NOW);
+    assert_eq!(live(&store, old), Some(0));
+}
