@@ -20,6 +20,7 @@ use crate::control;
 use crate::home::{Home, reconcile};
 use crate::protocols::Network;
 use crate::restore::Comeback;
+use crate::restore::comeback::keep_again;
 use crate::sharing::Downloads;
 use crate::vault::worker::VaultWorker;
 use crate::workers::Workers;
@@ -75,6 +76,9 @@ pub async fn serve_on(
     // What can fail comes before what has to be stopped in order.
     let commands = Commands::start(&home)?;
     let workers = Workers::start(&home).context("cannot start the workers")?;
+    if let Err(error) = keep_again(&home).await {
+        tracing::error!("cannot go on keeping copies for other homes: {error:#}");
+    }
     let network = open_network(&home, p2p).await;
     let downloads = Downloads::start(&home);
     let comeback = Comeback::start(&home);

@@ -1,10 +1,13 @@
 //! What is left to do once a restored home is open: keep for others again, tell albums of the new node, and bring pictures
-//! and originals. It goes on at every start until all of it is done.
+//! and originals. It goes on at every start until all of it is done, and after every error once that may be over.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use heirloom_vault::policy::{Policy, TargetId};
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,8 +19,10 @@ use crate::clock;
 use crate::home::Home;
 use crate::vault::heal;
 
-/// How long to wait before places that were away are asked again, when nothing says that one came.
+/// How long to wait before places that were away are asked again, when nothing says that one came; it doubles.
 const PAUSE: Duration = Duration::from_secs(15);
+/// The longest such wait.
+const PAUSE_MAX: Duration = Duration::from_secs(10 * 60);
 
 /// The tasks that do it; each ends when it is done.
 pub struct Comeback {
@@ -36,11 +41,8 @@ impl Comeback {
                 home.restoring.begin(Stage::Pictures, 0, 0);
                 let (at, stop) = (Arc::clone(home), comeback.stop.clone());
                 comeback.spawn("the restore cannot go on now", async move {
-                    let done = work(&at, state, &stop).await;
-                    if let Err(error) = &done {
-                        at.restoring.fail(format!("{error:#}"));
-                    }
-                    done
+                    work(&at, state, &stop).await;
+                    Ok(())
                 });
             }
             Ok(None) => {}
@@ -71,18 +73,32 @@ impl Comeback {
     }
 }
 
-async fn work(home: &Arc<Home>, mut state: State, stop: &CancellationToken) -> anyhow::Result<()> {
+/// Works until everything is done. An error (a full disk, say) is told, and may be over later.
+async fn work(home: &Arc<Home>, mut state: State, stop: &CancellationToken) {
+    let (mut pause, mut began) = (PAUSE, Instant::now());
+    while let Err(error) = steps(home, &mut state, stop).await {
+        tracing::error!("the restore cannot go on now: {error:#}");
+        home.restoring.say(format!("{error:#}; this goes on by itself when that is over"));
+        // What went on for long and failed now has nothing to do with the errors before.
+        pause = if began.elapsed() > PAUSE_MAX { PAUSE } else { (pause * 2).min(PAUSE_MAX) };
+        tokio::time::sleep(pause).await;
+        home.restoring.unsay();
+        began = Instant::now();
+    }
+}
+
+async fn steps(home: &Arc<Home>, state: &mut State, stop: &CancellationToken) -> anyhow::Result<()> {
     let restoring = Arc::clone(&home.restoring);
     let name = {
         let home = Arc::clone(home);
         blocking(move || home.name()).await?
     };
     restoring.found(&name, state.head_at_ms);
-    keep_again(home, &state).await?;
     if !state.pictured {
+        restoring.begin(Stage::Pictures, 0, 0);
         bring_pictures(home, &restoring, stop).await?;
         state.pictured = true;
-        save(home, &state).await?;
+        save(home, state).await?;
     }
     bring_originals(home, &restoring, stop).await?;
     let folder = home.layout.restoring();
@@ -101,10 +117,15 @@ async fn work(home: &Arc<Home>, mut state: State, stop: &CancellationToken) -> a
     Ok(())
 }
 
-/// Keeps copies for those homes again for which the old machine did. What it kept is gone; they send it again.
-async fn keep_again(home: &Arc<Home>, state: &State) -> anyhow::Result<()> {
-    let (home, we_keep) = (Arc::clone(home), state.we_keep.clone());
+/// Keeps copies for those homes again for which the old machine did. What it kept is gone; they send it again. To be done
+/// before other homes are let in: who asks meanwhile would hear that nothing is kept for it any more.
+///
+/// # Errors
+/// When the restore's note or the database cannot be read.
+pub async fn keep_again(home: &Arc<Home>) -> anyhow::Result<()> {
+    let home = Arc::clone(home);
     blocking(move || {
+        let Some(State { we_keep, .. }) = State::load(&home.layout)? else { return Ok(()) };
         let known = home.vault.keeper.wards().context("cannot tell for whom this home keeps copies")?;
         for (household, quota) in we_keep {
             let Ok(household) = household.parse() else { continue };
@@ -126,7 +147,7 @@ async fn bring_pictures(
     restoring: &Restoring,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let mut woken = home.vault.woken();
+    let mut rest = Rest::new(home);
     loop {
         let keyring = home.keys.vault().context("this home's vault has no keys")?.keyring.clone();
         let household = *home.keys.certificate.household();
@@ -134,8 +155,7 @@ async fn bring_pictures(
         if pictures::bring(home, &fetcher, restoring, stop).await? {
             return Ok(());
         }
-        restoring.say("a home or a disk with copies is away; this goes on as soon as it is back");
-        pause(&mut woken).await;
+        rest.until_somebody_comes(restoring).await;
     }
 }
 
@@ -144,7 +164,8 @@ async fn bring_originals(
     restoring: &Arc<Restoring>,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let mut woken = home.vault.woken();
+    let mut rest = Rest::new(home);
+    let began = Instant::now();
     restoring.begin(Stage::Originals, 0, 0);
     loop {
         let extra: Vec<_> = restoring.sources().iter().map(|source| Arc::clone(&source.target)).collect();
@@ -153,7 +174,7 @@ async fn bring_originals(
             told.set(progress.done, progress.total, progress.bytes, progress.total_bytes);
         };
         // Asked first: who goes away meanwhile may have had what was not found.
-        let everybody_is_there = all_are_there(home).await?;
+        let everybody_is_there = all_are_there(home, began).await?;
         let healed = heal::missing(home, &extra, &report, stop).await?;
         if healed.left == 0 {
             return Ok(());
@@ -165,37 +186,72 @@ async fn bring_originals(
             ));
             return Ok(());
         }
-        restoring.say("a home or a disk with copies is away; this goes on as soon as it is back");
-        pause(&mut woken).await;
+        if healed.healed > 0 {
+            rest.pause = PAUSE;
+        }
+        rest.until_somebody_comes(restoring).await;
     }
 }
 
-/// Whether every place that may have copies answers now.
-async fn all_are_there(home: &Arc<Home>) -> anyhow::Result<bool> {
-    for source in sources(home).await? {
-        if source.target.state().await.is_err() {
+/// Whether every place that may have copies answers now. One that was away for so long that its copies are made elsewhere
+/// is not waited for; what comes when it is back is mended like any other loss.
+async fn all_are_there(home: &Arc<Home>, began: Instant) -> anyhow::Result<bool> {
+    let policy = Policy::default();
+    let at = Arc::clone(home);
+    let gone: Vec<TargetId> = blocking(move || {
+        let rows = at.vault.store.targets()?.into_iter();
+        Ok(rows.filter(|row| row.away_ms >= policy.replace_ms).map(|row| row.id).collect())
+    })
+    .await?;
+    let known = places(home).await?.into_iter().filter(|(id, _)| !gone.contains(id));
+    let mut places: Vec<Arc<Source>> = known.map(|(_, source)| source).collect();
+    if i64::try_from(began.elapsed().as_millis()).is_ok_and(|on_ms| on_ms < policy.replace_ms) {
+        places.extend(home.restoring.sources());
+    }
+    for place in places {
+        if place.target.state().await.is_err() {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-/// Until somebody came, or it is time to look again.
-async fn pause(woken: &mut tokio::sync::watch::Receiver<u64>) {
-    if let Ok(Err(_)) = tokio::time::timeout(PAUSE, woken.changed()).await {
-        // Nobody wakes any more: the home is being closed.
-        tokio::time::sleep(PAUSE).await;
+/// Waiting for places that are away.
+struct Rest {
+    woken: watch::Receiver<u64>,
+    pause: Duration,
+}
+
+impl Rest {
+    fn new(home: &Home) -> Self {
+        Self { woken: home.vault.woken(), pause: PAUSE }
+    }
+
+    /// Until somebody came, or it is time to look again, which is later each time that nobody did.
+    async fn until_somebody_comes(&mut self, restoring: &Restoring) {
+        restoring.say("a home or a disk with copies is away; this goes on as soon as it is back");
+        match tokio::time::timeout(self.pause, self.woken.changed()).await {
+            Ok(Ok(())) => self.pause = PAUSE,
+            // Nobody wakes any more: the home is being closed.
+            Ok(Err(_)) => tokio::time::sleep(PAUSE).await,
+            Err(_) => self.pause = (self.pause * 2).min(PAUSE_MAX),
+        }
+        restoring.unsay();
     }
 }
 
 /// Where packs can be read: what the restore was begun from, and every place that is known.
 async fn sources(home: &Arc<Home>) -> anyhow::Result<Vec<Arc<Source>>> {
     let mut sources = home.restoring.sources();
+    sources.extend(places(home).await?.into_iter().map(|(_, source)| source));
+    Ok(sources)
+}
+
+/// Every place that is known.
+async fn places(home: &Arc<Home>) -> anyhow::Result<Vec<(TargetId, Arc<Source>)>> {
     let at = Arc::clone(home);
     let known = blocking(move || at.vault.targets(&at)).await?;
-    let name = |number: u32| format!("place {number}");
-    sources.extend(known.into_iter().map(|(id, target)| Source::new(name(id.0), target)));
-    Ok(sources)
+    Ok(known.into_iter().map(|(id, target)| (id, Source::new(format!("place {}", id.0), target))).collect())
 }
 
 async fn save(home: &Arc<Home>, state: &State) -> anyhow::Result<()> {

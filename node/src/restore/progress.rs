@@ -125,6 +125,11 @@ impl Restoring {
         self.change(|progress| progress.message = Some(message));
     }
 
+    /// Takes back what was said, because it is over.
+    pub fn unsay(&self) {
+        self.change(|progress| progress.message = None);
+    }
+
     /// Ends with an error.
     pub fn fail(&self, message: impl Into<String>) {
         self.begin(Stage::Failed, 0, 0);
