@@ -130,9 +130,11 @@ fn files(extensions: &[&str]) -> Vec<(String, String)> {
             let path = entry.path();
             let name = entry.file_name().to_string_lossy().into_owned();
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                if !["target", "node_modules", "build", ".svelte-kit", ".git", "shared"]
-                    .contains(&name.as_str())
-                {
+                let is_built =
+                    ["node_modules", "build", ".svelte-kit", ".git", "shared"].contains(&name.as_str());
+                // Below a source folder `target` is a module's name.
+                let is_target = name == "target" && folder.file_name().is_none_or(|parent| parent != "src");
+                if !is_built && !is_target {
                     folders.push(path);
                 }
             } else if extensions.iter().any(|extension| name.ends_with(&format!(".{extension}"))) {

@@ -31,6 +31,9 @@ pub mod proof;
 pub mod store;
 pub mod target;
 
+// Named only to switch its TLS on, without which `object_store` does not compile.
+use reqwest as _;
+
 pub use assemble::{Assembly, AssemblyError, fetch_blob};
 pub use blob::{BlobKind, Entry, Located, PackId, PackRef, PackText};
 pub use compact::{Compaction, PackStats};

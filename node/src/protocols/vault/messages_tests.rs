@@ -1,3 +1,5 @@
+//! Every message is read back as it was written, and nothing else is read at all.
+
 use heirloom_vault::proof::GROUP_BYTES;
 use proptest::prelude::*;
 
