@@ -351,6 +351,18 @@ impl PackFolder {
         self.sync_way_to(&self.pack_path(id)).map_err(FolderError::io("the pack couldn't be made durable"))
     }
 
+    /// Makes the names of all packs durable.
+    ///
+    /// # Errors
+    /// [`FolderError::Absent`], [`FolderError::Io`].
+    pub(crate) fn sync_names(&self) -> Result<(), FolderError> {
+        let shards = (0..=u8::MAX).map(|shard| self.shard_path(shard)).filter(|shard| shard.is_dir());
+        let folders = shards.chain([self.root.join("packs"), self.root.clone()]);
+        let at = FolderError::io("the packs couldn't be made durable");
+        folders.into_iter().try_for_each(|folder| self.disk.sync_dir(&folder)).map_err(at)?;
+        self.is_there()
+    }
+
     fn sync_way_to(&self, path: &Path) -> io::Result<()> {
         for folder in path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root)) {
             self.disk.sync_dir(folder)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use heirloom_identity::HouseholdId;
 
-use super::rows;
+use super::rows::{self, PackState};
 use super::{Keeper, KeeperError};
 use crate::PackId;
 use crate::folder::{DiskId, FolderError, Marker, PackFolder, read_marker};
@@ -25,13 +25,14 @@ pub struct Copied {
 }
 
 impl Keeper {
-    /// Writes all packs kept for a ward, its kit records and its heads to a folder on another disk, in the layout that a
-    /// restore reads. What is there already and right isn't written again, so it goes on after an interruption. The
-    /// folder's parent exists; `random` names the new disk. `progress` hears of every pack and says whether to go on.
+    /// Writes all packs kept or held for a ward, its kit records and its heads to a folder on another disk, in the layout
+    /// that a restore reads; held ones, too, because older heads speak of them, and a ward that ended has no others. What
+    /// is there already and right isn't written again, so it goes on after an interruption. The folder's parent exists;
+    /// `random` names the new disk. `progress` hears of every pack and says whether to go on.
     ///
     /// # Errors
-    /// [`KeeperError::NotAWard`], [`KeeperError::DiskAbsent`], [`KeeperError::Wrong`] when another vault is in the folder,
-    /// [`KeeperError::Full`], [`KeeperError::Busy`] when `progress` said to stop, [`KeeperError::Io`],
+    /// [`KeeperError::NotAWard`], [`KeeperError::DiskAbsent`], [`KeeperError::Wrong`] when another vault is in the folder or
+    /// there are heads and not one pack for them, [`KeeperError::Full`], [`KeeperError::Busy`] when `progress` said to stop, [`KeeperError::Io`],
     /// [`KeeperError::Store`].
     pub fn write_copy(
         &self,
@@ -47,18 +48,21 @@ impl Keeper {
             None => Marker { household: *ward, disk: DiskId(random) },
         };
         let to = PackFolder::create(to, marker, Arc::clone(&self.disk))?;
-        let mut copied = Copied { packs_total: self.ward(ward)?.packs, ..Copied::default() };
+        let mut copied = Copied {
+            packs_total: self.db.read(|conn| rows::whole(conn, ward).map_err(KeeperError::from))?,
+            ..Copied::default()
+        };
         let mut after: Option<PackId> = None;
         loop {
             let page = self
                 .db
-                .read(|conn| rows::kept(conn, ward, after.as_ref(), LIST_MAX).map_err(KeeperError::from))?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some(*last);
-            for (pack, bytes) in page {
-                if self.copy_pack(ward, (&from, &to), &pack, bytes)? {
+                .read(|conn| rows::packs(conn, ward, after.as_ref(), LIST_MAX).map_err(KeeperError::from))?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.pack);
+            for row in page.iter().filter(|row| row.state != PackState::Bad) {
+                if self.copy_pack(ward, (&from, &to), &row.pack, row.bytes)? {
                     copied.packs += 1;
-                    copied.bytes += bytes;
+                    copied.bytes += row.bytes;
                 } else {
                     copied.bad += 1;
                 }
@@ -67,9 +71,15 @@ impl Keeper {
                 }
             }
         }
+        let heads = from.heads()?;
+        if copied.packs == 0 && !heads.is_empty() {
+            return Err(KeeperError::Wrong("none of that household's packs is here to be copied"));
+        }
         from.kits()?.iter().try_for_each(|kit| to.put_kit(kit))?;
+        // One that was there already may have got its name from a process that was killed before it synced.
+        to.sync_names()?;
         // Heads last: they speak of packs that are there by now.
-        from.heads()?.iter().try_for_each(|head| to.put_head(head))?;
+        heads.iter().try_for_each(|head| to.put_head(head))?;
         Ok(copied)
     }
 

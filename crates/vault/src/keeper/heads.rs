@@ -141,10 +141,7 @@ impl Keeper {
         ward: &HouseholdId,
         folder: Option<&PackFolder>,
     ) -> Result<(), KeeperError> {
-        let held: i64 = self.db.read(|conn| -> Result<_, KeeperError> {
-            let sql = "SELECT count(*) FROM keeper_packs WHERE household = ?1 AND state < 2";
-            Ok(conn.query_row(sql, (blob(ward),), |row| row.get(0))?)
-        })?;
+        let held = self.db.read(|conn| rows::whole(conn, ward).map_err(KeeperError::from))?;
         if held > 0 {
             return Ok(());
         }

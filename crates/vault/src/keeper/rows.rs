@@ -167,6 +167,12 @@ pub(super) fn kept(
     .collect()
 }
 
+/// How many packs of a ward are here, kept or held.
+pub(super) fn whole(conn: &Connection, ward: &HouseholdId) -> SqlResult<u64> {
+    conn.prepare_cached("SELECT count(*) FROM keeper_packs WHERE household = :ward AND state < 2")?
+        .query_row(named_params! {":ward": blob(ward)}, |row| row.get(0).map(uint))
+}
+
 /// A ward's packs that are lost or damaged here.
 pub(super) fn bad(conn: &Connection, ward: &HouseholdId, limit: usize) -> SqlResult<Vec<PackId>> {
     conn.prepare_cached(
@@ -390,6 +396,17 @@ pub(super) fn raise(
     if added > 0 {
         return Ok(());
     }
+    raise_anew(conn, ward, kind, packs)
+}
+
+/// Raises an alarm that is another one than those before it, however late they were.
+pub(super) fn raise_anew(
+    conn: &Connection,
+    ward: &HouseholdId,
+    kind: AlarmKind,
+    packs: u64,
+) -> Result<(), StoreError> {
+    let now = running(conn)?;
     conn.prepare_cached(
         "INSERT INTO keeper_alarms (household, kind, packs, raised) VALUES (:ward, :kind, :packs, :now)",
     )?

@@ -514,6 +514,33 @@ fn a_copy_on_another_disk_is_complete_and_goes_on() {
     assert!(matches!(refused, Err(KeeperError::Wrong(_))));
 }
 
+/// The uncle ends the agreement, the house burns down, he writes the disk: everything that is held is on it.
+#[test]
+fn a_copy_of_an_ended_ward_has_what_is_held() {
+    let (home, ward) = agreed();
+    let id = ward.id();
+    let packs = fill(&home, &ward, 0..40, 2000);
+    home.keeper.put_head(&id, ward.node(1, 0).head(1, None, 0).as_bytes()).unwrap();
+    assert_eq!(home.keeper.delete(&id, &[packs[0].0]).unwrap().held, 1);
+    let copy = |name: &str| {
+        let place = home.scratch.path().join(name);
+        home.keeper.write_copy(&id, &place, [5; 16], &mut |_| true).map(|copied| (copied, place))
+    };
+    let (copied, _) = copy("kept").unwrap();
+    assert_eq!((copied.packs, copied.packs_total, copied.bad), (40, 40, 0), "older heads speak of held ones");
+    home.keeper.end(&id).unwrap();
+    let (copied, place) = copy("ended").unwrap();
+    assert_eq!((copied.packs, copied.packs_total, copied.bytes), (40, 40, 80_000));
+    let expected = Expected { household: id, disks: Vec::new() };
+    let folder = PackFolder::open(&place, &expected, Arc::new(RealDisk)).unwrap();
+    assert!(packs.iter().all(|(pack, _)| folder.check(pack).is_ok()));
+    // Once nothing is left to copy, nobody hears that the disk is done.
+    packs.iter().for_each(|(pack, _)| std::fs::remove_file(home.pack_path(&id, pack)).unwrap());
+    assert!(matches!(copy("empty"), Err(KeeperError::Wrong(_))));
+    let empty = PackFolder::open(&home.scratch.path().join("empty"), &expected, Arc::new(RealDisk)).unwrap();
+    assert_eq!(empty.heads().unwrap(), []);
+}
+
 #[test]
 fn what_else_lies_in_the_folder_is_left_alone() {
     let (home, ward) = agreed();
