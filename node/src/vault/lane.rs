@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -18,6 +19,7 @@ use heirloom_vault::proof::group_count;
 use heirloom_vault::store::{HeadRow, Reported};
 use heirloom_vault::{Challenge, Entry, PackRef, Room, Target, TargetError, rebuild};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use super::backup::Run;
 use super::fetch::{FetchError, whole_pack};
@@ -70,6 +72,13 @@ pub(super) struct Lane {
     failures: usize,
 }
 
+/// What a lane sends next.
+struct Next {
+    packs: Vec<PackRef>,
+    /// It is what the household is made of.
+    is_urgent: bool,
+}
+
 /// What became of one pack.
 enum Sent {
     Proven(u32),
@@ -100,12 +109,15 @@ impl Lane {
             if self.run.is_stopping() {
                 return Ok(Ended::Stopped);
             }
+            let next = self.look().await?;
+            if !next.is_urgent {
+                // Before the queue and not after it: it may last for weeks, and without a head nothing there can be found.
+                self.offer_head().await?;
+            }
             if !self.may_send() {
                 return Ok(Ended::Resting);
             }
-            let packs = self.look().await?;
-            if packs.is_empty() {
-                self.offer_head().await?;
+            if next.packs.is_empty() {
                 self.run.lane_is_idle(self.id, seen);
                 let run = Arc::clone(&self.run);
                 tokio::select! {
@@ -115,7 +127,7 @@ impl Lane {
                 }
                 continue;
             }
-            if let Some(ended) = self.send_all(packs).await? {
+            if let Some(ended) = self.send_all(next.packs, &changes).await? {
                 return Ok(ended);
             }
         }
@@ -173,16 +185,40 @@ impl Lane {
         self.is_near || self.run.is_hour()
     }
 
-    /// What is to be sent next.
-    async fn look(&self) -> anyhow::Result<Vec<PackRef>> {
+    /// What is to be sent next: what the household is made of by itself, so that a head can follow it at once.
+    async fn look(&self) -> anyhow::Result<Next> {
         let (home, id, limit) = (Arc::clone(&self.run.home), self.id, LOOK_PACKS + self.skipped.len());
-        let packs = blocking(move || Ok(home.vault.store.pending_for(id, limit)?)).await?;
-        Ok(packs.into_iter().filter(|pack| !self.skipped.contains(pack)).take(LOOK_PACKS).collect())
+        let next = blocking(move || Ok(home.vault.store.next_for(id, limit)?)).await?;
+        let next: Vec<_> = next.into_iter().filter(|(pack, _)| !self.skipped.contains(pack)).collect();
+        let is_urgent = next.first().is_some_and(|(_, shelf)| *shelf == 0);
+        let packs = next.into_iter().take_while(|(_, shelf)| !is_urgent || *shelf == 0);
+        Ok(Next { packs: packs.map(|(pack, _)| pack).take(LOOK_PACKS).collect(), is_urgent })
     }
 
-    async fn send_all(&mut self, packs: Vec<PackRef>) -> anyhow::Result<Option<Ended>> {
+    /// Whether something came up that goes before what is being sent: more of what the household is made of, or a head.
+    async fn is_called(&self) -> anyhow::Result<bool> {
+        let (home, id) = (Arc::clone(&self.run.home), self.id);
+        let skipped = self.skipped.len();
+        let next = blocking(move || {
+            let store = &home.vault.store;
+            let last = store.last_head()?.map(|last| last.number);
+            Ok((store.next_for(id, skipped + 1)?, last > store.head_at(id)?))
+        });
+        let (next, has_head) = next.await?;
+        let mut next = next.iter().filter(|(pack, _)| !self.skipped.contains(pack));
+        Ok(has_head || next.next().is_some_and(|(_, shelf)| *shelf == 0))
+    }
+
+    async fn send_all(
+        &mut self,
+        packs: Vec<PackRef>,
+        changes: &watch::Receiver<u64>,
+    ) -> anyhow::Result<Option<Ended>> {
         let (this, mut ended) = (&*self, None);
-        let sending = packs.into_iter().map(|pack| async move { (pack, this.send(&pack).await) });
+        // Once something more urgent is there, what is under way comes to its end and nothing else is begun.
+        let is_over = &AtomicBool::new(false);
+        let packs = packs.into_iter().take_while(|_| !is_over.load(Ordering::Acquire));
+        let sending = packs.map(|pack| async move { (pack, this.send(&pack).await) });
         let mut sending = futures_util::stream::iter(sending).buffer_unordered(AT_ONCE);
         let (mut skipped, mut failures, mut is_full) = (Vec::new(), this.failures, this.is_full);
         while let Some((pack, sent)) = sending.next().await {
@@ -210,9 +246,11 @@ impl Lane {
                 ended = Some(Ended::Failed);
                 break;
             }
-            // Whatever came up meanwhile and is more urgent goes first.
             if this.run.is_stopping() {
                 break;
+            }
+            if changes.has_changed().unwrap_or(true) && this.is_called().await? {
+                is_over.store(true, Ordering::Release);
             }
         }
         drop(sending);

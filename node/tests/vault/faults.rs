@@ -211,3 +211,28 @@ async fn full_and_refusing_places_hold_up_nothing() {
         assert_eq!(counts(&home, id).photos, 3, "{fault:?}");
     }
 }
+
+/// Goal: a place whose line is too slow for all the photos can be restored from all the same. Method: a place that breaks off
+/// whenever photos are sent, run after run, so that its queue never ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_with_an_endless_queue_has_a_head() {
+    let scratch = Scratch::new("Anna");
+    let home = scratch.open();
+    photos(&home, 0..3);
+    let folder = scratch.beside("disk");
+    let id = add_folder(&home, &folder);
+    let faulty = Faulty::new(readback::target(&folder, &household(&home)));
+    let place = Place::Folder(folder.to_str().unwrap().to_owned());
+    home.vault.engine.hold_open(id, place, Arc::clone(&faulty) as Arc<dyn heirloom_vault::Target>);
+    faulty.set(Fault::ShortLine);
+    for _ in 0..4 {
+        run(&home).await;
+    }
+    assert!(!home.vault.store.pending_for(id, 1).unwrap().is_empty(), "the photos still wait");
+    let back = Readback::of_folder(&folder, &scratch.phrase).await;
+    assert_eq!(back.root.household_name, "Anna");
+    assert!(!back.file("home.sqlite").await.is_empty());
+    faulty.set(Fault::None);
+    run(&home).await;
+    check_whole(&scratch, &folder, 3).await;
+}

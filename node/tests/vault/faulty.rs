@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     Off,
     /// Its disk is not there.
     DiskAbsent,
+    /// Its line breaks whenever photos are sent.
+    ShortLine,
 }
 
 /// A place that passes everything on to another, unless it is told to misbehave.
@@ -64,6 +66,7 @@ impl Target for Faulty {
                 Fault::TakesNothing => Ok(()),
                 Fault::Full => Err(TargetError::Full { quota: 1, used: 1 }),
                 Fault::Refuses => Err(TargetError::Refused("no".to_owned())),
+                Fault::ShortLine if room == Room::Common => Err(TargetError::Offline),
                 _ => self.inner.put(pack, bytes, room).await,
             }
         })

@@ -113,6 +113,14 @@ CREATE INDEX copies_pack ON copies (pack);
 CREATE INDEX copies_pending ON copies (target, turn) WHERE state = 0;
 CREATE INDEX copies_leaving ON copies (target) WHERE state = 4;
 
+-- What stands in a dropped pack stands in these, too.
+CREATE TABLE replaced (
+    pack INTEGER NOT NULL REFERENCES packs (number) ON DELETE CASCADE,
+    by   INTEGER NOT NULL REFERENCES packs (number) ON DELETE CASCADE,
+    PRIMARY KEY (pack, by)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX replaced_by ON replaced (by);
+
 CREATE TABLE asks (
     household BLOB PRIMARY KEY CHECK (length(household) = 32),
     bytes     INTEGER NOT NULL,

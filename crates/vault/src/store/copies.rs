@@ -46,9 +46,18 @@ impl VaultStore {
     /// # Errors
     /// When the database cannot be read.
     pub fn pending_for(&self, target: TargetId, limit: usize) -> Result<Vec<PackRef>, StoreError> {
+        Ok(self.next_for(target, limit)?.into_iter().map(|(pack, _)| pack).collect())
+    }
+
+    /// The packs to be sent to a place next, each with its shelf: 0 is what the household is made of.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn next_for(&self, target: TargetId, limit: usize) -> Result<Vec<(PackRef, u8)>, StoreError> {
         self.db.read(|conn| {
             let mut statement = conn.prepare_cached(PENDING_SQL)?;
-            let packs = statement.query_map((target.0, signed(limit)), |row| pack_ref(row, 0))?;
+            let next = |row: &Row<'_>| Ok((pack_ref(row, 0)?, row.get(4)?));
+            let packs = statement.query_map((target.0, signed(limit)), next)?;
             Ok(packs.collect::<Result<_, _>>()?)
         })
     }
@@ -237,7 +246,7 @@ impl VaultStore {
     }
 
     /// The packs that may be deleted at a place now: copies too many, and dropped packs once the place has a head that
-    /// does without them.
+    /// does without them, and has proved whatever it is to have in their place.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -270,7 +279,7 @@ impl VaultStore {
     }
 }
 
-pub(super) const PENDING_SQL: &str = "SELECT p.id, p.generation, p.salt, p.bytes
+pub(super) const PENDING_SQL: &str = "SELECT p.id, p.generation, p.salt, p.bytes, p.shelf
  FROM copies c JOIN packs p ON p.number = c.pack
  WHERE c.target = ?1 AND c.state = 0 ORDER BY c.turn LIMIT ?2";
 const SENT_SQL: &str = "UPDATE copies SET state = 1, sent_ms = ?3
@@ -286,10 +295,15 @@ const RESEND_SQL: &str = "UPDATE copies SET state = 0
  WHERE target = ?1 AND pack = ?2 AND state = 3 AND ?3 IS NOT NULL";
 const TRIM_SQL: &str = "UPDATE copies SET state = 4
  WHERE target = ?1 AND pack = ?2 AND ?3 IS NOT NULL";
+// A head may be at a place before everything that it lists is: a dropped pack stays there until what takes its place, and
+// is to be there, has been proved there.
 pub(super) const DELETABLE_SQL: &str = "SELECT p.id FROM copies c
  JOIN packs p ON p.number = c.pack JOIN targets t ON t.number = c.target
  WHERE c.target = ?1 AND c.state = 4
-   AND (p.dropped_ms IS NULL OR (p.dropped_head IS NOT NULL AND t.head >= p.dropped_head))
+   AND (p.dropped_ms IS NULL OR (p.dropped_head IS NOT NULL AND t.head >= p.dropped_head
+     AND NOT EXISTS (
+       SELECT 1 FROM replaced r JOIN copies w ON w.pack = r.by AND w.target = c.target
+       WHERE r.pack = p.number AND w.state IN (0, 1, 3))))
  LIMIT ?2";
 
 /// Forgets dropped packs that are nowhere any more and that the manifest does without.

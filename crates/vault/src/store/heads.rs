@@ -86,6 +86,12 @@ impl VaultStore {
                 )?
                 .execute([old.as_bytes()])?;
             }
+            // What the new segments left out is found from no head to come, so it waits for the next one.
+            conn.prepare_cached(
+                "UPDATE packs SET since_head = NULL
+                 WHERE segment IS NULL AND dropped_ms IS NULL AND since_head IS NOT NULL",
+            )?
+            .execute([])?;
             Ok(())
         })
     }
@@ -128,25 +134,61 @@ impl VaultStore {
     /// When it could not be saved.
     pub fn record_head(&self, head: &HeadRow, needs: &[ContentHash]) -> Result<(), StoreError> {
         let (head, needs) = (head.clone(), needs.to_vec());
+        self.write(move |conn| Ok(sign_off(conn, &head, &needs)?))
+    }
+
+    /// [`VaultStore::record_head`] together with what the head's root says: its files, and settings that tell the next run
+    /// what it said. Either all of it is recorded or nothing.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn record_manifest(
+        &self,
+        head: &HeadRow,
+        needs: &[ContentHash],
+        files: &[FileSnapshot],
+        settings: &[(&str, String)],
+    ) -> Result<(), StoreError> {
+        let (head, needs, files) = (head.clone(), needs.to_vec(), files.to_vec());
+        let settings: Vec<(String, String)> =
+            settings.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
         self.write(move |conn| {
-            write_head(conn, &head)?;
-            conn.execute("DELETE FROM needed", [])?;
-            for blob in &needs {
-                let number = pieces::intern(conn, blob)?;
-                conn.prepare_cached("INSERT OR IGNORE INTO needed(blob) VALUES (?1)")?.execute([number])?;
+            write_files(conn, &files)?;
+            for setting in &settings {
+                conn.prepare_cached("INSERT OR REPLACE INTO settings(key, value) VALUES (?1, ?2)")?
+                    .execute((&setting.0, &setting.1))?;
             }
-            conn.execute("INSERT OR IGNORE INTO needed(blob) SELECT blob FROM segments", [])?;
-            let number = signed(head.number);
-            conn.execute(
-                "UPDATE packs SET since_head = ?1 WHERE since_head IS NULL AND segment IS NOT NULL",
-                [number],
-            )?;
-            conn.execute(
-                "UPDATE packs SET dropped_head = ?1
-                 WHERE dropped_ms IS NOT NULL AND dropped_segment IS NOT NULL AND dropped_head IS NULL",
-                [number],
-            )?;
-            Ok(forget_dropped(conn)?)
+            Ok(sign_off(conn, &head, &needs)?)
+        })
+    }
+
+    /// Counts on from a head of this node that a place has and that is not known here. Nothing is known of what it lists,
+    /// so that no pack is found from it or dropped by it, and what a restore begins with stays what it was.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn count_on(&self, head: &HeadRow) -> Result<(), StoreError> {
+        let head = head.clone();
+        self.write(move |conn| {
+            let sql = "SELECT coalesce((SELECT through FROM heads ORDER BY number DESC LIMIT 1), 0)";
+            let through = conn.query_row(sql, [], |row| row.get(0))?;
+            Ok(write_head(conn, &head, through)?)
+        })
+    }
+
+    /// Whether a segment lists packs, or takes some back, and no head was made since: then the next head is owed, though
+    /// nothing else changed. A run that is cut off between the two leaves it so.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn owes_head(&self) -> Result<bool, StoreError> {
+        self.db.read(|conn| {
+            // What no segment ever listed (0) is taken back by no segment; it waits for a head, and no head for it.
+            let sql = "SELECT
+                   EXISTS (SELECT 1 FROM packs WHERE segment IS NOT NULL AND since_head IS NULL)
+                OR EXISTS (SELECT 1 FROM packs WHERE dropped_ms IS NOT NULL AND dropped_segment > 0
+                             AND dropped_head IS NULL)";
+            Ok(conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
         })
     }
 
@@ -272,12 +314,34 @@ pub(super) fn write_files(conn: &Connection, files: &[FileSnapshot]) -> rusqlite
     Ok(())
 }
 
-fn write_head(conn: &Connection, head: &HeadRow) -> rusqlite::Result<()> {
+/// A head was signed: what segments list is found from it, and what they take back is not.
+fn sign_off(conn: &Connection, head: &HeadRow, needs: &[ContentHash]) -> rusqlite::Result<()> {
+    let through = conn.query_row("SELECT coalesce(max(number), 0) FROM packs", [], |row| row.get(0))?;
+    write_head(conn, head, through)?;
+    conn.execute("DELETE FROM needed", [])?;
+    for blob in needs {
+        let number = pieces::intern(conn, blob)?;
+        conn.prepare_cached("INSERT OR IGNORE INTO needed(blob) VALUES (?1)")?.execute([number])?;
+    }
+    conn.execute("INSERT OR IGNORE INTO needed(blob) SELECT blob FROM segments", [])?;
+    let number = signed(head.number);
+    conn.execute(
+        "UPDATE packs SET since_head = ?1 WHERE since_head IS NULL AND segment IS NOT NULL",
+        [number],
+    )?;
+    conn.execute(
+        "UPDATE packs SET dropped_head = ?1
+         WHERE dropped_ms IS NOT NULL AND dropped_segment IS NOT NULL AND dropped_head IS NULL",
+        [number],
+    )?;
+    forget_dropped(conn)
+}
+
+fn write_head(conn: &Connection, head: &HeadRow, through: i64) -> rusqlite::Result<()> {
     conn.prepare_cached(
-        "INSERT OR REPLACE INTO heads(number, hash, at_ms, through, head)
-         VALUES (?1, ?2, ?3, (SELECT coalesce(max(number), 0) FROM packs), ?4)",
+        "INSERT OR REPLACE INTO heads(number, hash, at_ms, through, head) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute((signed(head.number), head.hash, head.at_ms, &head.head))?;
+    .execute((signed(head.number), head.hash, head.at_ms, through, &head.head))?;
     conn.prepare_cached("DELETE FROM heads WHERE number <= ?1 - ?2")?
         .execute((signed(head.number), HEADS_KEPT))?;
     Ok(())

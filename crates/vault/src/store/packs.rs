@@ -194,6 +194,7 @@ fn drop_one(conn: &Connection, id: &PackId, now_ms: i64, blobs: &mut BTreeSet<i6
     while let Some(row) = rows.next()? {
         blobs.insert(row.get(0)?);
     }
+    note_replaced(conn, number)?;
     conn.prepare_cached("DELETE FROM entries WHERE pack = ?1")?.execute([number])?;
     // What no segment lists needs no segment to take it back.
     conn.prepare_cached(
@@ -202,6 +203,21 @@ fn drop_one(conn: &Connection, id: &PackId, now_ms: i64, blobs: &mut BTreeSet<i6
     )?
     .execute((number, now_ms))?;
     conn.prepare_cached("UPDATE copies SET state = 4 WHERE pack = ?1")?.execute([number])?;
+    Ok(())
+}
+
+/// Notes in which packs the pieces of one that is dropped stand, too, also for those that it took the place of itself.
+fn note_replaced(conn: &Connection, number: i64) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO replaced(pack, by) SELECT ?1, n.pack FROM entries e
+         JOIN entries n ON n.blob = e.blob AND n.at = e.at AND n.pack <> e.pack WHERE e.pack = ?1",
+    )?
+    .execute([number])?;
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO replaced(pack, by) SELECT old.pack, new.by FROM replaced old
+         JOIN replaced new ON new.pack = old.by WHERE old.by = ?1 AND new.by <> old.pack",
+    )?
+    .execute([number])?;
     Ok(())
 }
 

@@ -96,6 +96,8 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("photos.state INTEGER", "the original here: 0 here, 1 damaged, 2 missing"),
     ("photos.scrub_due_ms INTEGER", "when the original is to be read again"),
     ("photos.drilled_ms INTEGER", "when a drill last fetched it"),
+    ("replaced.pack INTEGER", "a pack that was dropped"),
+    ("replaced.by INTEGER", "a pack in which some of it stands, too; it was there when the other was dropped"),
     ("segments.number INTEGER", "counts segments"),
     ("segments.blob INTEGER", "blobs.number"),
     ("segments.at_ms INTEGER", "when it was noted"),
