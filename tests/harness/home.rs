@@ -97,7 +97,9 @@ impl TestHome {
     /// The words of the recovery phrase, as somebody typed them into a file.
     pub(crate) fn phrase_file(&self) -> PathBuf {
         let words = match &self.founded["phrase"] {
-            Value::Array(words) => words.iter().map(|word| word.as_str().unwrap()).collect::<Vec<_>>().join(" "),
+            Value::Array(words) => {
+                words.iter().map(|word| word.as_str().unwrap()).collect::<Vec<_>>().join(" ")
+            }
             other => other.as_str().unwrap().to_owned(),
         };
         super::write(&self.beside("phrase.txt"), words.as_bytes())

@@ -8,7 +8,6 @@ use heirloom_identity::ContentHash;
 use heirloom_testkit::photo;
 use serde_json::Value;
 
-use crate::crash_import::kills;
 use crate::family::{House, pair};
 use crate::harness::{self, Chance, TestHome, files_below, write};
 use crate::vault::{keeps, safe_in};
@@ -17,6 +16,13 @@ use crate::vault::{keeps, safe_in};
 const PHOTOS_PER_ROUND: u32 = 6;
 /// After how many microseconds at most a process is killed.
 const MOMENT_US_MAX: u64 = 900_000;
+/// The same for a restore, which is over soon.
+const RESTORE_MOMENT_US_MAX: u64 = 300_000;
+
+/// How many times somebody is killed while copies are made, and how many times while they are restored.
+fn rounds() -> u32 {
+    if std::env::var_os("HEIRLOOM_TEST_LONG").is_some() { 250 } else { 10 }
+}
 
 /// Every pack in a keeper's folder is whole: its name is the hash of its bytes.
 fn expect_whole_packs(keeper: &TestHome) -> usize {
@@ -39,7 +45,7 @@ fn crash_backing_up() {
     keeps(&nonna, &smiths);
     let mut chance = Chance::new(41);
     let folder = smiths.home.beside("source");
-    for round in 0..kills() / 2 {
+    for round in 0..rounds() {
         for n in 0..PHOTOS_PER_ROUND {
             let number = round * PHOTOS_PER_ROUND + n;
             let day = format!("2024:{:02}:{:02} 10:00:00", number % 12 + 1, number % 28 + 1);
@@ -66,7 +72,7 @@ fn crash_backing_up() {
     safe_in(&smiths, 1);
     assert!(expect_whole_packs(&nonna.home) > 0);
     let before = smiths.home.originals();
-    assert_eq!(before.len(), usize::try_from(kills() / 2 * PHOTOS_PER_ROUND).unwrap());
+    assert_eq!(before.len(), usize::try_from(rounds() * PHOTOS_PER_ROUND).unwrap());
     assert!(smiths.home.problems().is_empty(), "{:?}", smiths.home.problems());
     let lost = smiths.unplug();
     restore_with_kills(&lost.home, &nonna, &before, &mut chance);
@@ -97,12 +103,15 @@ fn restore_with_kills(lost: &TestHome, keeper: &House, before: &[(String, Vec<u8
     ];
     let rest: Vec<&std::ffi::OsStr> = rest.iter().map(OsString::as_os_str).collect();
     let arguments = || new.arguments(&["restore"], &rest);
-    for _ in 0..kills() / 2 {
+    let mut killed = 0;
+    for _ in 0..rounds() {
         let running = harness::spawn(arguments());
-        let until = harness::soon(Duration::from_micros(chance.below(2 * MOMENT_US_MAX)));
+        let until = harness::soon(Duration::from_micros(chance.below(RESTORE_MOMENT_US_MAX)));
         while running.line_until(until).is_ok() {}
-        drop(running.kill());
+        let (_, was_running) = running.kill();
+        killed += u32::from(was_running);
     }
+    println!("{killed} of {} restores were killed before their end", rounds());
     let output = harness::run(arguments());
     // An attempt that came to its end before the plug was pulled leaves a home that needs no restoring.
     let is_done = output.lines.last().is_some_and(|line: &Value| line["done"] == true);

@@ -48,7 +48,9 @@ pub(crate) fn decisions(page: &Client) -> Value {
             .as_array()
             .unwrap()
             .iter()
-            .map(|entry| json!([entry["content"], entry["fileName"], entry["caption"], entry["by"]["household"]]))
+            .map(|entry| {
+                json!([entry["content"], entry["fileName"], entry["caption"], entry["by"]["household"]])
+            })
             .collect();
         let comments: Vec<Value> = get(&format!("/api/activities?albumId={id}"))
             .as_array()
@@ -58,8 +60,12 @@ pub(crate) fn decisions(page: &Client) -> Value {
             .collect();
         talks.push(json!([id, album["albumName"], album["description"], captions, comments]));
     }
-    let peers: Vec<Value> =
-        get("/api/peers").as_array().unwrap().iter().map(|peer| json!([peer["household"], peer["name"]])).collect();
+    let peers: Vec<Value> = get("/api/peers")
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|peer| json!([peer["household"], peer["name"]]))
+        .collect();
     json!({"albums": talks, "peers": peers, "me": get("/api/users/me")})
 }
 
@@ -82,8 +88,13 @@ fn details(page: &Client, assets: &[String]) -> Vec<Value> {
         assert_eq!(answer.status, 200, "{}", answer.head);
         let all = answer.json();
         json!([
-            all["id"], all["originalFileName"], all["checksum"], all["isFavorite"],
-            all["exifInfo"]["description"], all["localDateTime"], all["exifInfo"]["fileSizeInByte"]
+            all["id"],
+            all["originalFileName"],
+            all["checksum"],
+            all["isFavorite"],
+            all["exifInfo"]["description"],
+            all["localDateTime"],
+            all["exifInfo"]["fileSizeInByte"]
         ])
     };
     assets.iter().map(detail).collect()
@@ -99,7 +110,14 @@ pub(crate) fn restore(lost: &TestHome, from: &OsStr) -> (TestHome, Value) {
     let phrase = new.phrase_file();
     let output = crate::harness::run(new.arguments(
         &["restore"],
-        &["--phrase-file".as_ref(), phrase.as_ref(), "--from".as_ref(), from, "--p2p-listen".as_ref(), "127.0.0.1:0".as_ref()],
+        &[
+            "--phrase-file".as_ref(),
+            phrase.as_ref(),
+            "--from".as_ref(),
+            from,
+            "--p2p-listen".as_ref(),
+            "127.0.0.1:0".as_ref(),
+        ],
     ));
     assert!(output.ok, "{} {:?}", output.stderr, output.lines.last());
     let done = output.lines.last().unwrap().clone();
@@ -219,7 +237,9 @@ fn a_wrong_phrase_is_explained() {
     let new = TestHome::elsewhere(&smiths.home.founded);
     let right = fs::read_to_string(new.phrase_file()).unwrap();
     let lost = smiths.unplug();
-    let link = |house: &House| house.home.must(&["peer", "invite"], &[]).remove(0)["link"].as_str().unwrap().to_owned();
+    let link = |house: &House| {
+        house.home.must(&["peer", "invite"], &[]).remove(0)["link"].as_str().unwrap().to_owned()
+    };
     let attempt = |text: &str, from: &str| {
         let file = write(&new.beside("typed.txt"), text.as_bytes());
         let rest: [&OsStr; 6] = [
