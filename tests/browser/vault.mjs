@@ -111,6 +111,12 @@ await walk.step('the sheet is checked: a wrong word is named, the right words ar
   await ask.click();
   await box.getByText(/word 4/i).first().waitFor();
   await walk.shot(anna, 'phrase-wrong');
+  await anna.keyboard.press('Escape');
+  await box.getByText('forget the words that you typed?').waitFor();
+  await walk.accessible(anna, 'the phrase, leaving');
+  await anna.keyboard.press('Escape');
+  await box.getByRole('button', { name: 'Go on typing' }).click();
+  assert((await anna.getByRole('combobox').nth(5).inputValue()) === words[5], 'Escape loses no words');
   await typePhrase(anna, words);
   await ask.click();
   await dialog(anna, 'These are your words').getByRole('button', { name: 'Done' }).click();
@@ -167,12 +173,17 @@ await walk.step('every photo is there, bit for bit, with the old password', asyn
   assert((await hashes(fresh)).id === (await hashes(anna)).id, 'the same account');
 });
 
-await walk.step('the old computer notices that it was replaced', async () => {
-  await anna.waitForFunction(async () => {
-    const status = await fetch('/api/vault').then((answer) => answer.json());
-    return status.alarms.length > 0 || status.level === 'danger' || status.level === 'attention';
-  });
-  await anna.reload();
+await walk.step('the old computer says that it was replaced, and offers nothing that it cannot do', async () => {
+  await anna.waitForFunction(async () => (await fetch('/api/vault').then((answer) => answer.json())).replaced === true, undefined, { timeout: 60_000, polling: 500 });
+  await anna.goto('/');
+  const replaced = 'Another computer has taken the place of this one.';
+  await anna.getByRole('complementary', { name: 'Your copies' }).getByText(replaced).waitFor();
+  await go(anna, 'Safety');
+  await anna.getByRole('heading', { name: replaced }).waitFor();
+  for (const name of ['Copy now', 'Check now', 'Try now', 'Add a disk', 'Check our words']) {
+    assert((await anna.getByRole('button', { name }).count()) === 0, `no button ${name}`);
+  }
+  await walk.accessible(anna, 'safety, replaced');
   await shots(anna, 'replaced');
 });
 

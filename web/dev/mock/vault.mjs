@@ -11,7 +11,7 @@ const before = (ms) => iso(Date.now() - ms);
 /** The words of the mock's sheet: a real phrase that belongs to no home. */
 export const PHRASE = 'city noise scissors open hospital neither shoulder document erode puzzle mean thumb mother chair fat pill hurry scale famous chicken seat resemble swing anger'.split(' ');
 
-export const SCENES = ['safe', 'first', 'attention', 'danger', 'off', 'locked', 'restoring', 'asked', 'deletion', 'full', 'kits'];
+export const SCENES = ['safe', 'first', 'attention', 'danger', 'off', 'empty', 'locked', 'restoring', 'asked', 'deletion', 'full', 'replaced', 'kits'];
 
 export class Vault {
   /** `scene`: one of {@link SCENES}. */
@@ -44,7 +44,7 @@ export class Vault {
   #status() {
     const [rosa, ben, otto] = this.family.peers.length >= 3 ? this.family.peers : ['Casa Rosa', 'Ben & Clara', 'Linden 14'].map((name) => ({ household: id64(name), name }));
     const full = {
-      level: 'safe', sentence: 'Every photo is complete in 2 other homes. All copies checked within 30 days.', reasons: [], completeHomes: 2,
+      level: 'safe', sentence: 'Every photo is complete in 2 other homes. All copies checked within 30 days.', replaced: false, reasons: [], completeHomes: 2,
       photos: { total: PHOTOS, safe: PHOTOS, oneHome: 0, none: 0 }, packs: 6_690, bytes: BYTES, pending: { packs: 0, bytes: 0, photos: 0 },
       keepers: [this.#keeper(rosa, { path: 'lan', quota: 1000 * GB, free: 786 * GB, fullAt: iso(Date.now() + 3_900 * DAY) }), this.#keeper(ben, { path: 'relay', lastProvenAt: before(20 * HOUR) })],
       wards: [this.#ward(rosa, {}), this.#ward(otto, { bytes: 41 * GB, quota: 100 * GB, free: 59 * GB, lastHeadAt: before(27 * HOUR), held: 1.4 * GB, fullAt: iso(Date.now() + 44 * DAY) })],
@@ -92,11 +92,17 @@ export class Vault {
         keepers: [this.#keeper(rosa, { state: 'absent', path: 'off', lastSeenAt: before(16 * DAY), lastProvenAt: before(17 * DAY), photos: 12_174, bytes: 209 * GB }), this.#keeper(ben, { state: 'refused', photos: 0, packs: 0, bytes: 0, free: null, lastProvenAt: null, growthBytesMonth: null, fullAt: null })],
         audits: { checkedAllAt: before(38 * DAY), history: this.#history((ago) => (ago < 16 ? { ok: 0, offline: 64 } : {})) }, ifLostNow: { photos: 12_174, newestAt: before(16 * DAY), unsafePhotos: 318, hoursAt40Mbit: 12 }
       },
+      empty: { ...none, level: 'off', sentence: 'There are no photos here yet.', reasons: [{ kind: 'noHome', level: 'off', text: 'There are no photos here yet.', advice: 'Ask a relative or friend whose home has Heirloom, too, to keep copies for you: on the Family page. They can’t look at your photos.' }], photos: { total: 0, safe: 0, oneHome: 0, none: 0 }, ifLostNow: { photos: 0, newestAt: null, unsafePhotos: 0, hoursAt40Mbit: null }, wards: [], phrase: { enabled: true, verifiedAt: null } },
       off: { ...none, level: 'off', sentence: 'Your photos are only in this home. If it burns down, they are gone.', reasons: [{ kind: 'noHome', level: 'off', text: 'Your photos are only in this home. If it burns down, they are gone.', advice: 'Ask a relative or friend whose home has Heirloom, too, to keep copies for you: on the Family page. They can’t look at your photos.' }], wards: [], phrase: { enabled: true, verifiedAt: null } },
       locked: { ...none, level: 'off', sentence: 'Copies in other homes are not set up yet.', reasons: [{ kind: 'notSetUp', level: 'off', text: 'Copies in other homes are not set up yet.', advice: 'Type your 24 recovery words once on this page. They lock the copies, so that nobody but your family can look at them.' }], wards: [], phrase: { enabled: false, verifiedAt: null } },
       restoring: { restoring: { stage: 'originals', done: 4_811, total: PHOTOS, bytes: 81 * GB, totalBytes: BYTES }, heals: [], alarms: [], wards: [] },
       asked: { asks: [{ household: otto.household, name: otto.name, bytes: 250 * GB, at: before(2 * HOUR) }], wards: [full.wards[0]] },
       deletion: { keepers: [this.#keeper(rosa, { path: 'lan', ask: { packs: 3_310, bytes: 104 * GB } }), full.keepers[1]], wards: [this.#ward(rosa, {}), this.#ward(otto, { ask: { packs: 4_100, bytes: 131 * GB } })], alarms: [{ id: 9, kind: 'deletion', text: 'Linden 14 wants 131 GB of its copies deleted.', advice: 'Call them before you say yes. Until then nothing is deleted.', at: before(50 * 60_000) }] },
+      replaced: {
+        replaced: true, level: 'attention', sentence: 'Another computer has taken the place of this one.',
+        reasons: [{ kind: 'outranked', level: 'attention', text: 'Another computer has taken the place of this one.', advice: 'Use the new computer. The photos here stay as plain files on this disk, and nothing more is added here.' }],
+        alarms: [{ id: 13, kind: 'recovery', text: 'Somebody with your recovery phrase fetched your copies from Nonna Rosa.', advice: 'If it was none of you, somebody else knows your phrase: make a new household with a new phrase.', at: before(2 * HOUR) }]
+      },
       full: {
         level: 'attention', sentence: 'Every photo is complete in 1 other home. The second has no more room.', reasons: [{ kind: 'full', level: 'attention', text: 'Ben & Clara’s home is full: 640 photos found no room there.', advice: 'Ask for more space, or ask another home.' }], completeHomes: 1,
         photos: { total: PHOTOS, safe: 11_852, oneHome: 640, none: 0 }, pending: { packs: 118, bytes: 3.7 * GB, photos: 640 },

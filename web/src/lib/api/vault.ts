@@ -131,6 +131,8 @@ export interface Kit {
 export interface VaultStatus {
   level: Level;
   sentence: string;
+  /** Another computer has taken the place of this one: nothing can be changed here any more. */
+  replaced: boolean;
   reasons: Reason[];
   completeHomes: number;
   photos: { total: number; safe: number; oneHome: number; none: number };

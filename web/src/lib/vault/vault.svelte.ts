@@ -9,13 +9,18 @@ import { soon } from '$lib/ui/soon';
 const PAUSE_MS = 800;
 const REMEMBERED = 'heirloom.vault';
 
-/** What the shell paints before home answers, so that nothing moves when it does. */
-type Remembered = Level | 'restoring' | undefined;
+/** What the shell paints, also before home answers, so that nothing moves when it does. */
+type Kind = Level | 'restoring' | 'replaced';
+
+export function kindOf({ restoring, replaced, level }: VaultStatus): Kind {
+  if (restoring) return 'restoring';
+  return replaced ? 'replaced' : level;
+}
 
 class Vault {
   status = $state.raw<VaultStatus>();
   error = $state.raw<ApiError>();
-  readonly remembered = sessionStorage.getItem(REMEMBERED) as Remembered;
+  readonly remembered = sessionStorage.getItem(REMEMBERED) as Kind | undefined;
 
   /** Follows the news; returns what stops it. */
   start(): () => void {
@@ -32,7 +37,7 @@ class Vault {
     try {
       this.status = await vaultApi.status();
       this.error = undefined;
-      sessionStorage.setItem(REMEMBERED, this.status.restoring ? 'restoring' : this.status.level);
+      sessionStorage.setItem(REMEMBERED, kindOf(this.status));
     } catch (error) {
       this.error = error instanceof ApiError ? error : new ApiError(0, 'Home could not be reached.');
     }

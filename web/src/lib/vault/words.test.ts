@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AssetCopies, CheckDay, Keeper, KeeperState, VaultStatus, Ward } from '$lib/api/vault';
-import { checkedWords, checksWords, copiesWords, drillWords, fullWords, growthLine, growthWords, howMany, ifLostWords, keeperSaid, lastDays, mutualWords, placeSaid, railWords, restoreProgress, restoringWords, wantsHome } from './words';
+import { checkedWords, checksWords, copiesWords, drillWords, fullWords, growthLine, growthWords, howMany, ifLostWords, keeperSaid, lastDays, levelWords, mutualWords, placeSaid, railWords, restoreProgress, restoringWords, wantsHome } from './words';
 
 const NOW = new Date(2026, 10, 21, 14, 0).getTime();
 const HOUR = 3_600_000;
@@ -11,7 +11,7 @@ const keeper = (fields: Partial<Keeper> = {}): Keeper => ({
 });
 const ward = (fields: Partial<Ward> = {}): Ward => ({ household: 'h', name: 'Anna', bytes: 420 * GB, quota: 600 * GB, held: 0, packs: 9, lastHeadAt: null, free: 180 * GB, fullAt: null, ask: null, ...fields });
 const status = (fields: Partial<VaultStatus> = {}): VaultStatus => ({
-  level: 'safe', sentence: 's', reasons: [], completeHomes: 2, photos: { total: 100, safe: 100, oneHome: 0, none: 0 }, packs: 1, bytes: 1, pending: { packs: 0, bytes: 0, photos: 0 }, keepers: [], wards: [], targets: [], asks: [],
+  level: 'safe', sentence: 's', replaced: false, reasons: [], completeHomes: 2, photos: { total: 100, safe: 100, oneHome: 0, none: 0 }, packs: 1, bytes: 1, pending: { packs: 0, bytes: 0, photos: 0 }, keepers: [], wards: [], targets: [], asks: [],
   audits: { checkedAllAt: null, history: [] }, drills: [], lastDrillAt: null, heals: [], alarms: [], restoring: null, ifLostNow: { photos: 100, newestAt: NOW - 40 * 60_000, unsafePhotos: 0, hoursAt40Mbit: 12.4 }, phrase: { enabled: true, verifiedAt: null }, ...fields
 });
 
@@ -24,6 +24,12 @@ test('two homes say what they keep for each other in one sentence', () => {
   expect(mutualWords('Anna', keeper({ state: 'refused' }), undefined)).toContain('said no');
   expect(mutualWords('Anna', keeper({ state: 'asked' }), ward())).toBe('You keep 420 GB for Anna.');
   expect(mutualWords('Anna', undefined, undefined)).toBeUndefined();
+});
+
+test('a computer whose place was taken says so at the foot of the rail, and nothing else', () => {
+  expect(railWords(status({ level: 'attention', replaced: true }))).toBe('Replaced by another computer');
+  expect(levelWords(status({ level: 'attention', replaced: true }))).toBe('Replaced');
+  expect(levelWords(status({ level: 'attention' }))).toBe('Needs a look');
 });
 
 test('where room ends is said in the words of the time that is left', () => {

@@ -14,6 +14,7 @@ const month = new Intl.DateTimeFormat(undefined, { month: 'long', year: 'numeric
 /** One short line for the foot of the rail; names nothing that is a place of its own there. */
 export function railWords(status: VaultStatus): string {
   if (status.restoring) return 'Everything is coming back';
+  if (status.replaced) return 'Replaced by another computer';
   switch (status.level) {
     case 'safe': return `Safe: complete in ${homes(status.completeHomes)}`;
     case 'attention': return 'Copies need a look';
@@ -27,8 +28,13 @@ export function homes(n: number): string {
   return counted(n, 'other home');
 }
 
-/** What a level is called beside the sentence. */
-export const LEVEL_WORDS: Record<Level, string> = { safe: 'Safe', attention: 'Needs a look', danger: 'Not safe now', off: 'Not set up' };
+const LEVEL_WORDS: Record<Level, string> = { safe: 'Safe', attention: 'Needs a look', danger: 'Not safe now', off: 'Not set up' };
+
+/** What stands over the sentence. */
+export function levelWords({ level, replaced, restoring }: VaultStatus): string {
+  if (restoring) return 'Coming back';
+  return replaced ? 'Replaced' : LEVEL_WORDS[level];
+}
 
 /** Whether one more home would mend what is wrong. */
 export function wantsHome(reasons: Reason[]): boolean {
