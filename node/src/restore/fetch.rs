@@ -9,6 +9,7 @@ use heirloom_identity::{HouseholdId, Keyring};
 use heirloom_vault::pack::piece_range;
 use heirloom_vault::{Assembly, Located, PackId, PackRef, TargetError};
 
+use super::Restoring;
 use super::source::Source;
 
 /// Fetches under way at the same time.
@@ -19,10 +20,14 @@ const WINDOW_BYTES_MAX: u64 = 4 << 20;
 const GAP_BYTES_MAX: u64 = 128 << 10;
 /// The largest blob that is put together in memory.
 const BLOB_BYTES_MAX: u64 = 64 << 20;
-/// How often all sources are asked again while one of them is away or busy.
+/// How often all sources are asked again while one of them is away or busy, by whoever asks again later anyway.
 const ROUNDS: u32 = 3;
 /// How long to wait before that; it doubles.
 const PAUSE: Duration = Duration::from_millis(500);
+/// The longest such wait.
+const PAUSE_MAX: Duration = Duration::from_secs(15);
+/// For how long a source may be away before a patient fetcher goes on without it.
+const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 /// Why a blob did not come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +43,8 @@ pub struct Fetcher {
     sources: Vec<Arc<Source>>,
     keyring: Arc<Keyring>,
     household: HouseholdId,
+    /// Told when somebody is waited for.
+    patient: Option<Arc<Restoring>>,
 }
 
 /// Neighbours in one pack that are fetched together.
@@ -51,7 +58,12 @@ struct Window<K> {
 impl Fetcher {
     /// Fetches from these sources, the earlier ones preferred.
     pub fn new(sources: Vec<Arc<Source>>, keyring: Arc<Keyring>, household: HouseholdId) -> Self {
-        Self { sources, keyring, household }
+        Self { sources, keyring, household, patient: None }
+    }
+
+    /// Waits for sources that are away for a while, and tells why it takes so long.
+    pub fn patient(self, restoring: Arc<Restoring>) -> Self {
+        Self { patient: Some(restoring), ..self }
     }
 
     /// One blob.
@@ -60,24 +72,29 @@ impl Fetcher {
     /// See [`Lack`].
     pub async fn blob(&self, located: &Located) -> Result<Vec<u8>, Lack> {
         let mut pause = PAUSE;
-        let mut lack = Lack::Lost;
-        for round in 0..ROUNDS {
-            if round > 0 {
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            lack = Lack::Lost;
+        for round in 1_u32.. {
+            let (mut lack, mut is_worth_waiting) = (Lack::Lost, false);
             for source in self.in_order(0) {
                 match self.blob_from(source, located).await {
                     Ok(bytes) => return Ok(bytes),
-                    Err(why) => lack = lack.max(why),
+                    Err(why) => {
+                        lack = lack.max(why);
+                        is_worth_waiting |= why == Lack::Away && !source.is_silent_for(PATIENCE);
+                    }
                 }
             }
-            if lack == Lack::Lost {
-                break;
+            let may_wait = round < ROUNDS || self.patient.is_some() && is_worth_waiting;
+            if lack == Lack::Lost || !may_wait {
+                return Err(lack);
             }
+            if let Some(restoring) = self.patient.as_ref().filter(|_| round == ROUNDS) {
+                restoring
+                    .say("a home or a disk with copies does not answer; this goes on as soon as it does");
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
         }
-        Err(lack)
+        Err(Lack::Away)
     }
 
     /// Many blobs, in whatever order they come; `take` is told of each once. Ends early when `take` fails.
@@ -107,6 +124,7 @@ impl Fetcher {
             for source in self.in_order(number) {
                 match source.target.get(window.pack.id, window.from..window.to).await {
                     Ok(bytes) => {
+                        source.answered(true);
                         whole = Some((source, bytes));
                         break;
                     }
@@ -155,7 +173,10 @@ impl Fetcher {
         let mut plain = Vec::new();
         while let Some((pack, range)) = assembly.next().map(|(pack, range)| (pack.id, range)) {
             let mut cipher = match source.target.get(pack, range).await {
-                Ok(cipher) => cipher.to_vec(),
+                Ok(cipher) => {
+                    source.answered(true);
+                    cipher.to_vec()
+                }
                 Err(error) => {
                     note(source, &pack, &error);
                     return Err(lack(&error));
@@ -184,6 +205,7 @@ impl Fetcher {
 
 fn note(source: &Source, pack: &PackId, error: &TargetError) {
     tracing::debug!(source = source.name, %pack, %error, "a part of a pack did not come");
+    source.answered(lack(error) == Lack::Lost);
     if let TargetError::Wrong(why) = error {
         source.doubt(why);
     }

@@ -3,14 +3,21 @@
 //! A head is signed, so a source can withhold the newest and show an older one, and nothing else. Therefore every source
 //! is asked, and one with an older head is left aside with a word (its packs may still be of use).
 
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use heirloom_identity::{HouseholdId, VaultHead};
+use heirloom_identity::{HeadError, HouseholdId, VaultHead};
 use heirloom_vault::target::HEADS_MAX;
 
 use super::Problem;
 use super::source::Source;
 use crate::restore::when;
+
+/// The version of heads that this program reads, their first byte.
+const VERSION: u8 = 1;
+/// Files that are looked at in a folder of heads.
+const FILES_MAX: usize = 4_096;
 
 /// What the sources have.
 #[derive(Debug, Default)]
@@ -21,15 +28,16 @@ pub(super) struct Heads {
     pub(super) generation: u32,
     /// What a person should know about some sources.
     pub(super) notes: Vec<String>,
-    /// Whether a head was written by a newer program, and what is to be said then.
+    /// A source with a head that a newer program wrote.
     newer: Option<String>,
     /// Whether somebody did not answer.
     is_silent: bool,
 }
 
-/// Asks every source.
-pub(super) async fn ask(sources: &[Arc<Source>], household: &HouseholdId) -> Heads {
-    let mut heads = Heads::default();
+/// Asks every source. Those that are `folders` are looked at, too: they show only what this program can read.
+pub(super) async fn ask(sources: &[Arc<Source>], folders: &[PathBuf], household: &HouseholdId) -> Heads {
+    let newer = folders.iter().find(|folder| has_newer(folder));
+    let mut heads = Heads { newer: newer.map(|folder| folder.display().to_string()), ..Heads::default() };
     let mut newest_of = Vec::new();
     let answers = sources.iter().map(|source| async move { (source, source.target.heads().await) });
     for (source, answer) in futures_util::future::join_all(answers).await {
@@ -64,13 +72,22 @@ pub(super) async fn ask(sources: &[Arc<Source>], household: &HouseholdId) -> Hea
 }
 
 impl Heads {
+    /// Whether there may be a state that this program cannot read. An older one that lies beside it is not taken without
+    /// a word: what is in the newer one would be given up.
+    pub(super) fn newer(&self) -> Option<Problem> {
+        let source = self.newer.as_ref()?;
+        Some(Problem::Newer(format!(
+            "in {source} is a state of your household that a newer program wrote (leave {source} out if you are sure \
+             that an older state elsewhere is the right one)"
+        )))
+    }
+
     /// Why there is none.
     pub(super) fn none(self) -> Problem {
-        match self.newer {
-            Some(newer) => Problem::Newer(newer),
-            None if self.is_silent => Problem::Unreachable(self.notes.join("; ")),
-            None => Problem::Incomplete("there is no signed list of them".to_owned()),
+        if self.is_silent {
+            return Problem::Unreachable(self.notes.join("; "));
         }
+        Problem::Incomplete("there is no signed list of them".to_owned())
     }
 
     fn read(&mut self, source: &Source, found: &[Vec<u8>], household: &HouseholdId) -> Vec<VaultHead> {
@@ -80,8 +97,9 @@ impl Heads {
                 Ok(head) if head.household() == household => read.push(head),
                 Ok(_) => source.doubt("a head of another household"),
                 Err(error) => {
-                    if matches!(error, heirloom_identity::HeadError::Version(_)) {
-                        self.newer = Some(error.to_string());
+                    let is_newer = bytes.first().is_some_and(|version| *version > VERSION);
+                    if is_newer || matches!(error, HeadError::Version(_) | HeadError::Algorithm(_)) {
+                        self.newer.get_or_insert_with(|| source.name.clone());
                     }
                     source.doubt(&error.to_string());
                 }
@@ -93,6 +111,18 @@ impl Heads {
         }
         read
     }
+}
+
+/// Whether heads lie in a folder of packs that a newer program wrote.
+fn has_newer(folder: &Path) -> bool {
+    let files = std::fs::read_dir(folder.join("heads")).into_iter().flatten().take(FILES_MAX).flatten();
+    files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|ending| ending == "head")).any(
+        |path| {
+            let mut version = [0; 1];
+            let read = std::fs::File::open(&path).and_then(|mut file| file.read_exact(&mut version));
+            read.is_ok() && version[0] > VERSION
+        },
+    )
 }
 
 fn sorted(mut heads: Vec<VaultHead>) -> Vec<VaultHead> {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use heirloom_identity::{Keyring, KeyringError, Phrase, VaultHead};
 use heirloom_vault::{Index, Located, ManifestError, Pointer, Root, Segment};
 
-use super::Problem;
 use super::fetch::{Fetcher, Lack};
 use super::source::Source;
+use super::{Problem, Restoring};
 
 /// A state of the household, opened.
 pub(super) struct Opened {
@@ -36,6 +36,7 @@ pub(super) async fn open(
     head: VaultHead,
     phrase: &Phrase,
     sources: &[Arc<Source>],
+    restoring: &Arc<Restoring>,
 ) -> Result<Opened, Problem> {
     let household = *head.household();
     let keyring = Keyring::unwrap(&phrase.root().wrapping(), &household, head.keyring());
@@ -47,6 +48,7 @@ pub(super) async fn open(
     let pointer = pointer.map_err(|error| Problem::Incomplete(error.to_string()))?;
     let root_at = Pointer::decode(&pointer).map_err(|error| malformed(&error))?.root;
     let fetcher = Fetcher::new(sources.to_vec(), Arc::clone(&keyring), household);
+    let fetcher = fetcher.patient(Arc::clone(restoring));
     let root = fetcher.blob(&root_at).await.map_err(|lack| lacking(lack, "the list of everything"))?;
     let root = Root::decode(&root).map_err(|error| malformed(&error))?;
     let mut segments = Vec::with_capacity(root.segments.len());

@@ -55,9 +55,6 @@ use crate::home::create::{make_folder, make_root};
 use crate::home::layout::Layout;
 use crate::home::lock::Lock;
 
-/// States that are tried, the newest first, until one is complete.
-const HEADS_TRIED_MAX: usize = 8;
-
 /// What is to be restored, from where, to where; everything that a person typed was read.
 pub struct Order {
     layout: Layout,
@@ -117,9 +114,12 @@ pub async fn run(order: &Order, restoring: &Arc<Restoring>) -> Result<(), Proble
     restoring.add(contacts.sources.len() as u64, 0);
     restoring.keep_sources(contacts.sources.clone());
     let household = order.phrase.root().authority().household();
-    let heads = heads::ask(&contacts.sources, &household).await;
+    let heads = heads::ask(&contacts.sources, &contacts.folders, &household).await;
     for note in &heads.notes {
         restoring.say(note.clone());
+    }
+    if let Some(newer) = heads.newer() {
+        return Err(newer);
     }
     if heads.best_first.is_empty() {
         return Err(heads.none());
@@ -148,14 +148,16 @@ struct Coming<'a> {
     lock: &'a Arc<Lock>,
 }
 
-/// Restores the newest state that is complete in what can be reached.
+/// Restores the newest state that is complete in what can be reached. All of them are tried, of each source as many as it
+/// may show: keepers tell each other newer heads than those whose packs they have, and one without its root is seen at
+/// once.
 async fn newest_complete(
     coming: &Coming<'_>,
     heads: Vec<VaultHead>,
-    restoring: &Restoring,
+    restoring: &Arc<Restoring>,
 ) -> Result<(), Problem> {
     let mut first = None;
-    for head in heads.into_iter().take(HEADS_TRIED_MAX) {
+    for head in heads {
         let made_at_ms = head.made_at_ms();
         match one_state(coming, head, restoring).await {
             Ok(()) => return Ok(()),
@@ -169,10 +171,14 @@ async fn newest_complete(
     Err(first.unwrap_or_else(|| Problem::Incomplete("there is none".to_owned())))
 }
 
-async fn one_state(coming: &Coming<'_>, head: VaultHead, restoring: &Restoring) -> Result<(), Problem> {
+async fn one_state(
+    coming: &Coming<'_>,
+    head: VaultHead,
+    restoring: &Arc<Restoring>,
+) -> Result<(), Problem> {
     let Coming { order, contacts, generation, lock } = *coming;
     let layout = &order.layout;
-    let opened = manifest::open(head, &order.phrase, &contacts.sources).await?;
+    let opened = manifest::open(head, &order.phrase, &contacts.sources, restoring).await?;
     restoring.found(&opened.root.household_name, opened.head.made_at_ms());
     let head = opened.head.hash().to_string();
     let state = State::begin(head, opened.head.made_at_ms(), clock::now_ms(), contacts.folders.clone());

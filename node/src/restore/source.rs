@@ -1,14 +1,16 @@
 //! Where a restore gets things from: a home that keeps copies, named by its invitation, or a folder that a keeper wrote.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use heirloom_identity::{HouseholdId, Invitation};
 use heirloom_store::RealDisk;
 use heirloom_vault::Target;
 use heirloom_vault::folder::{Expected, MARKER_NAME, Marker};
 use heirloom_vault::target::FolderTarget;
+use tokio::time::Instant;
 
 use super::Problem;
 use crate::clock;
@@ -31,18 +33,36 @@ pub struct Source {
     /// The place.
     pub target: Arc<dyn Target>,
     doubts: AtomicU32,
+    /// Since when it does not answer.
+    silent_since: Mutex<Option<Instant>>,
 }
 
 impl Source {
     /// A place that nothing bad is known of.
     pub fn new(name: String, target: Arc<dyn Target>) -> Arc<Self> {
-        Arc::new(Self { name, target, doubts: AtomicU32::new(0) })
+        Arc::new(Self { name, target, doubts: AtomicU32::new(0), silent_since: Mutex::default() })
     }
 
     /// Notes that it sent something wrong.
     pub fn doubt(&self, why: &str) {
         tracing::warn!(source = self.name, why, "a source of the restore is not right");
         self.doubts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that it answered, or did not.
+    pub fn answered(&self, answered: bool) {
+        let mut since = self.silent_since.lock().unwrap_or_else(PoisonError::into_inner);
+        if answered {
+            *since = None;
+        } else {
+            since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Whether it has not answered for so long.
+    pub fn is_silent_for(&self, limit: Duration) -> bool {
+        let since = *self.silent_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| since.elapsed() >= limit)
     }
 
     /// Whether it sent so much that is wrong that it is asked last.

@@ -67,11 +67,11 @@ impl Files<'_> {
         for (file, needed) in wanted {
             match self.bring_one(file, restoring).await? {
                 None => {}
-                Some(Lack::Away) => return Err(Problem::Away { what: file.name.clone() }),
+                Some(Lack::Away) if needed => return Err(Problem::Away { what: file.name.clone() }),
                 Some(Lack::Lost) if needed => {
                     return Err(Problem::Incomplete(format!("parts of {} are in none of them", file.name)));
                 }
-                Some(Lack::Lost) => {
+                Some(_) => {
                     restoring.say(format!("{} was not complete and is made anew", file.name));
                     remove(&self.folder.join(&file.name))?;
                 }
