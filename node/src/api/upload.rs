@@ -74,6 +74,7 @@ pub struct UploadAnswer {
     responses((status = 201, description = "Kept", body = UploadAnswer),
         (status = 200, description = "Was here already", body = UploadAnswer),
         (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+        (status = 403, description = "Another computer has taken the place of this one", body = ErrorBody),
         (status = 413, description = "Too large", body = ErrorBody),
         (status = 415, description = "No photo that this version reads", body = ErrorBody),
         (status = 507, description = "The disk is full", body = ErrorBody)))]
@@ -122,6 +123,11 @@ fn early(state: &ApiState, account: &AccountId, headers: &HeaderMap) -> Result<E
         if let Some(asset) = known.get(&sum) {
             return Ok(Early::Known(*asset));
         }
+    }
+    if state.home.is_outranked() {
+        // A photo that came here would be in no copy, ever.
+        return Err(ApiError::forbidden("Another computer has taken the place of this one.")
+            .hint("Add your photos there."));
     }
     let limit = state.home.config.upload_bytes_max;
     let announced = text(header::CONTENT_LENGTH).and_then(|bytes| bytes.parse::<u64>().ok());

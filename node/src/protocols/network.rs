@@ -289,6 +289,7 @@ impl Network {
             tracing::error!(%error, "could not record that");
         }
         self.home.set_outranked();
+        self.home.vault.changed(&self.home);
         for (_, link) in self.links().drain() {
             link.connection.close(CloseCode::DONE, "replaced by another node");
         }

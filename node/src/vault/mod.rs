@@ -11,6 +11,7 @@ pub mod backup;
 pub mod carry;
 mod collect;
 mod compact;
+pub(crate) mod deletions;
 mod demand;
 pub mod drills;
 pub mod engine;

@@ -4,8 +4,9 @@
 //! what they are made from.
 
 mod facts;
+mod lists;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use heirloom_identity::{AssetId, HouseholdId};
@@ -17,15 +18,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::own_places::bucket_name;
-use super::place;
+use super::{deletions, place};
 use crate::api::dates::iso;
 use crate::home::{Home, phrase};
 use crate::restore::Stage;
 
-/// Days of checks that are told.
-const HISTORY_DAYS: i64 = 92;
-/// Drills and heals that are told.
-const HISTORY_MAX: usize = 100;
 /// Bytes an hour at 40 Mbit/s.
 const BYTES_PER_HOUR: f64 = 40e6 / 8.0 * 3600.0;
 
@@ -38,6 +35,8 @@ pub struct VaultStatus {
     pub level: &'static str,
     /// In one sentence.
     pub sentence: String,
+    /// Another computer has taken the place of this one: nothing here can be made safer.
+    pub replaced: bool,
     /// What keeps it from being better, the worst first.
     pub reasons: Vec<ReasonNow>,
     /// In how many other homes every photo is complete.
@@ -147,6 +146,8 @@ pub struct KeeperNow {
     pub growth_bytes_month: Option<u64>,
     /// When it will be full.
     pub full_at: Option<String>,
+    /// A deletion of our copies there, asked for in our name, that waits for a word of people here.
+    pub ask: Option<DeletionNow>,
 }
 
 /// A home that this one keeps copies for.
@@ -158,6 +159,8 @@ pub struct WardNow {
     pub household: HouseholdId,
     /// What people here call it.
     pub name: String,
+    /// `ok`, `ending` (nothing new is taken, and what is here is held for 30 days), `diskAbsent`.
+    pub state: &'static str,
     /// Bytes that it takes here, held ones with them.
     pub bytes: u64,
     /// What was agreed.
@@ -341,7 +344,12 @@ pub struct PhraseNow {
 pub fn status(home: &Arc<Home>) -> anyhow::Result<VaultStatus> {
     let policy = Policy::default();
     let gathered = Gathered::of(home, &policy)?;
-    let health = health::assess(&facts::facts(&gathered, &policy)?, &policy);
+    let replaced = home.is_outranked();
+    let health = if replaced {
+        health::replaced(&gathered.overview.photos)
+    } else {
+        health::assess(&facts::facts(&gathered, &policy)?, &policy)
+    };
     let (store, overview) = (&home.vault.store, &gathered.overview);
     let wanted = policy.copies.max(1);
     let safe = overview.photos.at_least(wanted);
@@ -356,6 +364,7 @@ pub fn status(home: &Arc<Home>) -> anyhow::Result<VaultStatus> {
     Ok(VaultStatus {
         level: health.level.name(),
         sentence: health.sentence,
+        replaced,
         reasons: health.reasons.into_iter().map(reason).collect(),
         complete_homes: health.complete_homes,
         photos: PhotosNow {
@@ -392,6 +401,12 @@ pub fn status(home: &Arc<Home>) -> anyhow::Result<VaultStatus> {
 impl From<heirloom_vault::store::Alarm> for AlarmNow {
     fn from(alarm: heirloom_vault::store::Alarm) -> Self {
         Self { id: alarm.id, kind: alarm.kind, text: alarm.text, advice: alarm.advice, at: iso(alarm.at_ms) }
+    }
+}
+
+impl From<deletions::Asked> for DeletionNow {
+    fn from(asked: deletions::Asked) -> Self {
+        Self { packs: asked.packs, bytes: asked.bytes }
     }
 }
 
@@ -493,6 +508,7 @@ impl<'a> Gathered<'a> {
                 full_at: full_at
                     .and_then(|(growth, free)| forecast::full_at_ms(free, growth, self.now_ms))
                     .map(iso),
+                ask: deletions::at(&self.home.vault.store, &household)?.map(DeletionNow::from),
             });
         }
         Ok(keepers)
@@ -535,100 +551,5 @@ impl<'a> Gathered<'a> {
             Absence::Short if row.full_ms.is_some() => "full",
             Absence::Short => "ok",
         }
-    }
-
-    fn wards(&self) -> Vec<WardNow> {
-        let ward = |ward: &heirloom_vault::Ward| WardNow {
-            household: ward.household,
-            name: self.name(&ward.household),
-            bytes: ward.used,
-            quota: ward.quota,
-            held: ward.held,
-            packs: ward.packs,
-            last_head_at: ward.last_head.map(|head| iso(head.made_at_ms)),
-            free: Some(ward.free),
-            full_at: None,
-            ask: ward.ask.map(|ask| DeletionNow { packs: ask.packs, bytes: ask.bytes }),
-        };
-        self.wards.iter().map(ward).collect()
-    }
-
-    fn places(&self) -> Vec<PlaceNow> {
-        let own = self.rows.iter().filter(|row| row.household().is_none());
-        let place = |row: &TargetRow| {
-            let counts = self.counts(row.id);
-            let state = match (&row.trouble, row.absent_ms, row.full_ms) {
-                _ if row.standing == Standing::Leaving => "leaving",
-                (_, Some(_), _) => "diskAbsent",
-                (_, _, Some(_)) => "full",
-                (Some(trouble), ..) => trouble.as_str(),
-                (None, None, None) if !place::is_on(self.home, &row.place) => "diskAbsent",
-                (None, None, None) => "ok",
-            };
-            PlaceNow {
-                id: row.id.to_string(),
-                kind: if matches!(row.place, Place::S3(_)) { "s3" } else { "folder" },
-                place: self.place_name(&row.place),
-                state: state.to_owned(),
-                packs: counts.packs,
-                bytes: counts.bytes,
-                last_proven_at: counts.last_proven_ms.map(iso),
-            }
-        };
-        own.map(place).collect()
-    }
-
-    fn asks(&self) -> anyhow::Result<Vec<AskNow>> {
-        let asks = self.home.vault.store.asks()?.into_iter().map(|ask| AskNow {
-            household: ask.household,
-            name: self.name(&ask.household),
-            bytes: ask.bytes,
-            at: iso(ask.at_ms),
-        });
-        Ok(asks.collect())
-    }
-
-    fn audits(&self) -> anyhow::Result<AuditsNow> {
-        let since = self.now_ms - HISTORY_DAYS * heirloom_vault::policy::DAY_MS;
-        let limit = usize::try_from(HISTORY_DAYS).unwrap_or(0) * self.rows.len().max(1);
-        let mut days: BTreeMap<i64, AuditDayNow> = BTreeMap::new();
-        for row in self.home.vault.store.audit_days(since, limit)? {
-            let date = iso(row.day * heirloom_vault::policy::DAY_MS).chars().take(10).collect();
-            let fresh = AuditDayNow { day: date, ok: 0, wrong: 0, missing: 0, offline: 0 };
-            let (day, counts) = (days.entry(row.day).or_insert(fresh), row.counts);
-            day.ok += u64::from(counts.ok);
-            day.wrong += u64::from(counts.wrong);
-            day.missing += u64::from(counts.missing);
-            day.offline += u64::from(counts.offline) + u64::from(counts.disk_absent) + u64::from(counts.busy);
-        }
-        let held = self.overview.targets.values().filter(|counts| counts.packs + counts.stale > 0);
-        let checked: Option<Vec<i64>> = held.map(|counts| counts.checked_all_ms).collect();
-        let checked_all_at = checked.and_then(|checked| checked.into_iter().min()).map(iso);
-        Ok(AuditsNow { checked_all_at, history: days.into_values().rev().collect() })
-    }
-
-    fn drills(&self) -> anyhow::Result<Vec<DrillNow>> {
-        let drills = self.home.vault.store.drills(HISTORY_MAX)?.into_iter().map(|drill| DrillNow {
-            at: iso(drill.at_ms),
-            photos: drill.photos,
-            bytes: drill.bytes,
-            problems: drill.problems,
-            from: self.target_name(drill.target),
-        });
-        Ok(drills.collect())
-    }
-
-    fn heals(&self) -> anyhow::Result<Vec<HealNow>> {
-        let mut heals = Vec::new();
-        for heal in self.home.vault.store.heals(HISTORY_MAX)? {
-            let asset = self.home.ledger.assets_of(&heal.content)?.first().map(|entry| entry.asset);
-            heals.push(HealNow {
-                at: iso(heal.at_ms),
-                name: heal.name,
-                asset,
-                from: self.target_name(heal.target),
-            });
-        }
-        Ok(heals)
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use data_encoding::HEXLOWER;
 use heirloom::api::{ApiState, router};
 use heirloom::home::Home;
 use heirloom::home::create::{Founding, create};
@@ -14,7 +15,7 @@ use heirloom::ledger::accounts::NewAccount;
 use heirloom::workers::derive::derive_one;
 use heirloom::{clock, random};
 use heirloom_catalog::JobKind;
-use heirloom_identity::AccountId;
+use heirloom_identity::{AccountId, Certificate, NodeKeys, Phrase};
 use heirloom_media::InProcess;
 use heirloom_store::{Disk, RealDisk};
 use serde_json::Value;
@@ -66,6 +67,23 @@ impl Site {
         let stopping = CancellationToken::new();
         let app = router(ApiState::new(Arc::clone(&home), stopping.clone()));
         let anna = session(&home, anna_id);
+        Self { home, app, stopping, anna, anna_id, phrase, folder }
+    }
+
+    /// The same home, after another computer has taken its place.
+    pub(crate) fn replaced(self) -> Self {
+        let Self { home, app, stopping, anna, anna_id, phrase, folder } = self;
+        let authority = Phrase::parse(&phrase).unwrap().root().authority();
+        let mut secrets = [7; 64];
+        secrets[0] = 9;
+        let node = NodeKeys::from_bytes(&secrets);
+        let newer = Certificate::issue(&authority, 2, node.node(), node.signer().id(), 5).unwrap();
+        home.ledger.set_setting("outranked_by", &HEXLOWER.encode(&newer.encode())).unwrap();
+        home.close();
+        drop((home, app));
+        let home =
+            Home::open_with(&folder.path().join("home"), Arc::new(RealDisk), Arc::new(InProcess)).unwrap();
+        let app = router(ApiState::new(Arc::clone(&home), stopping.clone()));
         Self { home, app, stopping, anna, anna_id, phrase, folder }
     }
 

@@ -41,6 +41,26 @@ async fn a_photo_is_kept_once() {
 }
 
 #[tokio::test]
+async fn a_replaced_computer_takes_nothing_more_and_says_so() {
+    let site = Site::new();
+    let old = Form::file("old.png", &photo(1, None));
+    assert_eq!(site.post("/api/assets").by(&site.anna).form(&old).send().await.status, StatusCode::CREATED);
+    let site = site.replaced();
+    let new = Form::file("new.png", &photo(2, None));
+    let refused = site.post("/api/assets").by(&site.anna).form(&new).send().await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert_eq!(refused.json()["message"], "Another computer has taken the place of this one.");
+    assert_eq!((site.home.ledger.totals().unwrap().0, site.inbox()), (1, 0));
+    let vault = site.get("/api/vault").by(&site.anna).send().await.json();
+    assert_eq!([&vault["replaced"], &vault["level"]], [&json!(true), &json!("attention")]);
+    assert_eq!(vault["reasons"].as_array().unwrap().len(), 1, "{vault}");
+    for path in ["run", "audit", "drill", "repair"] {
+        let answer = site.post(&format!("/api/vault/{path}")).by(&site.anna).send().await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn two_accounts_share_the_bytes_and_not_the_asset() {
     let site = Site::new();
     let form = Form::file("a.png", &photo(1, None));

@@ -2,6 +2,7 @@
 
 use heirloom::home::OUTRANKED;
 use heirloom::index::decide;
+use heirloom::vault::status::status;
 use heirloom_spaces::MarkChange;
 
 use crate::house::{Back, House, pair, restore, restore_all, until};
@@ -24,6 +25,13 @@ async fn the_old_machine_turns_read_only() {
     .await;
     until("the old machine hears of it", || async { anna.home.is_outranked().then_some(()) }).await;
     assert_eq!(anna.home.must_be_current().unwrap_err().to_string(), OUTRANKED);
+    let old = status(&anna.home).unwrap();
+    assert!(old.replaced && !status(&back.home).unwrap().replaced);
+    assert_eq!(
+        (old.level, old.sentence),
+        ("attention", "Another computer has taken the place of this one.".into())
+    );
+    assert_eq!(old.reasons.iter().map(|reason| reason.kind).collect::<Vec<_>>(), ["outranked"]);
     assert!(!back.home.is_outranked());
     let entry = back.home.ledger.entries_after(0, 1).unwrap().remove(0);
     decide(&back.home, entry.account, &[entry.asset], &[MarkChange::Rating(Some(5))]).unwrap();

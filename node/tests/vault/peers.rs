@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use heirloom::home::Home;
 use heirloom::protocols::Network;
-use heirloom::protocols::vault::agreements;
+use heirloom::protocols::vault::{agreements, notices};
 use heirloom::vault::audits::{self, Scope};
 use heirloom::vault::heal;
+use heirloom::vault::status::status;
 use heirloom_vault::policy::{Policy, Standing};
 use tokio_util::sync::CancellationToken;
 
@@ -133,6 +134,35 @@ async fn a_keeper_that_was_off_catches_up() {
     run(&anna.home).await;
     assert_eq!(complete(&anna), 2);
     drop(ben);
+}
+
+/// Goal: people here are asked about a deletion that was asked for in their name at another home, until they or the people
+/// there say no. Method: the keeper is told to delete most of what it has, as somebody with this home's keys would.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_in_our_name_is_a_question_here() {
+    let (anna, ben) = keeper_and_ward().await;
+    photos(&anna.home, 0..3);
+    run(&anna.home).await;
+    let keeper = &ben.home.vault.keeper;
+    let packs: Vec<_> = keeper.list(&household(&anna.home), None, 100).unwrap();
+    let packs: Vec<_> = packs.into_iter().map(|(pack, _)| pack).collect();
+    let asked = || status(&anna.home).unwrap().keepers.remove(0).ask.map(|ask| ask.packs);
+    let wish = async || {
+        assert!(keeper.delete(&household(&anna.home), &packs).unwrap().waits_for_person);
+        notices::pass_on(&ben.network).await;
+        until("the question is here", || async { asked() }).await
+    };
+    assert_eq!(asked(), None);
+    assert_eq!(wish().await, packs.len() as u64);
+    assert!(status(&anna.home).unwrap().keepers[0].ask.unwrap().bytes > 0);
+    assert_eq!(status(&anna.home).unwrap().reasons[0].kind, "deletion");
+    agreements::answer_keeper(&anna.home, household(&ben.home), false).await.unwrap();
+    assert_eq!((asked(), status(&anna.home).unwrap().alarms), (None, Vec::new()));
+
+    wish().await;
+    agreements::answer_ward(&ben.home, household(&anna.home), false).await.unwrap();
+    until("their no is known here", || async { asked().is_none().then_some(()) }).await;
+    assert_eq!(keeper.ward(&household(&anna.home)).unwrap().packs, packs.len() as u64);
 }
 
 /// Goal: a pack that rotted at a keeper is found by the keeper's own reading, told to its ward, and sent again.

@@ -84,10 +84,18 @@ impl Keeper {
         self.drop_heads(&ward.household, &folder)?;
         let due = self.db.read(|conn| due(conn, &ward.household, limit))?;
         let mut collected = Collected::default();
+        let mut outcome = Ok(());
         for (pack, bytes) in due {
             // The file first: a row without a file is no pack, a file without a row would come back as one.
-            folder.remove(&pack)?;
-            folder.forget_damaged(&pack)?;
+            match folder.remove(&pack).and_then(|()| folder.forget_damaged(&pack)) {
+                Ok(()) => {}
+                Err(away) if away.is_away() => return Err(away.into()),
+                // One that can't be removed keeps none of the others.
+                Err(error) => {
+                    outcome = outcome.and(Err(error));
+                    continue;
+                }
+            }
             let household = ward.household;
             self.db.write(move |conn| -> Result<(), KeeperError> {
                 Ok(rows::forget(conn, &household, &pack)?)
@@ -95,8 +103,11 @@ impl Keeper {
             collected.packs += 1;
             collected.bytes += bytes;
         }
-        if ward.ended {
+        if ward.ended && outcome.is_ok() {
             self.drop_ward(&ward.household, Some(&folder))?;
+        }
+        if let Err(error) = outcome {
+            tracing::warn!(ward = %ward.household, %error, "some of what another home deleted can't be removed");
         }
         Ok(collected)
     }
@@ -120,8 +131,7 @@ fn wish(conn: &Connection, ward: &WardRow, packs: &[PackId]) -> Result<DeleteOut
         for row in &kept {
             rows::hold(conn, household, &row.pack, until, false)?;
         }
-        let waits_for_person = rows::totals(conn, ward)?.asked_packs > 0;
-        return Ok(DeleteOutcome { held: count(packs.len()), waits_for_person });
+        return Ok(DeleteOutcome { held: count(packs.len()), waits_for_person: false });
     }
     let new: Vec<_> = kept.iter().filter(|row| !row.asked).collect();
     for row in &new {
@@ -131,7 +141,9 @@ fn wish(conn: &Connection, ward: &WardRow, packs: &[PackId]) -> Result<DeleteOut
     if !new.is_empty() {
         // Whoever allowed the smaller wish has not allowed this one.
         set_allowed(conn, household, false, false)?;
-        rows::raise(conn, household, AlarmKind::DeletionAsked, u64::from(count(new.len())))?;
+        // A wish after the last one was answered is a new question to people, also on the same day.
+        let raise = if totals.asked_packs == 0 { rows::raise_anew } else { rows::raise };
+        raise(conn, household, AlarmKind::DeletionAsked, u64::from(count(new.len())))?;
     }
     Ok(DeleteOutcome { held: count(packs.len() - kept.len()), waits_for_person: true })
 }

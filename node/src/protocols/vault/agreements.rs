@@ -14,6 +14,7 @@ use super::{PeerTarget, meeting, notices};
 use crate::clock;
 use crate::home::Home;
 use crate::ledger::peers::PeerState;
+use crate::vault::deletions;
 
 /// The least that is worth keeping.
 pub const QUOTA_MIN: u64 = 64 << 20;
@@ -115,9 +116,13 @@ pub async fn answer_ward(
     allow: bool,
 ) -> anyhow::Result<DeleteOutcome> {
     use heirloom_vault::keeper::Home::Keeper;
-    let answer = move |home: &Home| Ok(home.vault.keeper.answer_deletion(&household, Keeper, allow)?);
+    let answer = move |home: &Home| {
+        let outcome = home.vault.keeper.answer_deletion(&household, Keeper, allow)?;
+        notices::wait_for(home, household, Notice::Agreement)?;
+        Ok(outcome)
+    };
     let outcome = on_a_thread(home, answer).await?;
-    home.vault.changed(home);
+    agreed(home, household);
     Ok(outcome)
 }
 
@@ -133,6 +138,7 @@ pub async fn answer_keeper(
     use heirloom_vault::Target;
     home.must_be_current()?;
     let outcome = PeerTarget::new(Arc::clone(home), household).answer_deletion(allow).await?;
+    on_a_thread(home, move |home| deletions::settle(&home.vault.store, &household)).await?;
     home.vault.changed(home);
     Ok(outcome)
 }

@@ -20,6 +20,7 @@ use super::{heads, notices};
 use crate::clock;
 use crate::home::Home;
 use crate::protocols::network::Network;
+use crate::vault::deletions;
 
 /// The kind of the alarm that a home no longer keeps copies.
 const ALARM_ENDED: &str = "ended";
@@ -153,7 +154,11 @@ fn note_kept(home: &Home, target: &TargetRow, kept: &Kept) -> anyhow::Result<boo
     } else {
         store.target_disk_absent(target.id, now_ms)?;
     }
-    Ok(is_news)
+    let settled = match target.household() {
+        Some(keeper) if !state.asked => deletions::settle(store, &keeper)?,
+        _ => false,
+    };
+    Ok(is_news || settled)
 }
 
 /// It keeps nothing for us, or no more.

@@ -20,6 +20,7 @@ use super::messages::{DAMAGED_MAX, Notice, VaultRequest};
 use crate::clock;
 use crate::home::Home;
 use crate::protocols::network::Network;
+use crate::vault::deletions::{self, Asked};
 
 /// The setting that holds the notices that wait.
 const SETTING_WAITING: &str = "notices";
@@ -128,15 +129,18 @@ fn note(home: &Home, peer: &HouseholdId, notice: Notice, us: &NodeId) -> anyhow:
             &format!("Somebody with your recovery phrase fetched your copies from {name}."),
             "If it was none of you, somebody else knows your phrase: make a new household with a new phrase.",
         )?,
-        Notice::Deletion { packs, .. } => alarm(
-            home,
-            "deletion",
-            peer,
-            &format!(
-                "{name} was asked to delete {packs} packs of your copies, and waits for people to allow it."
-            ),
-            "If none of you removed many photos, say no: somebody may have the keys of this computer.",
-        )?,
+        Notice::Deletion { packs, bytes, .. } => {
+            deletions::note(store, peer, Asked { packs, bytes })?;
+            alarm(
+                home,
+                deletions::ALARM,
+                peer,
+                &format!(
+                    "{name} was asked to delete {packs} parts of your copies, and waits for people to allow it."
+                ),
+                "If none of you removed many photos, say no: somebody may have the keys of this computer.",
+            )?;
+        }
         Notice::Damaged(packs) => store.mark_lost(target.id, &packs, clock::now_ms())?,
         Notice::Fork { .. } => alarm(
             home,

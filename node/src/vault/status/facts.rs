@@ -9,6 +9,7 @@ use heirloom_vault::store::TargetRow;
 use super::Gathered;
 use crate::home::phrase;
 use crate::restore::Stage;
+use crate::vault::deletions;
 use crate::vault::worker::DRILL_SINCE;
 
 /// Originals away that are looked at one by one.
@@ -91,9 +92,6 @@ fn originals(gathered: &Gathered<'_>) -> anyhow::Result<OriginalFacts> {
 /// Homes that told this one of a deletion in its name that waits for a person.
 fn asked_of_ours(gathered: &Gathered<'_>) -> anyhow::Result<Vec<String>> {
     let alarms = gathered.home.vault.store.alarms()?;
-    let asked = alarms.iter().filter(|alarm| alarm.kind == ALARM_DELETION && !alarm.seen);
+    let asked = alarms.iter().filter(|alarm| alarm.kind == deletions::ALARM && !alarm.seen);
     Ok(asked.filter_map(|alarm| alarm.household).map(|household| gathered.name(&household)).collect())
 }
-
-/// The alarm that says so.
-const ALARM_DELETION: &str = "deletion";
