@@ -224,6 +224,18 @@ impl VaultStore {
         })
     }
 
+    /// A place turned out to have no head newer than this one, whatever it took before; `None`: it has none at all.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn head_lost_at(&self, target: TargetId, left: Option<u64>) -> Result<(), StoreError> {
+        self.write(move |conn| {
+            conn.prepare_cached("UPDATE targets SET head = ?2 WHERE number = ?1")?
+                .execute((target.0, left.map(signed)))?;
+            Ok(())
+        })
+    }
+
     /// Whether a place proved every pack that a restore from the newest head begins with, so that the head may go there.
     ///
     /// # Errors
