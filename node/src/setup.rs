@@ -218,16 +218,18 @@ impl Setup {
         }
     }
 
-    /// Begins to restore a household. What was typed is judged before this returns; the rest goes on by itself.
+    /// Begins to restore a household. What was typed is judged before this returns, by asking the homes that were named if
+    /// need be; the rest goes on by itself. Waits, so it is called on a thread for that.
     ///
     /// # Errors
     /// See [`SetupError`].
     pub fn restore(self: &Arc<Self>, phrase: &str, from: &[String]) -> Result<(), SetupError> {
-        let layout =
-            self.enter(Phase::Restoring, |phase| matches!(phase, Phase::Fresh | Phase::Prepared))?;
+        let layout = self.enter(Phase::Restoring, |phase| matches!(phase, Phase::Fresh | Phase::Prepared))?;
         let order = match Order::read(layout.root(), phrase, from) {
             Ok(order) => order,
             Err(problem) => {
+                let explained = restore::guess::explain(problem, phrase, from);
+                let problem = tokio::runtime::Handle::current().block_on(explained);
                 *self.phase() = Phase::Fresh;
                 return Err(problem.into());
             }
@@ -337,7 +339,8 @@ pub async fn serve_setup(
     let app = api::setup::router(Arc::clone(&setup));
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
     let closed = closing.clone();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move { closed.cancelled().await });
+    let server =
+        axum::serve(listener, service).with_graceful_shutdown(async move { closed.cancelled().await });
     let server = tokio::spawn(server.into_future());
     ready(address, setup.code());
     let mut stop = std::pin::pin!(stop);
@@ -345,11 +348,8 @@ pub async fn serve_setup(
         () = setup.until_made() => true,
         () = &mut stop => false,
     };
-    let served = if is_made {
-        open_and_serve(&setup, root, after, listen.p2p, &closing, stop).await
-    } else {
-        Ok(())
-    };
+    let served =
+        if is_made { open_and_serve(&setup, root, after, listen.p2p, &closing, stop).await } else { Ok(()) };
     setup.stop.cancel();
     setup.tasks.close();
     setup.tasks.wait().await;

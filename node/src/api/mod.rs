@@ -52,6 +52,7 @@ pub mod upload;
 pub mod users;
 pub mod vault;
 pub mod vault_homes;
+pub mod vault_kits;
 pub mod vault_places;
 
 use std::sync::Arc;
@@ -172,6 +173,7 @@ fn resources() -> OpenApiRouter<Arc<ApiState>> {
         .merge(activities::routes())
         .merge(vault::routes())
         .merge(vault_homes::routes())
+        .merge(vault_kits::routes())
         .merge(vault_places::routes());
     let mut resources = OpenApiRouter::with_openapi(described).nest("/api", resources);
     describe_answers(resources.get_openapi_mut());

@@ -9,15 +9,20 @@ use anyhow::Context;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 use super::{Common, output};
 use crate::home::Home;
 use crate::home::layout::Layout;
+use crate::restore::kit::KitOrder;
 use crate::restore::{self, Order, Progress, Restoring, Stage, when};
 use crate::serve::{bind, serve_on};
 
 /// Time between two lines of progress.
 const REPORT_EVERY: Duration = Duration::from_millis(500);
+
+/// Time between two rounds of asking for parts of a kit.
+const ASK_EVERY: Duration = Duration::from_secs(60);
 
 /// Arguments of `heirloom restore`.
 #[derive(Debug, clap::Args)]
@@ -25,8 +30,15 @@ pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) common: Common,
     /// A file with the 24 words of the recovery phrase, or - for standard input.
-    #[arg(long, value_name = "FILE")]
-    phrase_file: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "kit")]
+    phrase_file: Option<PathBuf>,
+    /// Without the phrase: ask the homes that hold parts of a recovery kit, and name your home as it was called. Takes days;
+    /// run the same command again to go on.
+    #[arg(long, value_name = "NAME", conflicts_with = "phrase_file")]
+    kit: Option<String>,
+    /// A file with a part of the kit that was printed. May be given several times.
+    #[arg(long, value_name = "FILE", requires = "kit")]
+    paper: Vec<PathBuf>,
     /// An invitation of a home that keeps copies for you, or a folder that such a home wrote. May be given several times:
     /// the newest state wins, and all of them help.
     #[arg(long, value_name = "INVITATION|DIR", required = true)]
@@ -45,16 +57,22 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let root = arguments.common.home();
     let layout = Layout::of(&root)?;
     let is_home = restore::place::finish(&layout)?;
-    let order = if is_home {
-        None
-    } else {
-        let phrase = output::read_phrase(&arguments.phrase_file)?;
-        Some(Order::read(&root, &phrase, &arguments.from)?)
-    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the program's threads")?;
+    let order = if is_home {
+        None
+    } else {
+        let phrase = runtime.block_on(phrase(&root, arguments))?;
+        match Order::read(&root, &phrase, &arguments.from) {
+            Ok(order) => Some(order),
+            Err(problem) => {
+                let explained = restore::guess::explain(problem, &phrase, &arguments.from);
+                return Err(runtime.block_on(explained).into());
+            }
+        }
+    };
     runtime.block_on(async {
         let restoring = Arc::<Restoring>::default();
         if let Some(order) = order {
@@ -62,9 +80,36 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             let restored = restore::run(&order, &restoring).await;
             showing.abort();
             restored?;
+            restore::kit::forget(&root)?;
         }
         bring_photos(&root, arguments, &restoring, began).await
     })
+}
+
+/// The phrase: from its file, or from the parts of a kit.
+async fn phrase(root: &Path, arguments: &Arguments) -> anyhow::Result<Zeroizing<String>> {
+    let name = match (&arguments.kit, &arguments.phrase_file) {
+        (Some(name), _) => name,
+        (None, Some(file)) => return output::read_phrase(file),
+        (None, None) => anyhow::bail!("name the file with the recovery phrase"),
+    };
+    let papers: anyhow::Result<Vec<_>> =
+        arguments.paper.iter().map(|file| output::read_phrase(file)).collect();
+    let order = KitOrder::read(root, name, &arguments.from, &papers?)?;
+    let json = arguments.common.json;
+    let tell = move |text: &str| {
+        if json {
+            output::json_line(&json!({ "message": text }));
+        } else {
+            output::line(text);
+        }
+    };
+    tokio::select! {
+        found = order.phrase(&tell, ASK_EVERY) => Ok(found?),
+        () = super::serve::asked_to_stop()? => {
+            anyhow::bail!("interrupted; the same command goes on where it was")
+        }
+    }
 }
 
 /// Opens the home and serves it until its photos are here.

@@ -1,6 +1,7 @@
 //! `heirloom vault status | ask | keep | leave | drop | allow-deletion | refuse-deletion | run | audit | drill | repair |
-//! write-usb | target`.
+//! write-usb | target | kit`.
 
+mod kit;
 mod show;
 
 use std::path::PathBuf;
@@ -97,6 +98,9 @@ enum Verb {
     /// Disks and buckets of your own that hold a copy, too.
     #[command(subcommand)]
     Target(Target),
+    /// Recovery kits: the power of the recovery phrase, shared among your family.
+    #[command(subcommand)]
+    Kit(kit::Kit),
 }
 
 /// Which deletion.
@@ -174,6 +178,7 @@ impl Arguments {
             | Verb::Target(
                 Target::Add { common, .. } | Target::AddS3 { common, .. } | Target::Remove { common, .. },
             ) => common,
+            Verb::Kit(kit) => kit.common(),
         }
     }
 }
@@ -220,6 +225,7 @@ fn command(verb: &Verb) -> anyhow::Result<VaultCommand> {
             VaultCommand::WriteUsb { ward: ward.clone(), to: control::path_bytes(dir)? }
         }
         Verb::Target(target) => about_target(target)?,
+        Verb::Kit(kit) => VaultCommand::Kit(kit.command()?),
     })
 }
 

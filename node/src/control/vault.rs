@@ -4,6 +4,7 @@
 //! homes have to do is done only by a node that is up; alone, a command reaches folders and buckets ([`work`]).
 
 mod carry;
+pub mod kit;
 mod who;
 mod work;
 
@@ -81,6 +82,8 @@ pub enum VaultCommand {
     },
     /// One line: the place.
     AddBucket(Bucket),
+    /// About recovery kits.
+    Kit(kit::KitCommand),
     /// No line.
     RemoveTarget {
         /// Number, path or name.
@@ -138,6 +141,7 @@ pub(super) fn execute(home: &Arc<Home>, command: &VaultCommand, say: &mut Say<'_
             Ok(())
         }
         VaultCommand::AddBucket(bucket) => add_bucket(home, bucket, say),
+        VaultCommand::Kit(command) => kit::execute(home, command, say),
         VaultCommand::RemoveTarget { target } => {
             let id = own_places::find(home, target)?;
             Ok(work::wait(home, own_places::remove(home, id))??)

@@ -215,8 +215,11 @@ impl Book {
         self.keeps.store(keeps, Ordering::Relaxed);
     }
 
-    fn admits_recovery(&self) -> Result<(), Refusal> {
-        if self.keeps.load(Ordering::Relaxed) { Ok(()) } else { Err(TurnedAway::NothingKept.refusal()) }
+    /// Whoever was invited may ask, so that an open door says nothing about what is held here.
+    fn admits_recovery(&self, now_ms: i64) -> Result<(), Refusal> {
+        let is_open = || self.pages().invitations.values().any(|expires_ms| now_ms < *expires_ms);
+        let admits = self.keeps.load(Ordering::Relaxed) || is_open();
+        if admits { Ok(()) } else { Err(TurnedAway::NothingKept.refusal()) }
     }
 
     fn pages(&self) -> RwLockReadGuard<'_, Pages> {
@@ -233,7 +236,7 @@ impl Gate for Book {
         match protocol {
             Protocol::Home => self.admits_home(node),
             Protocol::Pair => self.admits_pairing(node, clock::now_ms()),
-            Protocol::Recover => self.admits_recovery(),
+            Protocol::Recover => self.admits_recovery(clock::now_ms()),
         }
     }
 }

@@ -185,7 +185,8 @@ fn rounds(network: Arc<Network>) -> Task {
 async fn keeps_anything(home: &Arc<Home>) -> anyhow::Result<bool> {
     let keeper = Arc::clone(&home.vault.keeper);
     let wards = tokio::task::spawn_blocking(move || keeper.wards()).await;
-    Ok(!wards.context("a thread ended unexpectedly")??.is_empty())
+    let holds = home.ledger.shares()?;
+    Ok(!holds.is_empty() || !wards.context("a thread ended unexpectedly")??.is_empty())
 }
 
 /// Opens the endpoint, at the port of the last run if the person left the choice to the program.

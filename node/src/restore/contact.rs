@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use heirloom_identity::{Certificate, HouseholdId, Invitation, NodeKeys, Phrase};
+use heirloom_identity::{AuthorityKey, Certificate, HouseholdId, Invitation, NodeKeys, Phrase};
 use heirloom_net::{NodeAddress, RelayConfig};
 use heirloom_vault::store::Place;
 use heirloom_vault::{PackId, Target};
@@ -63,7 +63,7 @@ pub(super) async fn open(
         }
     }
     if !invitations.is_empty() {
-        let net = start(&invitations, phrase).await?;
+        let net = Caller(start(&invitations, phrase.root().authority()).await?);
         let calls = invitations.iter().map(|invitation| net.connect_to(invitation));
         for (invitation, called) in invitations.iter().zip(futures_util::future::join_all(calls).await) {
             contacts.called(invitation, called);
@@ -171,7 +171,11 @@ impl Caller {
     }
 }
 
-async fn start(invitations: &[&Invitation], phrase: &Phrase) -> Result<Caller, Problem> {
+/// Opens the network of this machine, which is no home yet.
+pub(super) async fn start(
+    invitations: &[&Invitation],
+    authority: AuthorityKey,
+) -> Result<RecoverNet, Problem> {
     let secrets = Zeroizing::new(crate::random::bytes::<{ NodeKeys::BYTES }>()?);
     let keys = NodeKeys::from_bytes(&secrets);
     let relay = |url: &str| RelayConfig { url: url.to_owned(), token: None, quic_port: None };
@@ -184,9 +188,8 @@ async fn start(invitations: &[&Invitation], phrase: &Phrase) -> Result<Caller, P
         relay_roots: Vec::new(),
         mdns: true,
     };
-    let net = RecoverNet::start(&keys, phrase.root().authority(), config).await;
-    let net = net.context("this computer's network could not be used")?;
-    Ok(Caller(net))
+    let net = RecoverNet::start(&keys, authority, config).await;
+    Ok(net.context("this computer's network could not be used")?)
 }
 
 fn name_of(invitation: &Invitation) -> String {

@@ -21,6 +21,7 @@
 pub mod comeback;
 mod contact;
 pub mod fetch;
+pub mod guess;
 mod heads;
 pub mod kit;
 mod manifest;
@@ -171,11 +172,7 @@ async fn newest_complete(
     Err(first.unwrap_or_else(|| Problem::Incomplete("there is none".to_owned())))
 }
 
-async fn one_state(
-    coming: &Coming<'_>,
-    head: VaultHead,
-    restoring: &Arc<Restoring>,
-) -> Result<(), Problem> {
+async fn one_state(coming: &Coming<'_>, head: VaultHead, restoring: &Arc<Restoring>) -> Result<(), Problem> {
     let Coming { order, contacts, generation, lock } = *coming;
     let layout = &order.layout;
     let opened = manifest::open(head, &order.phrase, &contacts.sources, restoring).await?;

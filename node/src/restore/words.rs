@@ -1,9 +1,10 @@
-//! Reading the phrase, and saying which word is likely wrong. That can be told only where the household is known: from a
-//! folder, whose marker names it.
+//! Reading the phrase, and saying which word is likely wrong, where the household is known: from a folder, whose marker
+//! names it. Where only homes were named, [`guess`](super::guess) asks them.
 
-use heirloom_identity::{HouseholdId, Phrase, PhraseFix, find_wrong_word};
+use heirloom_identity::{HouseholdId, Phrase, find_wrong_word};
 
-use super::problem::{Problem, WordProblem};
+use super::guess::in_words;
+use super::problem::Problem;
 use super::source::Origin;
 
 /// Reads a phrase that must be of a household whose copies lie in one of the folders, if there are any.
@@ -34,12 +35,5 @@ pub fn read(text: &str, origins: &[Origin]) -> Result<Phrase, Problem> {
 
 /// What is wrong with the words of this household, if little is.
 pub fn wrong(text: &str, household: &HouseholdId) -> Option<Problem> {
-    Some(match &find_wrong_word(text, household)? {
-        PhraseFix::Word { position, typed, likely } => Problem::Word(WordProblem {
-            position: *position,
-            typed: typed.clone(),
-            likely: (*likely).to_owned(),
-        }),
-        PhraseFix::Swapped { first, second } => Problem::Swapped { first: *first, second: *second },
-    })
+    find_wrong_word(text, household).map(|fix| in_words(&fix))
 }

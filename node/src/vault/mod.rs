@@ -17,6 +17,7 @@ pub mod drills;
 pub mod engine;
 pub mod fetch;
 pub mod heal;
+pub mod kits;
 mod lane;
 pub mod local;
 mod outbox;

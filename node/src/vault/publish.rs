@@ -10,6 +10,8 @@ use std::collections::HashSet;
 use anyhow::Context;
 use heirloom_identity::vault_head::HeadHash;
 use heirloom_identity::{ContentHash, VaultHead};
+use heirloom_vault::keeper::WardState;
+use heirloom_vault::policy::Standing;
 use heirloom_vault::store::HeadRow;
 use heirloom_vault::{Agreement, BlobKind, FileSnapshot, Located, PackId, Pointer, Root, Segment};
 use zeroize::Zeroizing;
@@ -229,12 +231,15 @@ fn located_segments(home: &Home) -> anyhow::Result<Option<Vec<Located>>> {
 /// The root but for its segments.
 fn root(home: &Home, files: &[FileSnapshot], now_ms: i64) -> anyhow::Result<Root> {
     let mut agreements: Vec<Agreement> = Vec::new();
-    for row in home.vault.store.targets()? {
+    // What a person ended does not come back with a restore.
+    let rows = home.vault.store.targets()?.into_iter();
+    for row in rows.filter(|row| row.standing == Standing::Active) {
         if let Some(household) = row.household() {
             agreements.push(Agreement { household, they_keep: row.reported.quota, we_keep: None });
         }
     }
-    for ward in home.vault.keeper.wards().unwrap_or_default() {
+    let wards = home.vault.keeper.wards().unwrap_or_default().into_iter();
+    for ward in wards.filter(|ward| ward.state != WardState::Ended) {
         match agreements.iter_mut().find(|one| one.household == ward.household) {
             Some(agreement) => agreement.we_keep = Some(ward.quota),
             None => {

@@ -17,6 +17,7 @@ use heirloom_vault::store::{Overview, Place, TargetCounts, TargetRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::kits::status::{KitNow, KitRequestNow};
 use super::own_places::bucket_name;
 use super::{deletions, place};
 use crate::api::dates::iso;
@@ -73,6 +74,10 @@ pub struct VaultStatus {
     pub if_lost_now: IfLostNow,
     /// The recovery phrase.
     pub phrase: PhraseNow,
+    /// Recovery kits of this home, the newest first.
+    pub kits: Vec<KitNow>,
+    /// Machines that ask this home for a part of a kit.
+    pub kit_requests: Vec<KitRequestNow>,
 }
 
 /// See [`VaultStatus::reasons`].
@@ -395,6 +400,8 @@ pub fn status(home: &Arc<Home>) -> anyhow::Result<VaultStatus> {
             enabled: home.keys.vault().is_some(),
             verified_at: phrase::verified_ms(home)?.map(iso),
         },
+        kits: super::kits::status::kits(home)?,
+        kit_requests: super::kits::status::requests(home)?,
     })
 }
 

@@ -16,3 +16,4 @@ mod sign_in;
 mod timeline;
 mod uploads;
 mod vault;
+mod vault_kits;

@@ -58,7 +58,7 @@ impl Site {
     }
 
     /// Runs a command of the command line on the home; its lines but those of progress.
-    async fn command(&self, command: VaultCommand) -> Result<Vec<Value>, String> {
+    pub(crate) async fn command(&self, command: VaultCommand) -> Result<Vec<Value>, String> {
         let home = std::sync::Arc::clone(&self.home);
         let work = move || {
             let mut lines = Vec::new();
@@ -75,7 +75,7 @@ impl Site {
     }
 
     /// The one line that a command answers.
-    async fn line(&self, command: VaultCommand) -> Value {
+    pub(crate) async fn line(&self, command: VaultCommand) -> Value {
         let mut lines = self.command(command).await.unwrap();
         assert_eq!(lines.len(), 1, "{lines:?}");
         lines.remove(0)

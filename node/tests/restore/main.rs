@@ -6,6 +6,7 @@ mod folder;
 mod house;
 mod interrupted;
 mod keeper;
+mod kit;
 mod known;
 mod old_node;
 mod page;

@@ -108,7 +108,7 @@ export class Vault {
         photos: { total: PHOTOS, safe: 11_852, oneHome: 640, none: 0 }, pending: { packs: 118, bytes: 3.7 * GB, photos: 640 },
         keepers: [full.keepers[0], this.#keeper(ben, { state: 'full', photos: 11_852, bytes: 199.6 * GB, quota: 200 * GB, free: 0.1 * GB, fullAt: before(HOUR) })]
       },
-      kits: { alarms: [{ id: 11, kind: 'disk_written', text: 'The copies of Grandpa Otto are on the disk, 41 GB in /media/usb.', advice: 'Eject the disk as your computer asks, and bring it to them with their 24 words.', at: before(20 * 60_000) }], kits: [{ id: 'k1', name: 'For the children', threshold: 2, count: 3, state: 'ready', holders: [{ household: rosa.household, name: 'Nonna Rosa', state: 'has its part' }, { household: ben.household, name: 'Ben & Clara', state: 'has its part' }, { household: null, name: 'On paper', state: 'printed' }], delayDays: 7, verifiedAt: before(30 * DAY), createdAt: before(90 * DAY) }] }
+      kits: { alarms: [{ id: 11, kind: 'disk_written', text: 'The copies of Grandpa Otto are on the disk, 41 GB in /media/usb.', advice: 'Eject the disk as your computer asks, and bring it to them with their 24 words.', at: before(20 * 60_000) }], kits: [{ id: 'k1', name: 'For the children', threshold: 2, count: 3, state: 'asked', holders: [{ household: rosa.household, name: 'Nonna Rosa', state: 'held' }, { household: ben.household, name: 'Ben & Clara', state: 'held' }, { household: null, name: '', state: 'paper' }], delayDays: 7, verifiedAt: before(30 * DAY), createdAt: before(90 * DAY) }], kitRequests: [{ id: id64('asker'), claimed: 'Linden 14', name: 'Linden 14', words: PHRASE.slice(3, 9).join(' '), state: 'asked', askedAt: before(2 * HOUR), hoursLeft: 166 }] }
     };
     return scenes[this.scene] ?? {};
   }
@@ -159,6 +159,22 @@ export class Vault {
       this.changed();
       return json(201, { id: status.targets.at(-1).id, sameDisk: place.place?.startsWith('/home') ?? false });
     }
+    if (at === 'POST /vault/kits') return this.#kit(await body(), json, refuse);
+    const kit = /^(POST|DELETE) \/vault\/kits\/(\w+)(\/check|\/refuse)?$/.exec(at);
+    if (kit) {
+      const known = (status.kits ?? []).find((one) => one.id === kit[2]);
+      if (!known) return refuse(404, 'There is no such kit.');
+      if (kit[1] === 'DELETE') status.kits = status.kits.filter((one) => one !== known);
+      else Object.assign(known, kit[3] === '/check' ? { verifiedAt: iso(Date.now()) } : { state: 'ok' });
+      this.changed();
+      return kit[3] === '/check' ? json(200, { allRight: true }) : json(204);
+    }
+    if (at.startsWith('POST /vault/kit-requests/')) {
+      const { allow } = await body();
+      if (allow) status.kitRequests.find((one) => one.id === id).state = 'allowed';
+      else status.kitRequests = status.kitRequests.filter((one) => one.id !== id);
+      return json(204, this.changed());
+    }
     const alarm = /^POST \/vault\/alarms\/(.+)\/seen$/.exec(at);
     if (alarm) return json(204, this.seen.add(alarm[1]) && this.changed());
     const deletion = /^POST \/vault\/(wards|keepers)\/(\w+)\/deletion$/.exec(at);
@@ -187,6 +203,15 @@ export class Vault {
     if (known) Object.assign(known, { quota: bytes, free: Math.max(0, bytes - known.bytes) });
     else this.status.wards = [...this.status.wards, this.#ward(home, { bytes: 0, packs: 0, quota: bytes, free: bytes, lastHeadAt: null, fullAt: null })];
     return json(200, this.changed() ?? {});
+  }
+  #kit({ phrase, name, holders, delayDays }, json, refuse) {
+    if (!this.judge(phrase).right) return refuse(400, 'These words are not the recovery phrase of this home.');
+    const id = id64(`kit ${Date.now()}`).slice(0, 32);
+    const holder = (household) => (household ? { household, name: this.family.home(household).name, state: 'held' } : { household: null, name: '', state: 'paper' });
+    this.status.kits = [{ id, name: name || 'Our kit', threshold: holders.length === 3 ? 2 : 3, count: holders.length, state: 'ok', holders: holders.map(holder), delayDays, verifiedAt: null, createdAt: iso(Date.now()) }, ...(this.status.kits ?? [])];
+    this.changed();
+    const line = '07GR4B8G 9SJV85VN 54TBWTS9 Y4SQ9SZJ';
+    return json(201, { id, papers: holders.flatMap((household, i) => (household ? [] : [{ number: i + 1, text: Array(5).fill(line).join('\n') }])) });
   }
   #phrase({ phrase }, json) {
     const answer = this.judge(phrase);

@@ -58,6 +58,7 @@ pub(super) fn answer(command: &VaultCommand, line: &Value) {
             text(line, "name")
         ),
         VaultCommand::AddFolder { .. } | VaultCommand::AddBucket(_) => added(line),
+        VaultCommand::Kit(command) => super::kit::answer(command, line),
         VaultCommand::Leave { .. } | VaultCommand::Drop { .. } | VaultCommand::RemoveTarget { .. } => return,
     };
     output::line(text.trim_end());
@@ -72,6 +73,7 @@ pub(super) fn done(command: &VaultCommand) {
         VaultCommand::Drop { .. } => {
             output::line("Nothing new is taken. What is here is held for 30 days, then removed.");
         }
+        VaultCommand::Kit(command) => super::kit::done(command),
         VaultCommand::RemoveTarget { .. } => output::line("No longer used. What is there stays."),
         _ => {}
     }

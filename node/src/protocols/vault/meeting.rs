@@ -51,6 +51,7 @@ async fn all(network: &Arc<Network>, peer: HouseholdId, line: &Line) -> anyhow::
         looked => looked?,
     }
     notices::deliver(network, peer, line).await?;
+    crate::vault::kits::owner::meet(&network.home, peer, line).await?;
     compare_heads(network, peer, line).await
 }
 

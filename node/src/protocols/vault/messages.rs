@@ -4,13 +4,15 @@
 //! is read, and a pack's bytes travel in frames of their own. Read first: [`VaultRequest`], [`VaultAnswer`].
 
 use heirloom_identity::vault_head::HEAD_BYTES_MAX;
-use heirloom_identity::{HouseholdId, NodeId};
+use heirloom_identity::{GUESSES_MAX, HouseholdId, KitId, NodeId};
 use heirloom_vault::pack::PACK_BYTES_MAX;
 use heirloom_vault::proof::{CHALLENGES_MAX, Challenge, PROOF_BYTES_MAX};
 use heirloom_vault::target::{DELETE_MAX, HEADS_MAX, KIT_BYTES_MAX, KITS_MAX, LIST_MAX};
 use heirloom_vault::{Answer, DeleteOutcome, PackId, Room, TargetState};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use super::kit_messages::{KitMessage, KitRequest};
 
 /// Bytes of a request or of an answer's first frame.
 pub const MESSAGE_BYTES_MAX: usize = 256 << 10;
@@ -84,6 +86,8 @@ pub enum VaultRequest {
     },
     /// Which of our packs were found damaged and have not come again since.
     Damaged,
+    /// About a recovery kit.
+    Kit(KitRequest),
 }
 
 /// What the other home's people should know.
@@ -113,6 +117,13 @@ pub enum Notice {
     Fork {
         /// The number of the head that does not fit.
         number: u64,
+        /// When, in milliseconds since the Unix epoch, UTC.
+        at_ms: i64,
+    },
+    /// Somebody asks us for a part of this recovery kit: yours, or one of which you hold a part, too.
+    KitAsked {
+        /// The kit.
+        kit: KitId,
         /// When, in milliseconds since the Unix epoch, UTC.
         at_ms: i64,
     },
@@ -223,6 +234,17 @@ pub enum RecoveryMessage {
     Refused(RecoveryRefusal),
     /// From whoever dialled, on a stream of its own: a request that only reads.
     Ask(VaultRequest),
+    /// From whoever dialled, first of all: a word of the phrase may be wrong.
+    Guessing {
+        /// The version that is spoken: 1.
+        version: u16,
+    },
+    /// From whoever dialled: households whose phrase it may be, each with a proof of its own of 64 bytes.
+    Guesses(Vec<(HouseholdId, Vec<u8>)>),
+    /// From the keeper: it is this one of them.
+    Guessed(u16),
+    /// About a part of a recovery kit; needs no proof of the phrase.
+    Kit(KitMessage),
 }
 
 /// What a keeper says to a household that lost everything.
@@ -275,6 +297,7 @@ impl VaultRequest {
             Self::NewestOf(marks) => (1..=MARKS_MAX).contains(&marks.len()),
             Self::Notice(Notice::Damaged(packs)) => (1..=DAMAGED_MAX).contains(&packs.len()),
             Self::PutKit(kit) => kit.len() <= KIT_BYTES_MAX,
+            Self::Kit(request) => request.is_sound(),
             Self::State
             | Self::Ask { .. }
             | Self::List { .. }
@@ -299,7 +322,8 @@ impl VaultRequest {
             | Self::PutKit(_)
             | Self::Notice(_)
             | Self::AnswerDeletion { .. }
-            | Self::Damaged => false,
+            | Self::Damaged
+            | Self::Kit(_) => false,
         }
     }
 }
@@ -352,11 +376,15 @@ impl RecoveryMessage {
         let message = decode(bytes, MESSAGE_BYTES_MAX)?;
         match &message {
             Self::Ask(request) => request.is_sound().then_some(message),
+            Self::Kit(kit) => kit.is_sound().then_some(message),
             Self::Hello { .. }
             | Self::Challenge(_)
             | Self::Proof(_)
             | Self::Welcome(_)
+            | Self::Guessing { .. }
+            | Self::Guessed(_)
             | Self::Refused(_) => Some(message),
+            Self::Guesses(guesses) => (guesses.len() <= GUESSES_MAX).then_some(message),
         }
     }
 }

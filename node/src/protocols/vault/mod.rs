@@ -18,8 +18,12 @@
 pub mod agreements;
 pub mod asking;
 mod bulk;
+mod guessing;
 pub mod heads;
 mod keep;
+pub mod kit_client;
+pub mod kit_messages;
+pub mod kits;
 pub mod meeting;
 pub mod messages;
 pub mod notices;

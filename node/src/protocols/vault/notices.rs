@@ -39,6 +39,7 @@ fn kind_of(notice: &Notice) -> u8 {
         Notice::Deletion { .. } => 2,
         Notice::Damaged(_) => 3,
         Notice::Fork { .. } => 4,
+        Notice::KitAsked { .. } => 5,
     }
 }
 
@@ -104,6 +105,9 @@ pub(super) async fn take(network: &Arc<Network>, peer: HouseholdId, notice: Noti
         meeting::look_soon(network, peer);
         return Ok(());
     }
+    if let Notice::KitAsked { kit, .. } = notice {
+        return super::kits::take_notice(network, peer, kit).await;
+    }
     let us = network.home.keys.node.node();
     let taken = network.blocking(move |home| note(home, &peer, notice, &us)).await?;
     if taken {
@@ -119,7 +123,7 @@ fn note(home: &Home, peer: &HouseholdId, notice: Notice, us: &NodeId) -> anyhow:
     let Some(target) = store.target_of(peer)? else { return Ok(false) };
     let name = name_of(home, peer)?;
     match notice {
-        Notice::Agreement => return Ok(false),
+        Notice::Agreement | Notice::KitAsked { .. } => return Ok(false),
         // We came ourselves.
         Notice::Recovery { node, .. } if node == *us => return Ok(false),
         Notice::Recovery { .. } => alarm(

@@ -74,7 +74,7 @@ pub enum RecoverError {
 }
 
 /// Lets this machine dial to recover, and nobody in.
-struct OnlyRecover;
+pub(super) struct OnlyRecover;
 
 impl Gate for OnlyRecover {
     fn admit(&self, _node: &NodeId, protocol: Protocol) -> Result<(), Refusal> {
@@ -157,6 +157,10 @@ impl RecoverNet {
         })
     }
 
+    pub(super) fn net(&self) -> &Net {
+        &self.shared.net
+    }
+
     /// Ends all connections with a word.
     pub async fn close(&self) {
         self.shared.net.close().await;
@@ -207,7 +211,7 @@ impl Shared {
     }
 }
 
-fn unreached(error: &ConnectError) -> RecoverError {
+pub(super) fn unreached(error: &ConnectError) -> RecoverError {
     match error {
         ConnectError::Refused(refusal) if refusal.code == TurnedAway::NothingKept as u16 => {
             RecoverError::NothingKept
@@ -218,7 +222,7 @@ fn unreached(error: &ConnectError) -> RecoverError {
     }
 }
 
-fn refused(message: &RecoveryMessage) -> RecoverError {
+pub(super) fn refused(message: &RecoveryMessage) -> RecoverError {
     match message {
         RecoveryMessage::Refused(RecoveryRefusal::Version) => RecoverError::Version,
         RecoveryMessage::Refused(RecoveryRefusal::Proof) => RecoverError::Proof,

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::messages::{MESSAGE_BYTES_MAX, RecoveryMessage, RecoveryRefusal, Welcome};
-use super::{notices, serve};
+use super::{guessing, kits, notices, serve};
 use crate::protocols::network::Network;
 
 /// The version that is spoken.
@@ -43,7 +43,17 @@ pub(in crate::protocols) async fn serve_connection(network: &Arc<Network>, conne
     let Ok(_place) = network.recoveries.try_acquire() else {
         return turn_away(&connection, stream, RecoveryRefusal::Busy).await;
     };
-    let household = match admit(network, &connection, &mut stream).await {
+    let first = match receive(&mut stream).await {
+        Ok(RecoveryMessage::Kit(kit)) => return kits::serve_stranger(network, connection, stream, kit).await,
+        Ok(RecoveryMessage::Guessing { version }) => {
+            let answer = guessing::judge(network, &connection, version, &mut stream).await;
+            return say_goodbye(&connection, stream, &answer).await;
+        }
+        Ok(first) => first,
+        Err(Some(why)) => return turn_away(&connection, stream, why).await,
+        Err(None) => return connection.close(CloseCode::PROTOCOL, "it stopped in the middle"),
+    };
+    let household = match admit(network, &connection, first, &mut stream).await {
         Ok(household) => household,
         Err(Some(why)) => return turn_away(&connection, stream, why).await,
         Err(None) => return connection.close(CloseCode::PROTOCOL, "it stopped in the middle"),
@@ -61,9 +71,10 @@ pub(in crate::protocols) async fn serve_connection(network: &Arc<Network>, conne
 async fn admit(
     network: &Arc<Network>,
     connection: &Connection,
+    first: RecoveryMessage,
     stream: &mut FramedStream,
 ) -> Result<HouseholdId, Option<RecoveryRefusal>> {
-    let household = match receive(stream).await? {
+    let household = match first {
         RecoveryMessage::Hello { version: VERSION, household } => household,
         RecoveryMessage::Hello { .. } => return Err(Some(RecoveryRefusal::Version)),
         _ => return Err(Some(RecoveryRefusal::Malformed)),
@@ -127,14 +138,19 @@ async fn send(stream: &mut FramedStream, message: &RecoveryMessage) -> Result<()
     stream.send(&message.encode()).await.map_err(|_| None)
 }
 
-async fn turn_away(connection: &Connection, mut stream: FramedStream, why: RecoveryRefusal) {
+pub(super) async fn turn_away(connection: &Connection, stream: FramedStream, why: RecoveryRefusal) {
+    say_goodbye(connection, stream, &RecoveryMessage::Refused(why)).await;
+}
+
+/// Says a last word and closes the connection.
+async fn say_goodbye(connection: &Connection, mut stream: FramedStream, word: &RecoveryMessage) {
     let told = async {
-        stream.send(&RecoveryMessage::Refused(why).encode()).await.ok()?;
+        stream.send(&word.encode()).await.ok()?;
         stream.finish().await.ok()
     };
     // Whoever does not listen hears it from the connection.
     timeout(GOODBYE, told).await.unwrap_or_default();
-    connection.close(CloseCode::DONE, "not here");
+    connection.close(CloseCode::DONE, "that is all");
 }
 
 /// Answers what is asked until the connection ends, or nothing is asked for long.

@@ -20,7 +20,7 @@ use super::messages::{
     VaultRequest, encode_answer,
 };
 use super::places::Work;
-use super::{heads, meeting, notices};
+use super::{heads, kits, meeting, notices};
 use crate::home::Home;
 use crate::protocols::network::Network;
 
@@ -91,7 +91,8 @@ async fn answer(
         | VaultRequest::NewestOf(_)
         | VaultRequest::PutKit(_)
         | VaultRequest::Notice(_)
-        | VaultRequest::AnswerDeletion { .. } => {
+        | VaultRequest::AnswerDeletion { .. }
+        | VaultRequest::Kit(_) => {
             let answer = change(network, peer, request).await;
             notices::pass_on(network).await;
             stream.send(&answer.encode()).await
@@ -116,6 +117,7 @@ async fn change(network: &Arc<Network>, peer: HouseholdId, request: VaultRequest
             let kept = keeper.ask(move |keeper| keeper.put_kit(&peer, &kit)).await;
             kept.map_or_else(VaultAnswer::Refused, |()| VaultAnswer::Done)
         }
+        VaultRequest::Kit(request) => kits::answer(network, peer, request).await,
         VaultRequest::Delete(packs) => {
             let deleted = keeper.ask(move |keeper| keeper.delete(&peer, &packs)).await;
             deleted.map_or_else(VaultAnswer::Refused, VaultAnswer::Deleted)

@@ -1078,6 +1078,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/vault/kit-requests/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers whoever asks this home for a part of another home's kit, for admins. The part is given when the delay is over. */
+        post: operations["answer_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/kits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a kit, for admins. Every chosen home must be on. 409 says which is not, or what else is wrong with the choice. */
+        post: operations["make_kit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/kits/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a kit, for admins: homes destroy their parts. What is on paper stays. */
+        delete: operations["revoke_kit"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/kits/{id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Has every home of a kit say whether its part is right, for admins; `GET /api/vault` says which are. */
+        post: operations["check_kit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/kits/{id}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Says to the homes of a kit that it is none of us who ask for its parts. Everybody who signs in may: it takes one to
+         *     notice a thief.
+         */
+        post: operations["refuse_kit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/vault/phrase": {
         parameters: {
             query?: never;
@@ -1618,6 +1706,11 @@ export interface components {
              */
             visibility: string;
         };
+        /** @description What checking a kit found. */
+        CheckedKit: {
+            /** @description Whether every home was reached and has the right part. */
+            allRight: boolean;
+        };
         /** @description Settings that clients ask for before anyone is signed in. */
         Config: {
             externalDomain: string;
@@ -1985,6 +2078,7 @@ export interface components {
         Keep: "demand" | "previews" | "originals";
         /** @description A home that keeps copies. */
         KeeperNow: {
+            ask?: components["schemas"]["DeletionNow"] | null;
             /**
              * Format: int64
              * @description Bytes of the packs.
@@ -2030,6 +2124,73 @@ export interface components {
             /** @description `ok`, `asked`, `refused`, `leaving`, `offline`, `warning`, `absent`, `full`, `diskAbsent`. */
             state: string;
         };
+        /** @description What a person says to whoever asks. */
+        KitAnswerJson: {
+            /** @description Whether it is really they. */
+            allow: boolean;
+        };
+        /** @description See [`KitNow::holders`]. */
+        KitHolderNow: {
+            /** @description The home; none for paper. */
+            household?: string | null;
+            /** @description What people here call it; empty for paper. */
+            name: string;
+            /** @description `paper`, `given`, `held`, `wrong`, `gone` or `ended`. */
+            state: string;
+        };
+        /** @description A kit of this home. */
+        KitNow: {
+            /**
+             * Format: int32
+             * @description How many parts there are.
+             */
+            count: number;
+            /** @description When it was made. */
+            createdAt: string;
+            /**
+             * Format: int32
+             * @description How long holders wait, in days.
+             */
+            delayDays: number;
+            /** @description Who has the parts, by their numbers. */
+            holders: components["schemas"]["KitHolderNow"][];
+            /** @description Its id. */
+            id: string;
+            /** @description What people call it. */
+            name: string;
+            /**
+             * @description `ok`, `asked` (somebody asks for a part), `broken` (too few good parts), `ending` (revoked, and not every holder
+             *     knows).
+             */
+            state: string;
+            /**
+             * Format: int32
+             * @description How many parts open it.
+             */
+            threshold: number;
+            /** @description When every holder last said that its part is right. */
+            verifiedAt?: string | null;
+        };
+        /** @description A machine that asks this home for a part of another home's kit. */
+        KitRequestNow: {
+            /** @description When it first asked. */
+            askedAt: string;
+            /** @description What it says its home was called. */
+            claimed: string;
+            /**
+             * Format: int32
+             * @description How much of the delay is left, in hours.
+             */
+            hoursLeft?: number | null;
+            /** @description Names it. */
+            id: string;
+            /** @description The home whose kit it is, if this home holds a part that fits the name. */
+            name?: string | null;
+            /** @description `asked`, `allowed` or `given`. */
+            state: string;
+            /** @description What people compare. */
+            words: string;
+        };
         /** @description What a person types. */
         Login: {
             /** @description The account's email, compared without case. */
@@ -2062,6 +2223,13 @@ export interface components {
             redirectUri: string;
             /** @description Always true. */
             successful: boolean;
+        };
+        /** @description A kit that was made. */
+        MadeKit: {
+            /** @description Its id. */
+            id: string;
+            /** @description Its parts on paper; nobody can show them again. */
+            papers: components["schemas"]["PaperPart"][];
         };
         /** @description A group of settings. */
         MailPreferences: {
@@ -2133,6 +2301,20 @@ export interface components {
             /** @description A secret; no answer ever says it. */
             secretKey: string;
         };
+        /** @description A kit that is to be made. */
+        NewKit: {
+            /**
+             * Format: int32
+             * @description How many days holders wait: 0, 1, 7, 15 or 30.
+             */
+            delayDays: number;
+            /** @description Who gets the 3 or 5 parts: homes, or null for paper. */
+            holders: (string | null)[];
+            /** @description What people call it. */
+            name?: string;
+            /** @description The 24 words. */
+            phrase: string;
+        };
         /** @description A new owner. */
         NewOwner: {
             /** @description The home's id. */
@@ -2171,6 +2353,16 @@ export interface components {
             state: string;
             /** @description The six words, once both sides have them. */
             words: string[];
+        };
+        /** @description A part on paper. */
+        PaperPart: {
+            /**
+             * Format: int32
+             * @description Its number.
+             */
+            number: number;
+            /** @description Five lines of four groups. */
+            text: string;
         };
         /** @description A group of settings. */
         PartPreferences: {
@@ -2819,6 +3011,10 @@ export interface components {
             ifLostNow: components["schemas"]["IfLostNow"];
             /** @description Homes that keep copies, were asked, or said no. */
             keepers: components["schemas"]["KeeperNow"][];
+            /** @description Machines that ask this home for a part of a kit. */
+            kitRequests: components["schemas"]["KitRequestNow"][];
+            /** @description Recovery kits of this home, the newest first. */
+            kits: components["schemas"]["KitNow"][];
             /** @description When the last drill was. */
             lastDrillAt?: string | null;
             /** @description `safe`, `attention`, `danger` or `off`. */
@@ -2836,6 +3032,8 @@ export interface components {
             phrase: components["schemas"]["PhraseNow"];
             /** @description What keeps it from being better, the worst first. */
             reasons: components["schemas"]["ReasonNow"][];
+            /** @description Another computer has taken the place of this one: nothing here can be made safer. */
+            replaced: boolean;
             restoring?: components["schemas"]["RestoringNow"] | null;
             /** @description In one sentence. */
             sentence: string;
@@ -2903,6 +3101,8 @@ export interface components {
              * @description What was agreed.
              */
             quota: number;
+            /** @description `ok`, `ending` (nothing new is taken, and what is here is held for 30 days), `diskAbsent`. */
+            state: string;
         };
         /** @description What is wrong with a word, for the person who typed it. */
         WordProblem: {
@@ -4133,6 +4333,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Another computer has taken the place of this one */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6276,6 +6485,255 @@ export interface operations {
             };
             /** @description It is off */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    answer_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The request */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KitAnswerJson"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nobody asks so, or it was answered */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    make_kit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKit"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeKit"];
+                };
+            };
+            /** @description Not the phrase */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    revoke_kit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The kit */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    check_kit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The kit */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckedKit"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    refuse_kit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The kit */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

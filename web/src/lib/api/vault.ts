@@ -128,6 +128,30 @@ export interface Kit {
   createdAt: Moment;
 }
 
+/** Whoever asks this home for a part of another home's kit. */
+export interface KitRequest {
+  id: string;
+  claimed: string;
+  name: string | null;
+  words: string;
+  state: 'asked' | 'allowed' | 'given';
+  askedAt: Moment;
+  hoursLeft: number | null;
+}
+
+export interface NewKit {
+  phrase: string;
+  name: string;
+  /** Null: on paper. */
+  holders: (string | null)[];
+  delayDays: number;
+}
+
+export interface MadeKit {
+  id: string;
+  papers: { number: number; text: string }[];
+}
+
 export interface VaultStatus {
   level: Level;
   sentence: string;
@@ -153,6 +177,7 @@ export interface VaultStatus {
   ifLostNow: { photos: number; newestAt: Moment | null; unsafePhotos: number; hoursAt40Mbit: number | null };
   phrase: { enabled: boolean; verifiedAt: Moment | null };
   kits?: Kit[];
+  kitRequests?: KitRequest[];
 }
 
 /** Where one photo is. */
@@ -224,6 +249,12 @@ export const vaultApi = {
   addPlace: (place: NewPlace) => send<{ id: string; sameDisk: boolean }>('POST', '/vault/targets', place),
   removePlace: (id: string) => send<void>('DELETE', `/vault/targets/${part(id)}`),
   writeDisk: (household: string, folder: string) => send<void>('POST', '/vault/usb', { household, folder }),
+  makeKit: (kit: NewKit) => send<MadeKit>('POST', '/vault/kits', kit),
+  checkKit: (id: string) => send<{ allRight: boolean }>('POST', `/vault/kits/${part(id)}/check`, {}),
+  revokeKit: (id: string) => send<void>('DELETE', `/vault/kits/${part(id)}`),
+  /** Nobody here asks for its parts. */
+  refuseKit: (id: string) => send<void>('POST', `/vault/kits/${part(id)}/refuse`, {}),
+  answerKitRequest: (id: string, allow: boolean) => send<void>('POST', `/vault/kit-requests/${part(id)}`, { allow }),
   seen: (alarm: Alarm['id']) => send<void>('POST', `/vault/alarms/${part(alarm)}/seen`, {}),
   copiesOf: (asset: string) => send<AssetCopies>('GET', `/vault/assets/${part(asset)}`)
 };

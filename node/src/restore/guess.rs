@@ -1,0 +1,61 @@
+//! Which word of a phrase is likely wrong, when only a home can tell: every phrase that the person may have meant is proved
+//! to the homes that were named, and one that keeps copies for its household knows it.
+
+use heirloom_identity::{Guess, Invitation, PhraseFix, guesses};
+
+use super::contact;
+use super::problem::{Problem, WordProblem};
+use super::source::{Origin, SOURCES_MAX};
+use crate::protocols::vault::recover_client::address_of;
+
+/// Says more of what is wrong with a phrase, if a home that was named can tell; else the problem as it is.
+pub async fn explain(problem: Problem, text: &str, from: &[String]) -> Problem {
+    if !matches!(problem, Problem::Phrase(_)) {
+        return problem;
+    }
+    let origins: Vec<Origin> =
+        from.iter().take(SOURCES_MAX).filter_map(|text| Origin::read(text).ok()).collect();
+    let homes: Vec<&Invitation> = origins
+        .iter()
+        .filter_map(|origin| match origin {
+            Origin::Home(invitation) => Some(&**invitation),
+            Origin::Folder { .. } => None,
+        })
+        .collect();
+    let meant = guesses(text);
+    if homes.is_empty() || meant.is_empty() {
+        return problem;
+    }
+    match ask(&homes, &meant).await {
+        Some(index) => meant.get(index).map_or(problem, |guess| in_words(&guess.fix)),
+        None => problem,
+    }
+}
+
+async fn ask(homes: &[&Invitation], meant: &[Guess]) -> Option<usize> {
+    let net = contact::start(homes, meant.first()?.root.authority()).await.ok()?;
+    let mut found = None;
+    for home in homes {
+        match net.which(&address_of(home), meant).await {
+            Ok(index) => {
+                found = Some(index);
+                break;
+            }
+            Err(error) => tracing::info!(%error, "a home could not say which word is wrong"),
+        }
+    }
+    net.close().await;
+    found
+}
+
+/// What must be put right.
+pub(super) fn in_words(fix: &PhraseFix) -> Problem {
+    match fix {
+        PhraseFix::Word { position, typed, likely } => Problem::Word(WordProblem {
+            position: *position,
+            typed: typed.clone(),
+            likely: (*likely).to_owned(),
+        }),
+        PhraseFix::Swapped { first, second } => Problem::Swapped { first: *first, second: *second },
+    }
+}
