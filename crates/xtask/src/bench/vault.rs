@@ -26,12 +26,15 @@ const ALTERED_EVERY: usize = 1024;
 /// Whatever opens the stores of a bench.
 const PASSWORD: &str = "a password for a bench";
 
+/// From one folder to the other.
+type Way = Box<dyn Fn(&Path, &Path) -> Command>;
+
 /// Somebody who keeps copies of a folder.
 struct Contestant {
     name: &'static str,
     prepare: fn(&Path) -> Result<()>,
-    backup: Box<dyn Fn(&Path, &Path) -> Command>,
-    restore: Box<dyn Fn(&Path, &Path) -> Command>,
+    backup: Way,
+    restore: Way,
     /// Whether it leaves its bytes to the page cache.
     syncs_itself: bool,
 }
