@@ -14,6 +14,7 @@ use heirloom_identity::recovery::PROOF_BYTES;
 use heirloom_identity::{HouseholdId, RecoveryProof, VaultHead};
 use heirloom_net::{CloseCode, Connection, FramedStream, ResetCode, StreamKind};
 use heirloom_vault::KeeperError;
+use tokio::sync::SemaphorePermit;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -40,9 +41,8 @@ pub(in crate::protocols) async fn serve_connection(network: &Arc<Network>, conne
     else {
         return connection.close(CloseCode::PROTOCOL, "it asks for nothing");
     };
-    let Ok(_place) = network.recoveries.try_acquire() else {
-        return turn_away(&connection, stream, RecoveryRefusal::Busy).await;
-    };
+    // Up to the proof, only the network's limits for strangers hold: the places here are for those who proved something,
+    // so that nobody keeps a household out by asking for nothing.
     let first = match receive(&mut stream).await {
         Ok(RecoveryMessage::Kit(kit)) => return kits::serve_stranger(network, connection, stream, kit).await,
         Ok(RecoveryMessage::Guessing { version }) => {
@@ -53,8 +53,8 @@ pub(in crate::protocols) async fn serve_connection(network: &Arc<Network>, conne
         Err(Some(why)) => return turn_away(&connection, stream, why).await,
         Err(None) => return connection.close(CloseCode::PROTOCOL, "it stopped in the middle"),
     };
-    let household = match admit(network, &connection, first, &mut stream).await {
-        Ok(household) => household,
+    let (household, _place) = match admit(network, &connection, first, &mut stream).await {
+        Ok(admitted) => admitted,
         Err(Some(why)) => return turn_away(&connection, stream, why).await,
         Err(None) => return connection.close(CloseCode::PROTOCOL, "it stopped in the middle"),
     };
@@ -67,13 +67,13 @@ pub(in crate::protocols) async fn serve_connection(network: &Arc<Network>, conne
     requests(network, household, &connection).await;
 }
 
-/// Whom the stranger speaks for; an error says why it is turned away, or that it is gone.
-async fn admit(
-    network: &Arc<Network>,
+/// Whom the stranger speaks for, and its place among the recoveries; an error says why it is turned away, or that it is gone.
+async fn admit<'a>(
+    network: &'a Arc<Network>,
     connection: &Connection,
     first: RecoveryMessage,
     stream: &mut FramedStream,
-) -> Result<HouseholdId, Option<RecoveryRefusal>> {
+) -> Result<(HouseholdId, SemaphorePermit<'a>), Option<RecoveryRefusal>> {
     let household = match first {
         RecoveryMessage::Hello { version: VERSION, household } => household,
         RecoveryMessage::Hello { .. } => return Err(Some(RecoveryRefusal::Version)),
@@ -102,12 +102,13 @@ async fn admit(
         }
         Err(_) => return Err(Some(RecoveryRefusal::Busy)),
     }
+    let place = network.recoveries.try_acquire().map_err(|_| RecoveryRefusal::Busy)?;
     let welcome = welcome(network, household).await.map_err(|error| {
         tracing::error!("cannot welcome a household that restores: {error:#}");
         RecoveryRefusal::Busy
     })?;
     send(stream, &RecoveryMessage::Welcome(welcome)).await?;
-    Ok(household)
+    Ok((household, place))
 }
 
 /// What the household should know before it reads: which of its certificates is the highest, and who speaks here.
