@@ -14,7 +14,7 @@ use heirloom_net::NodeAddress;
 use heirloom_store::StoreError;
 use heirloom_vault::PackId;
 use heirloom_vault::policy::{Seed, Standing, scrub};
-use heirloom_vault::store::{HeadRow, OriginalState, Picture, Place, VaultStore, open_database};
+use heirloom_vault::store::{HeadRow, NewAlarm, OriginalState, Picture, Place, VaultStore, open_database};
 
 use super::manifest::Opened;
 use super::state::{Reached, State, sync_folder, write_whole};
@@ -34,6 +34,10 @@ pub const SETTING_RESTORED: &str = "restored_ms";
 pub const SETTING_RESTORED_STATE: &str = "restored_state_ms";
 /// Bytes of a record in `pictures`: the hashes of an original, its thumbnail and its preview.
 pub const PICTURE_BYTES: usize = 96;
+/// The alarm about places of one's own after a restore.
+const ALARM_PLACES: &str = "restored-places";
+/// The alarm about keys that were locked on the old machine and are not here.
+const ALARM_UNLOCKED: &str = "keys-unlocked";
 /// Ledger rows that are noted at once.
 const BATCH: u32 = 1_000;
 /// The longest settings file that is taken back.
@@ -151,7 +155,49 @@ fn make_vault(
     let chunks = opened.root.files.iter().flat_map(|file| &file.chunks).copied();
     let needs: Vec<ContentHash> = std::iter::once(opened.root_at.blob).chain(chunks).collect();
     store.record_head(&head, &needs).map_err(unusable)?;
-    take_over_places(&store, opened, comer, now_ms).map_err(unusable)
+    take_over_places(&store, opened, comer, now_ms).map_err(unusable)?;
+    store.raise(&about_places(comer), now_ms).map_err(unusable)?;
+    if old_config(folder).is_some_and(|(_, config)| config.key_passphrase_file.is_some()) {
+        store.raise(&about_keys(), now_ms).map_err(unusable)?;
+    }
+    Ok(())
+}
+
+/// Which places of one's own are used from now on: the manifest names other homes only.
+fn about_places(comer: &Comer<'_>) -> NewAlarm {
+    let folders = comer.held.iter().filter_map(|(place, _)| match place {
+        Place::Folder(folder) => Some(folder.as_str()),
+        _ => None,
+    });
+    let folders = folders.collect::<Vec<_>>().join(" and ");
+    let (text, lent) = if folders.is_empty() {
+        (
+            "Disks and buckets that you added before the restore are not used any more.".to_owned(),
+            String::new(),
+        )
+    } else {
+        (
+            format!(
+                "Copies are written to {folders} from now on, because this home was restored from there."
+            ),
+            "If that was only lent to you, take it out on the Safety page. ".to_owned(),
+        )
+    };
+    let advice = format!(
+        "{lent}Add other disks and buckets of your own again, if you had any: their names and keys were on the old \
+         computer only."
+    );
+    NewAlarm { kind: ALARM_PLACES, household: None, text, advice }
+}
+
+fn about_keys() -> NewAlarm {
+    NewAlarm {
+        kind: ALARM_UNLOCKED,
+        household: None,
+        text: "The keys of this computer are not locked with a passphrase, as those of the old one were."
+            .to_owned(),
+        advice: "Whoever has its disk can use them. Encrypt the disk if it may be stolen.".to_owned(),
+    }
 }
 
 /// The homes that keep copies, and the folders that were restored from; what was listed there need not be sent again once
@@ -265,16 +311,22 @@ fn make_keys(folder: &Path, opened: &Opened, comer: &Comer<'_>, now_ms: i64) -> 
 
 /// The person's settings, without those that mean nothing on another machine.
 fn make_config(folder: &Path) -> anyhow::Result<()> {
+    let mended = old_config(folder).and_then(|(text, before)| without_old_machine(&text, &before));
     let path = folder.join("config.toml");
-    let length = std::fs::metadata(&path).map_or(u64::MAX, |meta| meta.len());
-    let before = if length <= CONFIG_BYTES_MAX { std::fs::read_to_string(&path).ok() } else { None };
-    let mended = before.and_then(|text| without_old_machine(&text));
     write_whole(&path, mended.as_deref().unwrap_or(Config::EXAMPLE).as_bytes())
 }
 
+/// The settings as they were, if they came back and can be read.
+fn old_config(folder: &Path) -> Option<(String, Config)> {
+    let path = folder.join("config.toml");
+    std::fs::metadata(&path).ok().filter(|meta| meta.len() <= CONFIG_BYTES_MAX)?;
+    let text = std::fs::read_to_string(&path).ok()?;
+    let config = toml::from_str(&text).ok()?;
+    Some((text, config))
+}
+
 /// Nothing changed: the text as it was, with what people wrote in it. Something to leave out: the settings alone.
-fn without_old_machine(text: &str) -> Option<String> {
-    let before: Config = toml::from_str(text).ok()?;
+fn without_old_machine(text: &str, before: &Config) -> Option<String> {
     let here = |address: &std::net::SocketAddr| address.ip().is_unspecified() || address.ip().is_loopback();
     let mut settings: toml::Table = toml::from_str(text).ok()?;
     let count = settings.len();
