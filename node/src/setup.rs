@@ -7,7 +7,7 @@
 //!
 //! Whoever can reach the page could make the home theirs. On this machine's own address that is its people; anywhere else
 //! the page asks for a code that the terminal shows. [`Setup::admits_host`] keeps out web sites that lead a browser here
-//! under their own name.
+//! under their own name, [`Setup::admits_proxies`] those who come through another server on this machine.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use data_encoding::BASE32_NOPAD;
+use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,8 @@ use crate::serve::{Listen, bind, serve_on};
 
 /// Bytes of the code that the page asks for.
 const CODE_BYTES: usize = 10;
+/// Bytes of the token of a household that was prepared.
+const TOKEN_BYTES: usize = 16;
 /// How long whoever finishes the founding waits for the home to answer.
 const OPENING_MAX: Duration = Duration::from_secs(60);
 /// Endings of names that only a machine on this network has.
@@ -53,8 +55,8 @@ enum Phase {
     Fresh,
     /// Folders and keys are being made.
     Founding,
-    /// They are made, and the phrase is being written down by somebody.
-    Prepared,
+    /// They are made, and the phrase is being written down by whoever has this token.
+    Prepared(String),
     Restoring,
     /// The files are complete; the home is being opened.
     Opening,
@@ -88,6 +90,15 @@ pub struct NewHousehold {
     pub account_name: String,
     /// Their password.
     pub password: Zeroizing<String>,
+}
+
+/// A household that was prepared.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The words of its phrase.
+    pub words: Vec<&'static str>,
+    /// What [`Setup::finish`] must be told: two pages may have asked, and only the last one's words open anything.
+    pub token: String,
 }
 
 /// A folder that becomes a home, or is one.
@@ -165,10 +176,16 @@ impl Setup {
         self.code.is_some() && is_local && !name.is_empty()
     }
 
+    /// Whether requests may come through another server. It comes from this machine's own address, whoever stands behind
+    /// it, so it is served only where a code is asked for.
+    pub fn admits_proxies(&self) -> bool {
+        self.code.is_some()
+    }
+
     /// What the page is for now.
     pub fn state(&self) -> SetupState {
         match &*self.phase() {
-            Phase::Fresh | Phase::Founding | Phase::Prepared => SetupState::Fresh,
+            Phase::Fresh | Phase::Founding | Phase::Prepared(_) => SetupState::Fresh,
             Phase::Restoring | Phase::Opening => SetupState::Restoring,
             Phase::Ready(home) => match home.restoring.progress() {
                 Some(progress) if progress.stage != restore::Stage::Done => SetupState::Restoring,
@@ -190,23 +207,36 @@ impl Setup {
     ///
     /// # Errors
     /// See [`SetupError`].
-    pub fn found(&self, new: &NewHousehold) -> Result<Vec<&'static str>, SetupError> {
-        let layout = self.enter(Phase::Founding, |phase| matches!(phase, Phase::Fresh | Phase::Prepared))?;
+    pub fn found(&self, new: &NewHousehold) -> Result<Prepared, SetupError> {
+        let token = HEXLOWER.encode(&crate::random::bytes::<TOKEN_BYTES>()?);
+        let (layout, before) = self.enter(Phase::Founding, Phase::may_begin)?;
+        if let Err(error) = check(new) {
+            // Nothing was touched: what somebody writes down in another page still counts.
+            *self.phase() = before;
+            return Err(error);
+        }
         let founded = prepare(&layout, new);
-        *self.phase() = if founded.is_ok() { Phase::Prepared } else { Phase::Fresh };
-        Ok(founded?.phrase.words().to_vec())
+        *self.phase() = if founded.is_ok() { Phase::Prepared(token.clone()) } else { Phase::Fresh };
+        Ok(Prepared { words: founded?.phrase.words().to_vec(), token })
     }
 
-    /// Makes the home that was prepared count, and waits until it answers.
+    /// Makes the home that was prepared count, and waits until it answers. `token` says which one is meant.
     ///
     /// # Errors
     /// See [`SetupError`].
-    pub async fn finish(&self) -> Result<(), SetupError> {
-        let layout = self.enter(Phase::Opening, |phase| matches!(phase, Phase::Prepared))?;
+    pub async fn finish(&self, token: &str) -> Result<(), SetupError> {
+        if matches!(&*self.phase(), Phase::Prepared(prepared) if prepared != token) {
+            return Err(SetupError::Busy(
+                "Somebody began again in another window, so these words open nothing. Begin again here, and write the \
+                 new words down.",
+            ));
+        }
+        let (layout, before) = self
+            .enter(Phase::Opening, |phase| matches!(phase, Phase::Prepared(prepared) if prepared == token))?;
         let root = layout.root().to_owned();
         let finished = tokio::task::spawn_blocking(move || create::finish(&root)).await;
         if let Err(error) = finished.map_err(|_| anyhow!("a thread ended unexpectedly")).flatten() {
-            *self.phase() = Phase::Prepared;
+            *self.phase() = before;
             return Err(error.into());
         }
         self.made.send_replace(true);
@@ -224,14 +254,19 @@ impl Setup {
     /// # Errors
     /// See [`SetupError`].
     pub fn restore(self: &Arc<Self>, phrase: &str, from: &[String]) -> Result<(), SetupError> {
-        let layout = self.enter(Phase::Restoring, |phase| matches!(phase, Phase::Fresh | Phase::Prepared))?;
+        let (layout, before) = self.enter(Phase::Restoring, Phase::may_begin)?;
         let order = match Order::read(layout.root(), phrase, from) {
             Ok(order) => order,
             Err(problem) => {
-                let explained = restore::guess::explain(problem, phrase, from);
-                let problem = tokio::runtime::Handle::current().block_on(explained);
-                *self.phase() = Phase::Fresh;
-                return Err(problem.into());
+                // Whoever writes words down in another page may still finish.
+                *self.phase() = before;
+                let explained = async {
+                    tokio::select! {
+                        explained = restore::guess::explain(problem, phrase, from) => Ok(explained),
+                        () = self.stop.cancelled() => Err(anyhow!("the program ends")),
+                    }
+                };
+                return Err(tokio::runtime::Handle::current().block_on(explained)?.into());
             }
         };
         let setup = Arc::clone(self);
@@ -255,18 +290,15 @@ impl Setup {
         Ok(())
     }
 
-    /// Begins something, if nothing else is going on.
-    fn enter(&self, next: Phase, may: impl FnOnce(&Phase) -> bool) -> Result<Layout, SetupError> {
+    /// Begins something, if nothing else is going on; gives what was before, too.
+    fn enter(&self, next: Phase, may: impl FnOnce(&Phase) -> bool) -> Result<(Layout, Phase), SetupError> {
         let mut phase = self.phase();
         let layout = self.layout.clone();
         match (&*phase, layout) {
             (Phase::Ready(_), _) | (_, None) => {
                 Err(SetupError::Busy("There is a home here already. Sign in, or use another folder."))
             }
-            (now, Some(layout)) if may(now) => {
-                *phase = next;
-                Ok(layout)
-            }
+            (now, Some(layout)) if may(now) => Ok((layout, std::mem::replace(&mut *phase, next))),
             (Phase::Fresh, Some(_)) => Err(SetupError::Busy("There is nothing to finish yet.")),
             (Phase::Restoring | Phase::Opening, Some(_)) => {
                 Err(SetupError::Busy("A household is being restored here already."))
@@ -290,7 +322,14 @@ impl Setup {
     }
 }
 
-fn prepare(layout: &Layout, new: &NewHousehold) -> Result<create::Founded, SetupError> {
+impl Phase {
+    /// Whether a household may be founded or restored.
+    fn may_begin(&self) -> bool {
+        matches!(self, Self::Fresh | Self::Prepared(_))
+    }
+}
+
+fn check(new: &NewHousehold) -> Result<(), SetupError> {
     let (name, email) = (new.name.trim(), new.email.trim());
     if name.is_empty() {
         return Err(SetupError::Input("A home needs a name.".to_owned()));
@@ -301,6 +340,11 @@ fn prepare(layout: &Layout, new: &NewHousehold) -> Result<create::Founded, Setup
     if let Err(error) = crate::password::check_strength(&new.password) {
         return Err(SetupError::Input(format!("{error:#}")));
     }
+    Ok(())
+}
+
+fn prepare(layout: &Layout, new: &NewHousehold) -> Result<create::Founded, SetupError> {
+    let (name, email) = (new.name.trim(), new.email.trim());
     restore::state::forget(layout)?;
     let account_name = match new.account_name.trim() {
         "" => create::display_name(email),

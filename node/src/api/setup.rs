@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{FromRef, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ use super::error::{ApiError, ErrorBody};
 use super::extract::{Json, blocking};
 use super::page::Page;
 use crate::restore::{Stage, WordProblem};
-use crate::setup::{NewHousehold, Setup, SetupError, SetupState};
+use crate::setup::{NewHousehold, Prepared, Setup, SetupError, SetupState};
 
 /// The header in which the page sends the code that the terminal showed.
 const CODE_HEADER: &str = "x-setup-code";
@@ -69,10 +69,26 @@ pub fn router(setup: Arc<Setup>) -> Router {
     super::dressed(routes.fallback(page).layer(hosts)).with_state(door)
 }
 
-/// Turns away browsers that were led here under a name that anybody can choose.
+/// What other servers add to requests that they pass on.
+const PROXY_HEADERS: [&str; 6] =
+    ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
+
+/// Whether another server passed a request on. Some add nothing, but speak as no browser has for decades.
+fn is_passed_on(request: &Request) -> bool {
+    request.version() < Version::HTTP_11
+        || PROXY_HEADERS.iter().any(|name| request.headers().contains_key(*name))
+}
+
+/// Turns away browsers that were led here under a name that anybody can choose, and whoever comes through another server
+/// where no code is asked for.
 async fn known_host(State(door): State<Door>, request: Request, next: Next) -> Response {
     let in_header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let host = in_header.or_else(|| request.uri().authority().map(axum::http::uri::Authority::as_str));
+    if is_passed_on(&request) && !door.setup.admits_proxies() {
+        return ApiError::forbidden("This page is not shown through another server.")
+            .hint("Open it on this computer; or start Heirloom with --listen and an address of your network: then it asks for a code.")
+            .into_response();
+    }
     if host.is_some_and(|host| door.setup.admits_host(host)) {
         return next.run(request).await;
     }
@@ -158,6 +174,16 @@ pub struct FoundingJson {
 pub struct PhraseJson {
     /// Its 24 words.
     phrase: Vec<&'static str>,
+    /// What `/setup/finish` must be told.
+    token: String,
+}
+
+/// Which household is meant.
+#[derive(Deserialize, ToSchema)]
+pub struct FinishJson {
+    /// What `/setup/found` gave beside the words.
+    #[serde(default)]
+    token: String,
 }
 
 /// Prepares a new household and gives its recovery phrase. Nothing counts before `/setup/finish`; asked again, it begins
@@ -173,15 +199,23 @@ async fn found(
     admitted(&door, &headers)?;
     let FoundingJson { name, email, account_name, password } = asked;
     let new = NewHousehold { name, email, account_name, password };
-    blocking(move || Ok(Json(PhraseJson { phrase: door.setup.found(&new)? }))).await
+    blocking(move || {
+        let Prepared { words, token } = door.setup.found(&new)?;
+        Ok(Json(PhraseJson { phrase: words, token }))
+    })
+    .await
 }
 
 /// Makes the prepared household this home, after its phrase was written down; answers when one can sign in.
-#[utoipa::path(post, path = "/setup/finish", tag = "setup", security(()),
+#[utoipa::path(post, path = "/setup/finish", tag = "setup", security(()), request_body = FinishJson,
     responses((status = 204), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody)))]
-async fn finish(State(door): State<Door>, headers: HeaderMap) -> Result<StatusCode, ApiError> {
+async fn finish(
+    State(door): State<Door>,
+    headers: HeaderMap,
+    Json(asked): Json<FinishJson>,
+) -> Result<StatusCode, ApiError> {
     admitted(&door, &headers)?;
-    door.setup.finish().await?;
+    door.setup.finish(&asked.token).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -244,7 +278,8 @@ pub struct RestoreProgressJson {
     bytes: u64,
     /// Bytes of this stage.
     total_bytes: u64,
-    /// What a person should know: why it failed, or what was left aside.
+    /// What a person should know: why it failed, or what was left aside. It may name other homes, so it is told only
+    /// while nobody can sign in yet.
     message: Option<String>,
     /// When the state that is restored was made.
     head_at: Option<String>,
@@ -269,7 +304,7 @@ async fn progress(
         total: progress.total,
         bytes: progress.bytes,
         total_bytes: progress.total_bytes,
-        message: progress.message,
+        message: progress.message.filter(|_| !is_home),
         head_at: progress.head_at_ms.map(iso),
         household: progress.household.filter(|_| !is_home),
     }))

@@ -1,12 +1,19 @@
 //! Which word of a phrase is likely wrong, when only a home can tell: every phrase that the person may have meant is proved
 //! to the homes that were named, and one that keeps copies for its household knows it.
 
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use heirloom_identity::{Guess, Invitation, PhraseFix, guesses};
 
 use super::contact;
 use super::problem::{Problem, WordProblem};
 use super::source::{Origin, SOURCES_MAX};
 use crate::protocols::vault::recover_client::address_of;
+
+/// How long all homes together may take to answer.
+const ASKING_MAX: Duration = Duration::from_secs(30);
 
 /// Says more of what is wrong with a phrase, if a home that was named can tell; else the problem as it is.
 pub async fn explain(problem: Problem, text: &str, from: &[String]) -> Problem {
@@ -32,18 +39,21 @@ pub async fn explain(problem: Problem, text: &str, from: &[String]) -> Problem {
     }
 }
 
+/// Asks all of them at once; whoever waits has only just pressed a button.
 async fn ask(homes: &[&Invitation], meant: &[Guess]) -> Option<usize> {
     let net = contact::start(homes, meant.first()?.root.authority()).await.ok()?;
-    let mut found = None;
-    for home in homes {
-        match net.which(&address_of(home), meant).await {
-            Ok(index) => {
-                found = Some(index);
-                break;
+    let asked = async {
+        let mut answers: FuturesUnordered<_> =
+            homes.iter().map(|home| async { net.which(&address_of(home), meant).await }).collect();
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Ok(index) => return Some(index),
+                Err(error) => tracing::info!(%error, "a home could not say which word is wrong"),
             }
-            Err(error) => tracing::info!(%error, "a home could not say which word is wrong"),
         }
-    }
+        None
+    };
+    let found = tokio::time::timeout(ASKING_MAX, asked).await.ok().flatten();
     net.close().await;
     found
 }

@@ -112,12 +112,24 @@ async fn a_household_is_founded_on_the_page() {
     assert_eq!(status, 200, "{first}");
     // The page was loaded again: other words, and those before are worth nothing.
     let (_, second) = program.post("/setup/found", founding()).await;
-    assert_ne!(first, second);
+    assert_ne!(first["phrase"], second["phrase"]);
     let words: Vec<String> = serde_json::from_value(second["phrase"].clone()).unwrap();
     assert_eq!(words.len(), 24);
     assert!(!root.join("config.toml").exists(), "nothing counts before somebody has the words");
     assert_eq!(program.get("/setup").await.1["state"], "fresh");
-    assert_eq!(program.post("/setup/finish", json!({})).await.0, 204);
+    let finish = |token: &Value| program.post("/setup/finish", json!({ "token": token }));
+    assert_eq!(finish(&first["token"]).await.0, 409, "these words open nothing");
+    assert_eq!(program.post("/setup/finish", json!({})).await.0, 409);
+    let mut weak = founding();
+    weak["password"] = "short".into();
+    assert_eq!(program.post("/setup/found", weak).await.0, 400);
+    let slip = json!({ "phrase": "none", "from": folder.path().to_str().unwrap() });
+    assert_eq!(program.post("/setup/restore", slip).await.0, 400);
+    for header in [("x-forwarded-for", "203.0.113.7"), ("via", "1.1 proxy")] {
+        let body = json!({ "token": second["token"] });
+        assert_eq!(program.ask("POST", "/setup/finish", Some(body), &[header]).await.0, 403, "no proxy");
+    }
+    assert_eq!(finish(&second["token"]).await.0, 204, "slips elsewhere took nothing away");
 
     let ready = json!({ "state": "ready", "needsCode": false });
     assert_eq!(program.get("/setup").await, (200, ready));

@@ -34,7 +34,7 @@ export class Setup {
     if (at === 'GET /setup') return json(200, { state: this.state, needsCode: this.needsCode });
     if (at === 'GET /setup/restore') return json(200, this.#progress());
     if (this.needsCode && code !== 'orchard') return refuse(403, 'This is not the code from the terminal.');
-    if (at === 'POST /setup/found') return json(201, { phrase: PHRASE });
+    if (at === 'POST /setup/found') return json(201, { phrase: PHRASE, token: 'orchard' });
     if (at === 'POST /setup/finish') return json(204, (this.state = 'ready'));
     if (at !== 'POST /setup/restore') return false;
     const { phrase, from } = await body();

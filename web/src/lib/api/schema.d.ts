@@ -1975,6 +1975,11 @@ export interface components {
             smartSearch: boolean;
             trash: boolean;
         };
+        /** @description Which household is meant. */
+        FinishJson: {
+            /** @description What `/setup/found` gave beside the words. */
+            token?: string;
+        };
         /** @description A household that begins. */
         FoundingJson: {
             /** @description What the first person is called; made from the email when empty. */
@@ -2486,6 +2491,8 @@ export interface components {
         PhraseJson: {
             /** @description Its 24 words. */
             phrase: string[];
+            /** @description What `/setup/finish` must be told. */
+            token: string;
         };
         /** @description The recovery phrase. */
         PhraseNow: {
@@ -2630,7 +2637,8 @@ export interface components {
             headAt?: string | null;
             /** @description The household's name, while nobody can sign in yet. */
             household?: string | null;
-            /** @description What a person should know: why it failed, or what was left aside. */
+            /** @description What a person should know: why it failed, or what was left aside. It may name other homes, so it is told only
+             *     while nobody can sign in yet. */
             message?: string | null;
             /** @description What is being done. */
             stage: components["schemas"]["Stage"];
@@ -5576,7 +5584,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FinishJson"];
+            };
+        };
         responses: {
             /** @description No Content */
             204: {

@@ -264,8 +264,9 @@ const coded = (code: string | undefined): Record<string, string> => (code ? { 'x
 
 export const setupApi = {
   state: (code?: string) => send<Setup>('GET', '/setup', undefined, coded(code)),
-  found: (founding: Founding, code?: string) => send<{ phrase: string[] }>('POST', '/setup/found', founding, coded(code)),
-  finish: (code?: string) => send<void>('POST', '/setup/finish', {}, coded(code)),
+  found: (founding: Founding, code?: string) => send<{ phrase: string[]; token: string }>('POST', '/setup/found', founding, coded(code)),
+  /** `token`: what `found` gave beside the words. */
+  finish: (token: string, code?: string) => send<void>('POST', '/setup/finish', { token }, coded(code)),
   /** `from`: invitations or folders, one in a line. */
   restore: (phrase: string, from: string, code?: string) => send<void>('POST', '/setup/restore', { phrase, from }, coded(code)),
   progress: (code?: string) => send<RestoreProgress>('GET', '/setup/restore', undefined, coded(code))
