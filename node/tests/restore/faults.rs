@@ -99,6 +99,49 @@ async fn a_newer_format_is_said() {
     assert!(matches!(read.map(drop), Err(Problem::Newer(_))));
 }
 
+/// Goal: an old program does not take an old state without a word when a newer program wrote one after it. Method: of two
+/// heads the newer one's version is raised.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_state_beside_an_old_one_is_said() {
+    let house = House::found("Anna");
+    house.live();
+    let (folder, _) = house.add_folder("disk");
+    house.back_up().await;
+    house.photo(77);
+    house.back_up().await;
+    let heads = files_below(&folder.join("heads"));
+    assert!(heads.len() > 1);
+    let newest = heads.last().unwrap();
+    let mut bytes = std::fs::read(newest).unwrap();
+    bytes[0] = 2;
+    std::fs::write(newest, bytes).unwrap();
+    let said = refused(&house.beside("new"), &house.words(), &[folder.to_str().unwrap()]).await;
+    assert!(said.contains("newer program") && said.contains("newest Heirloom"), "{said}");
+}
+
+/// Goal: however many newer states are not complete, the one that is whole comes back. Method: a copy of the folder after
+/// the first backup, which then gets the heads of a dozen more and none of their packs.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_one_whole_state_among_many_comes_back() {
+    let mut house = House::found("Anna");
+    house.live();
+    let (folder, _) = house.add_folder("disk");
+    house.back_up().await;
+    let before = Known::of(&house.home);
+    let whole = house.beside("whole");
+    copy(&folder, &whole);
+    for number in 0..12 {
+        house.photo(100 + number);
+        house.back_up().await;
+        copy(&folder.join("heads"), &whole.join("heads"));
+    }
+    house.burn().await;
+    assert!(files_below(&whole.join("heads")).len() > 10);
+    let (back, _) = restore_all(&house.beside("new"), &house.words(), &[whole.to_str().unwrap()]).await;
+    assert_eq!(before, Known::of(&back.home));
+    drop(back.stop().await);
+}
+
 /// Goal: photos that will not fit are noticed before they are fetched. Method: the ledger in the copies names a photo of
 /// an exabyte.
 #[tokio::test(flavor = "multi_thread")]

@@ -164,3 +164,24 @@ pub(crate) fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+/// Goal: what lay in a bucket can be restored from once it was copied to a folder. Method: of a folder only those files
+/// that a bucket has, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_a_bucket_will_do() {
+    let mut house = House::found("Anna");
+    house.live();
+    let (folder, _) = house.add_folder("disk");
+    house.back_up().await;
+    let before = Known::of(&house.home);
+    house.burn().await;
+    let bucket = house.beside("bucket");
+    std::fs::create_dir(&bucket).unwrap();
+    for name in ["packs", "heads"] {
+        copy(&folder.join(name), &bucket.join(name));
+    }
+    std::fs::copy(folder.join("HEIRLOOM-VAULT"), bucket.join("HEIRLOOM-VAULT")).unwrap();
+    let (back, _) = restore_all(&house.beside("new"), &house.words(), &[bucket.to_str().unwrap()]).await;
+    assert_eq!(before, Known::of(&back.home));
+    drop(back.stop().await);
+}
