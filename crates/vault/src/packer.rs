@@ -177,8 +177,9 @@ impl Packer {
         match second {
             Ok(None) => self.open = Some((shelf, first)),
             Ok(Some(second)) => {
-                self.open = Some((shelf, second));
+                // Where the first part isn't taken the second is of no use to anybody.
                 out(first.finish()).map_err(AddCause::Out)?;
+                self.open = Some((shelf, second));
             }
             Err(cause) => {
                 first.undo(mark);
