@@ -3,6 +3,7 @@
 //! Disks block, and whoever awaits a target must not. The thread belongs to the target and ends with it.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +26,8 @@ pub(super) struct Hands {
 impl Hands {
     pub(super) fn start() -> std::io::Result<Self> {
         let (queue, jobs): (_, Receiver<Job>) = sync_channel(WAITING_MAX);
-        let work = move || jobs.into_iter().for_each(|job| job());
+        // A job that panics is answered by its promise; the next ones are done all the same.
+        let work = move || jobs.into_iter().for_each(|job| drop(catch_unwind(AssertUnwindSafe(job))));
         let thread = std::thread::Builder::new().name("vault folder".into()).spawn(work)?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
@@ -111,4 +113,17 @@ fn lock<T>(shared: &Mutex<Shared<T>>) -> MutexGuard<'_, Shared<T>> {
 
 fn gone() -> TargetError {
     TargetError::Io("the folder's thread has stopped".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_job_that_panics_ends_nothing() {
+        let hands = Hands::start().unwrap();
+        let panics: Reply<u32> = hands.ask(|| panic!("on purpose"));
+        assert_eq!(panics.await, Err(gone()));
+        assert_eq!(hands.ask(|| Ok(5)).await, Ok(5));
+    }
 }
