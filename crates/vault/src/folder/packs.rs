@@ -1,12 +1,14 @@
 //! Packs in a folder: durable writing, reading, proving, setting aside.
 
 use std::fs::File;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use heirloom_identity::HouseholdId;
 use heirloom_store::{Disk, SyncedFolders, place_new};
@@ -21,6 +23,8 @@ use crate::proof::{self, Challenge, ProofError};
 const SHARD_PACKS_MAX: usize = 1 << 17;
 /// From here on a file is written past the page cache: nobody reads it soon, and the cache costs as much as the rest.
 const LARGE_BYTES: usize = 1 << 20;
+/// A draft this old was left behind by a crash.
+const DRAFT_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Leftovers of drafts removed when a folder is opened.
 const DRAFTS_MAX: usize = 4096;
 
@@ -30,6 +34,8 @@ pub struct PackFolder {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) synced: SyncedFolders,
     marker: Marker,
+    /// Tells the drafts of this opening from those of others, perhaps of another computer.
+    opening: u64,
     drafts: AtomicU64,
 }
 
@@ -85,7 +91,9 @@ impl PackFolder {
 
     fn at(root: &Path, marker: Marker, disk: Arc<dyn Disk>) -> Self {
         let synced = SyncedFolders::default();
-        Self { root: root.to_owned(), disk, synced, marker, drafts: AtomicU64::new(0) }
+        // Any number that nobody else has: its keys are random.
+        let opening = RandomState::new().build_hasher().finish();
+        Self { root: root.to_owned(), disk, synced, marker, opening, drafts: AtomicU64::new(0) }
     }
 
     /// Where it is.
@@ -324,8 +332,8 @@ impl PackFolder {
 
     /// Makes a file durable under its final name. One that is there already stays.
     pub(super) fn write_new(&self, to: &Path, bytes: &[u8]) -> io::Result<()> {
-        let draft =
-            self.root.join("drafts").join(format!("{}.part", self.drafts.fetch_add(1, Ordering::Relaxed)));
+        let number = self.drafts.fetch_add(1, Ordering::Relaxed);
+        let draft = self.root.join("drafts").join(format!("{:016x}-{number}.part", self.opening));
         let written = self
             .write_draft(&draft, bytes)
             .and_then(|()| place_new(&*self.disk, &self.synced, &self.root, &draft, to));
@@ -433,10 +441,16 @@ impl PackFolder {
         self.disk.create_new(&path)?.write_all(outboard)
     }
 
+    /// Removes drafts that nobody can be writing any more.
     fn sweep(&self) {
         let Ok(entries) = std::fs::read_dir(self.root.join("drafts")) else { return };
         for entry in entries.flatten().take(DRAFTS_MAX) {
-            self.disk.remove(&entry.path()).unwrap_or_default();
+            let written = entry.metadata().and_then(|data| data.modified());
+            // One from the future has no age, and stays.
+            let age = written.ok().and_then(|written| written.elapsed().ok());
+            if age.is_some_and(|age| age > DRAFT_AGE) {
+                self.disk.remove(&entry.path()).unwrap_or_default();
+            }
         }
     }
 
