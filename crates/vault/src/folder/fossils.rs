@@ -12,8 +12,24 @@ use crate::target::HOLD_MS;
 /// Fossils looked at in one go; what is left over is found the next time.
 const FOSSILS_MAX: usize = 1 << 20;
 
+/// A pack that was deleted.
+pub(super) struct Fossil {
+    id: PackId,
+    path: PathBuf,
+    at_ms: i64,
+    bytes: u64,
+}
+
+impl Fossil {
+    /// When it was deleted, in the folder's own time.
+    pub(super) fn at_ms(&self) -> i64 {
+        self.at_ms
+    }
+}
+
 impl PackFolder {
-    /// Makes a pack a fossil: no longer listed or proved, still readable. Fine if it isn't there.
+    /// Makes a pack a fossil: no longer listed or proved, still readable. Fine if it isn't there. The time is the folder's
+    /// [own](PackFolder::own_time).
     ///
     /// # Errors
     /// [`FolderError::Absent`], [`FolderError::Full`], [`FolderError::Io`].
@@ -41,9 +57,8 @@ impl PackFolder {
             other => return other,
         }
         let fossils = self.fossils()?;
-        let (_, path, _, _) =
-            fossils.into_iter().find(|(found, ..)| found == id).ok_or(FolderError::Missing)?;
-        self.read_at(&path, range)
+        let fossil = fossils.into_iter().find(|fossil| fossil.id == *id).ok_or(FolderError::Missing)?;
+        self.read_at(&fossil.path, range)
     }
 
     /// Bytes and number of fossils.
@@ -52,30 +67,32 @@ impl PackFolder {
     /// [`FolderError::Absent`], [`FolderError::Io`].
     pub fn buried(&self) -> Result<(u64, u64), FolderError> {
         let fossils = self.fossils()?;
-        Ok(fossils.iter().fold((0, 0), |(bytes, count), (_, _, _, size)| (bytes + size, count + 1)))
+        Ok(fossils.iter().fold((0, 0), |(bytes, count), fossil| (bytes + fossil.bytes, count + 1)))
     }
 
-    /// Removes fossils that are older than 30 days; returns how many.
+    /// Removes fossils that are older than 30 days of the folder's own time; returns how many.
     ///
     /// # Errors
     /// [`FolderError::Absent`], [`FolderError::Io`].
     pub fn remove_fossils(&self, now_ms: i64) -> Result<u64, FolderError> {
         let mut removed = 0;
-        for (_, path, at_ms, _) in self.fossils()? {
-            if at_ms.saturating_add(HOLD_MS) <= now_ms {
-                self.disk.remove(&path).map_err(FolderError::io("a deleted pack couldn't be removed"))?;
+        for fossil in self.fossils()? {
+            if fossil.at_ms.saturating_add(HOLD_MS) <= now_ms {
+                self.disk
+                    .remove(&fossil.path)
+                    .map_err(FolderError::io("a deleted pack couldn't be removed"))?;
                 removed += 1;
             }
         }
         Ok(removed)
     }
 
-    fn fossils(&self) -> Result<Vec<(PackId, PathBuf, i64, u64)>, FolderError> {
+    pub(super) fn fossils(&self) -> Result<Vec<Fossil>, FolderError> {
         self.is_there()?;
         let Ok(entries) = std::fs::read_dir(self.root.join("fossils")) else { return Ok(Vec::new()) };
         let parse = |entry: std::fs::DirEntry| {
             let (id, at_ms) = parse_fossil_name(entry.file_name().to_str()?)?;
-            Some((id, entry.path(), at_ms, entry.metadata().ok()?.len()))
+            Some(Fossil { id, path: entry.path(), at_ms, bytes: entry.metadata().ok()?.len() })
         };
         Ok(entries.flatten().take(FOSSILS_MAX).filter_map(parse).collect())
     }

@@ -7,11 +7,13 @@
 //!
 //! Read first: [`PackFolder`], [`Marker`], [`FolderError`]. The layout is drawn in `docs/formats/vault-folder.md`.
 
+mod clock;
 mod fossils;
 mod heads;
 mod marker;
 mod packs;
 
+pub(crate) use clock::{CLOCK_NAME, OwnTime};
 pub(crate) use fossils::{fossil_name, parse_fossil_name};
 pub(crate) use heads::{head_name, kit_name};
 pub use marker::{DiskId, MARKER_NAME, Marker};

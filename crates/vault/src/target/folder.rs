@@ -119,7 +119,7 @@ impl Target for FolderTarget {
 
     fn delete(&self, packs: Vec<PackId>) -> BoxFuture<'_, Result<DeleteOutcome, TargetError>> {
         self.ask(move |inner, folder| {
-            let now_ms = (inner.clock)();
+            let now_ms = folder.own_time((inner.clock)())?;
             let mut held = 0;
             for pack in packs.iter().take(DELETE_MAX) {
                 folder.bury(pack, now_ms)?;
@@ -144,7 +144,8 @@ impl Target for FolderTarget {
             let judged = heads::judge(&here, &head);
             if judged.is_kept() {
                 folder.put_head(&head)?;
-                for old in heads::expired(here, &head, (inner.clock)()) {
+                let now_ms = (inner.clock)();
+                for old in heads::expired(here, &head, now_ms.min(folder.own_time(now_ms)?)) {
                     folder.remove_head(&old)?;
                 }
             }
@@ -186,7 +187,7 @@ impl Target for FolderTarget {
     }
 
     fn tidy(&self) -> BoxFuture<'_, Result<u64, TargetError>> {
-        self.ask(move |inner, folder| folder.remove_fossils((inner.clock)()))
+        self.ask(move |inner, folder| folder.remove_fossils(folder.own_time((inner.clock)())?))
     }
 }
 

@@ -25,7 +25,9 @@ use super::{
     LIST_MAX, Room, Target, TargetError, TargetState, heads,
 };
 use crate::PackId;
-use crate::folder::{DiskId, MARKER_NAME, Marker, fossil_name, head_name, kit_name, parse_fossil_name};
+use crate::folder::{
+    CLOCK_NAME, DiskId, MARKER_NAME, Marker, OwnTime, fossil_name, head_name, kit_name, parse_fossil_name,
+};
 use crate::pack::PACK_BYTES_MAX;
 use crate::proof::{self, CHALLENGES_MAX, Challenge, ProofError};
 use crate::store::S3Place;
@@ -314,6 +316,27 @@ impl S3Target {
         self.remove(&self.pack_name(pack, "obao")).await
     }
 
+    /// The bucket's own time, in which what was deleted is held.
+    async fn own_time(&self) -> Result<i64, TargetError> {
+        let (name, now_ms) = (self.name(&format!("fossils/{CLOCK_NAME}")), (self.clock)());
+        let known = match self.small(&name).await {
+            Ok(bytes) => std::str::from_utf8(&bytes).ok().and_then(OwnTime::from_text),
+            Err(TargetError::Missing | TargetError::Wrong(_)) => None,
+            Err(other) => return Err(other),
+        };
+        let (time, is_new) = match known {
+            Some(known) => known.look(now_ms),
+            None => {
+                let last = self.fossils(None).await?.iter().map(|(_, _, at_ms, _)| *at_ms).max();
+                (OwnTime::begin(last, now_ms), true)
+            }
+        };
+        if is_new {
+            self.write(&name, time.to_text().into_bytes().into()).await?;
+        }
+        Ok(time.own_ms)
+    }
+
     async fn read_heads(&self) -> Result<Vec<VaultHead>, TargetError> {
         let named = |name: &str, _: u64| name.ends_with(".head").then(|| name.to_owned());
         let mut names = self.objects("heads", None, NAMES_MAX, named).await?;
@@ -346,7 +369,8 @@ impl S3Target {
         if judged.is_kept() {
             let name = |head: &VaultHead| self.name(&format!("heads/{}", head_name(head)));
             self.write(&name(&head), head.encode().into()).await?;
-            for old in heads::expired(here, &head, (self.clock)()) {
+            let now_ms = (self.clock)().min(self.own_time().await?);
+            for old in heads::expired(here, &head, now_ms) {
                 self.remove(&name(&old)).await?;
             }
         }
@@ -415,7 +439,7 @@ impl Target for S3Target {
     fn delete(&self, packs: Vec<PackId>) -> BoxFuture<'_, Result<DeleteOutcome, TargetError>> {
         Box::pin(async move {
             self.was_there().await?;
-            let now_ms = (self.clock)();
+            let now_ms = self.own_time().await?;
             let mut held = 0;
             for pack in packs.iter().take(DELETE_MAX) {
                 self.bury(pack, now_ms).await?;
@@ -472,7 +496,8 @@ impl Target for S3Target {
 
     fn tidy(&self) -> BoxFuture<'_, Result<u64, TargetError>> {
         Box::pin(async move {
-            let now_ms = (self.clock)();
+            self.was_there().await?;
+            let now_ms = self.own_time().await?;
             let mut old = self.fossils(None).await?;
             old.retain(|(_, _, at_ms, _)| at_ms.saturating_add(HOLD_MS) <= now_ms);
             old.truncate(TIDY_MAX);

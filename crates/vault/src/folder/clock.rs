@@ -1,0 +1,108 @@
+//! The time of a folder that has no keeper: how long deleted packs have been held.
+//!
+//! A computer's clock may be wrong by years and then right again, and what was deleted must be there for 30 days all the
+//! same. So a folder counts its own time: whenever somebody looks, the time since the last look is added, never more than
+//! a day of it and never less than nothing. It falls behind while nobody looks, which only holds things longer.
+
+use std::io::{Read, Write};
+
+use super::{FolderError, PackFolder, fossils::Fossil};
+use crate::target::DAY_MS;
+
+/// The file's name in `fossils/`.
+pub(crate) const CLOCK_NAME: &str = "clock";
+/// The file is never longer.
+const CLOCK_BYTES_MAX: u64 = 128;
+/// Less than this since the last look isn't written down yet: it counts the next time.
+const STEP_MS: i64 = 60 * 60 * 1000;
+
+/// A folder's own time, and what the computer's clock said when it was written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OwnTime {
+    /// The folder's own time, in milliseconds.
+    pub(crate) own_ms: i64,
+    utc_ms: i64,
+}
+
+impl OwnTime {
+    /// The first look, or the file was lost: not later than what was deleted last.
+    pub(crate) fn begin(last_deleted_ms: Option<i64>, now_ms: i64) -> Self {
+        Self { own_ms: last_deleted_ms.unwrap_or(now_ms), utc_ms: now_ms }
+    }
+
+    /// The time now, and whether it has to be written down.
+    pub(crate) fn look(self, now_ms: i64) -> (Self, bool) {
+        let since = now_ms.saturating_sub(self.utc_ms);
+        let own_ms = self.own_ms.saturating_add(since.clamp(0, DAY_MS));
+        (Self { own_ms, utc_ms: now_ms }, !(0..STEP_MS).contains(&since))
+    }
+
+    pub(crate) fn to_text(self) -> String {
+        format!("own {}\nutc {}\n", self.own_ms, self.utc_ms)
+    }
+
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        let (own, utc) = text.strip_suffix('\n')?.split_once('\n')?;
+        let own_ms = own.strip_prefix("own ")?.parse().ok()?;
+        Some(Self { own_ms, utc_ms: utc.strip_prefix("utc ")?.parse().ok()? })
+    }
+}
+
+impl PackFolder {
+    /// The folder's own time, in which what was deleted is held; `now_ms` is what this computer's clock says.
+    ///
+    /// # Errors
+    /// [`FolderError::Absent`], [`FolderError::Full`], [`FolderError::Io`].
+    pub fn own_time(&self, now_ms: i64) -> Result<i64, FolderError> {
+        self.is_there()?;
+        let path = self.root.join("fossils").join(CLOCK_NAME);
+        let mut text = String::new();
+        let read =
+            std::fs::File::open(&path).and_then(|file| file.take(CLOCK_BYTES_MAX).read_to_string(&mut text));
+        let known = read.ok().and_then(|_| OwnTime::from_text(&text));
+        let (time, is_new) = match known {
+            Some(known) => known.look(now_ms),
+            None => (OwnTime::begin(self.fossils()?.iter().map(Fossil::at_ms).max(), now_ms), true),
+        };
+        if is_new {
+            let write = || {
+                self.disk.create_dir(&self.root.join("fossils"))?;
+                // One that is torn begins anew at the last deletion.
+                self.disk.remove(&path)?;
+                let mut file = self.disk.create_new(&path)?;
+                file.write_all(time.to_text().as_bytes())?;
+                file.sync()
+            };
+            write().map_err(FolderError::io("the folder's time couldn't be written"))?;
+        }
+        Ok(time.own_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn times_are_read_back() {
+        let time = OwnTime { own_ms: -5, utc_ms: 7 };
+        assert_eq!(OwnTime::from_text(&time.to_text()), Some(time));
+        for wrong in ["", "own 5\n", "own 5\nutc x\n", "own 5\nutc 6", "utc 5\nown 6\n"] {
+            assert_eq!(OwnTime::from_text(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        /// However a clock jumps, nothing is a month old before somebody looked thirty times.
+        #[test]
+        fn jumps_count_a_day_at_most(clocks in prop::collection::vec(any::<i64>(), 1..40)) {
+            let mut time = OwnTime::begin(None, 0);
+            for (looks, now) in (1..).zip(clocks) {
+                let before = time.own_ms;
+                time = time.look(now).0;
+                prop_assert!(time.own_ms >= before && time.own_ms <= looks * DAY_MS);
+            }
+        }
+    }
+}
