@@ -4,6 +4,8 @@
 //! node that is not replaced writes one chain; two heads under one certificate that can't both stand in one chain are a
 //! *fork*: two machines have the same keys, or an old copy of a node woke up.
 
+use std::collections::{BTreeMap, HashSet};
+
 use heirloom_identity::VaultHead;
 
 use super::AlarmKind;
@@ -16,6 +18,8 @@ pub(crate) const JUMP_MAX: u64 = 1 << 20;
 const FORKS_MAX: usize = 8;
 /// Last heads of replaced certificates that are kept whatever else came.
 const CERTIFICATES_MAX: usize = 8;
+/// Of each hour of the last day, and of each day before that, the heads before so many jumps are held, too.
+const JUMPS_HELD: usize = 2;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
 /// What is known of a head.
@@ -31,6 +35,10 @@ pub(crate) struct Link {
     pub(crate) fork: bool,
     /// Another keeper told of it: what it names may not be here.
     pub(crate) told: bool,
+    /// The one that superseded it doesn't follow it directly.
+    pub(crate) jump: bool,
+    /// Its file isn't on the disk; it is remembered to tell replays.
+    pub(crate) lost: bool,
 }
 
 /// What becomes of a head that arrives.
@@ -63,6 +71,8 @@ impl Link {
             superseded: None,
             fork: false,
             told: false,
+            jump: false,
+            lost: false,
         }
     }
 
@@ -86,9 +96,18 @@ impl Link {
     }
 }
 
-/// The head that outranks all others.
+/// The head that outranks all others, those that were lost with them: replays are told by it.
 pub(crate) fn newest(links: &[Link]) -> Option<&Link> {
-    links.iter().reduce(|best, link| if link.outranks(best) { link } else { best })
+    best(links.iter())
+}
+
+/// The head that outranks all others that the ward put here itself and that are on the disk.
+pub(crate) fn newest_own(links: &[Link]) -> Option<&Link> {
+    best(links.iter().filter(|link| !link.lost && !link.told))
+}
+
+fn best<'a>(links: impl Iterator<Item = &'a Link>) -> Option<&'a Link> {
+    links.reduce(|best, link| if link.outranks(best) { link } else { best })
 }
 
 /// Judges a head that arrives.
@@ -119,33 +138,44 @@ pub(crate) fn judge(links: &[Link], new: &Link) -> Verdict {
 
 /// The heads that are no longer held at this running time.
 ///
-/// Held are, for 30 days: of the last day the first that was superseded in each hour, of each day before that the first
-/// of the day, the last head of each certificate that was replaced, and the first forks. So whoever floods a keeper with heads
-/// displaces none that is older than an hour. Of those that other keepers told of, only the newest is held, as a pledge
-/// against replays; the homes that told of the others hold them.
+/// Held are, for 30 days: of each hour of the last day, and of each day before that, the first and the last that was
+/// superseded and those before the first jumps; the last head of each certificate that was replaced, and the first forks.
+/// So whoever floods a keeper with heads displaces none that is older than an hour. Of those that other keepers told of,
+/// only the newest is held, as a pledge against replays; the homes that told of the others hold them. What is newest on
+/// the disk stays, whatever else was there before.
 pub(crate) fn expired(links: &[Link], now: i64) -> Vec<[u8; 32]> {
     let Some(newest) = newest(links) else { return Vec::new() };
-    let mut old: Vec<(&Link, i64)> = links
-        .iter()
-        .filter_map(|link| Some((link, link.superseded.filter(|_| link.head != newest.head)?)))
-        .collect();
+    let here = best(links.iter().filter(|link| !link.lost));
+    let stays = [Some(newest), here, newest_own(links)];
+    let is_old = |link: &Link| stays.iter().flatten().all(|stays| stays.head != link.head);
+    let mut old: Vec<(&Link, i64)> =
+        links.iter().filter(|link| is_old(link)).filter_map(|link| Some((link, link.superseded?))).collect();
     old.sort_by_key(|(link, at)| (*at, link.number));
-    let mut slots = Vec::new();
+    let slots = slots(&old, now);
     let mut gone = Vec::new();
     let mut forks = 0;
     for (link, at) in &old {
-        let age = now.saturating_sub(*at);
-        let slot = if age < DAY_MS { (HOUR_MS, at / HOUR_MS) } else { (DAY_MS, at / DAY_MS) };
         forks += usize::from(link.fork);
         let pinned = link.fork && forks <= FORKS_MAX || is_last_of_replaced(&old, link, newest);
-        let first = !slots.contains(&slot);
-        if age >= HOLD_MS || !(pinned || first && !link.told) {
+        if now.saturating_sub(*at) >= HOLD_MS || !(pinned || slots.contains(&link.head)) {
             gone.push(link.head);
-        } else if first && !link.fork && !link.told {
-            slots.push(slot);
         }
     }
     gone
+}
+
+/// The first and the last of each time, and those before its first jumps; `old` is sorted.
+fn slots(old: &[(&Link, i64)], now: i64) -> HashSet<[u8; 32]> {
+    let mut times: BTreeMap<(i64, i64), Vec<&Link>> = BTreeMap::new();
+    for (link, at) in old.iter().filter(|(link, _)| !link.told && !link.fork) {
+        let length = if now.saturating_sub(*at) < DAY_MS { HOUR_MS } else { DAY_MS };
+        times.entry((length, at.div_euclid(length))).or_default().push(link);
+    }
+    let held = times.values().flat_map(|links| {
+        let jumps = links.iter().filter(|link| link.jump).take(JUMPS_HELD);
+        links.first().into_iter().chain(links.last()).chain(jumps)
+    });
+    held.map(|link| link.head).collect()
 }
 
 fn is_last_of_replaced(old: &[(&Link, i64)], link: &Link, newest: &Link) -> bool {
@@ -183,6 +213,8 @@ mod tests {
             superseded: None,
             fork: false,
             told: false,
+            jump: false,
+            lost: false,
         }
     }
 
@@ -244,8 +276,37 @@ mod tests {
         let ages: Vec<_> = links.iter().filter_map(|link| Some((now - link.superseded?) / HOUR_MS)).collect();
         assert_eq!(ages.iter().filter(|age| **age < 24).count(), 23, "one an hour of the last day");
         assert!(ages.iter().all(|age| *age < 30 * 24));
-        assert_eq!(ages.len(), 23 + 30, "and one a day before that");
+        assert_eq!(ages.len(), 23 + 2 * 29, "the first and the last of each day before that");
         assert_eq!(expired(&links, now), Vec::<[u8; 32]>::new(), "nothing more goes at the same moment");
+    }
+
+    /// A thief's heads supersede a good one in the middle of a busy day.
+    #[test]
+    fn the_head_before_a_jump_stays() {
+        let mut links = Vec::new();
+        for number in 0..600_u64 {
+            let superseded = Some(i64::try_from(number).unwrap() * 60_000);
+            links.push(Link { superseded, jump: matches!(number, 310 | 455), ..link(1, number, 0) });
+        }
+        links.push(link(1, 600, 0));
+        for now in [600 * 60_000, 2 * DAY_MS, 30 * DAY_MS - 1] {
+            let gone = expired(&links, now);
+            links.retain(|link| !gone.contains(&link.head));
+            for number in [0, 310, 455, 599] {
+                assert!(links.iter().any(|link| link.number == number), "{number} at {now}");
+            }
+        }
+        assert_eq!(links.len(), 5, "{links:?}");
+    }
+
+    /// The newest that is on the disk stays, although a newer one was there once.
+    #[test]
+    fn the_newest_that_is_there_stays() {
+        let here = [Link { superseded: Some(0), ..link(1, 5, 0) }, Link { lost: true, ..link(1, 6, 0) }];
+        assert_eq!(expired(&here, 60 * DAY_MS), Vec::<[u8; 32]>::new());
+        assert_eq!(newest_own(&here), Some(&here[0]));
+        check(&here, &link(1, 5, 0), Verdict::Older);
+        check(&here, &link(1, 6, 0), Verdict::Known);
     }
 
     #[test]
@@ -293,7 +354,7 @@ mod tests {
                 let gone = expired(&links, now);
                 prop_assert!(before.iter().all(|head| !gone.contains(head)));
                 links.retain(|link| !gone.contains(&link.head));
-                prop_assert!(links.len() <= 25 + 31 + 1);
+                prop_assert!(links.len() <= 2 * (25 + 31) + 1);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use heirloom_identity::HouseholdId;
@@ -22,6 +23,8 @@ pub struct Keeper {
     pub(super) disk: Arc<dyn Disk>,
     root: PathBuf,
     slots: Mutex<HashMap<HouseholdId, Arc<Slot>>>,
+    /// Steps of reading packs whole that were begun.
+    pub(super) scrubs: AtomicUsize,
 }
 
 /// What is in memory of one ward.
@@ -52,7 +55,7 @@ impl Keeper {
         let at = FolderError::io("the folder for other homes' packs couldn't be made");
         disk.create_dir(&root).map_err(&at)?;
         root.parent().map_or(Ok(()), |parent| disk.sync_dir(parent)).map_err(&at)?;
-        Ok(Self { db, disk, root, slots: Mutex::default() })
+        Ok(Self { db, disk, root, slots: Mutex::default(), scrubs: AtomicUsize::new(0) })
     }
 
     /// Agrees to keep packs of a household, or changes how much, or takes back that the agreement was ended. `random` names
@@ -275,8 +278,7 @@ impl Keeper {
             allowed_here: ward.allowed_here,
             allowed_there: ward.allowed_there,
         };
-        let own: Vec<_> = links.into_iter().filter(|link| !link.told).collect();
-        let last_head = chain::newest(&own).map(|link| LastHead {
+        let last_head = chain::newest_own(&links).map(|link| LastHead {
             generation: link.generation,
             number: link.number,
             made_at_ms: link.made_ms,

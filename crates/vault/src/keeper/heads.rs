@@ -50,7 +50,7 @@ impl Keeper {
                         rows::add_link(conn, &ward, &Link { fork: true, ..other })?;
                     }
                     rows::add_link(conn, &ward, &link)?;
-                    rows::supersede(conn, &ward, &id, told, rows::running(conn)?)?;
+                    rows::supersede(conn, &ward, &link, rows::running(conn)?)?;
                     alarm.map_or(Ok(()), |kind| rows::raise(conn, &ward, kind, 0).map_err(KeeperError::from))
                 })?;
                 self.drop_heads(&ward, &folder)
@@ -58,12 +58,16 @@ impl Keeper {
             Verdict::Known => {
                 // Its file may be what an old disk lacks.
                 folder.put_head(&head)?;
-                if told || !links.iter().any(|known| known.head == id && known.told) {
+                let Some(known) = links.into_iter().find(|known| known.head == id) else { return Ok(()) };
+                let was_told = known.told && !told;
+                if !was_told && !known.lost {
                     return Ok(());
                 }
                 // Another keeper told of it first; now that the ward puts it here, all that it names is here.
+                let known = Link { told: known.told && told, lost: false, ..known };
                 self.db.write(move |conn| -> Result<(), KeeperError> {
-                    Ok(rows::supersede(conn, &ward, &id, false, rows::running(conn)?)?)
+                    rows::add_link(conn, &ward, &known)?;
+                    Ok(rows::supersede(conn, &ward, &known, rows::running(conn)?)?)
                 })?;
                 self.drop_heads(&ward, &folder)
             }
@@ -85,7 +89,8 @@ impl Keeper {
         }
     }
 
-    /// The ward's heads, the one that outranks the others first; at most 64.
+    /// The ward's heads, the one that outranks the others first; at most
+    /// [`HEADS_MAX`](crate::target::HEADS_MAX).
     ///
     /// # Errors
     /// [`KeeperError::NotAWard`], [`KeeperError::DiskAbsent`], [`KeeperError::Io`], [`KeeperError::Store`].

@@ -147,7 +147,8 @@ impl Keeper {
         self.db.read(|conn| Ok(rows::pack(conn, ward, pack)?))
     }
 
-    /// Notes that a pack is lost or damaged: from now on it answers as missing, and the ward may send it again.
+    /// Notes that a pack is lost or damaged: from now on it answers as missing, and the ward may send it again. One whose
+    /// deletion is held is forgotten. Returns whether the ward should hear of it.
     ///
     /// The caller must not hold the ward's lock. Looks again under it: a pack that was removed or put anew meanwhile is
     /// not bad.
@@ -160,10 +161,14 @@ impl Keeper {
     ) -> Result<bool, KeeperError> {
         let slot = self.slot_of_ward(ward)?;
         let _working = slot.work();
-        let listed = self.pack_row(ward, pack)?.is_some_and(|row| row.state != PackState::Bad);
+        let row = self.pack_row(ward, pack)?.filter(|row| row.state != PackState::Bad);
+        let Some(row) = row else { return Ok(false) };
         let still = folder.check(pack);
-        if !listed || !matches!(still, Err(FolderError::Missing | FolderError::Wrong(_))) {
+        if !matches!(still, Err(FolderError::Missing | FolderError::Wrong(_))) {
             return Ok(false);
+        }
+        if row.state == PackState::Held {
+            return self.forget_held(ward, folder, pack);
         }
         if matches!(still, Err(FolderError::Wrong(_))) {
             // Where even that fails the row still says that the pack is bad, and nothing reads it.
@@ -178,6 +183,23 @@ impl Keeper {
             }
             Ok(marked)
         })
+    }
+}
+
+impl Keeper {
+    /// A deleted pack that rotted while it was held is no loss to anybody; it goes with its file. The ward's lock is held.
+    fn forget_held(
+        &self,
+        ward: &HouseholdId,
+        folder: &PackFolder,
+        pack: &PackId,
+    ) -> Result<bool, KeeperError> {
+        // The file first; where that fails it stays held until it is collected.
+        folder.remove(pack)?;
+        folder.forget_damaged(pack)?;
+        let (ward, pack) = (*ward, *pack);
+        self.db.write(move |conn| -> Result<(), KeeperError> { Ok(rows::forget(conn, &ward, &pack)?) })?;
+        Ok(false)
     }
 }
 

@@ -241,7 +241,7 @@ pub(super) fn hold(
 pub(super) fn mark_bad(conn: &Connection, ward: &HouseholdId, pack: &PackId) -> SqlResult<bool> {
     conn.prepare_cached(
         "UPDATE keeper_packs SET state = 2, hold_until = NULL, by_person = 0, asked = 0
-         WHERE household = :ward AND pack = :pack AND state < 2",
+         WHERE household = :ward AND pack = :pack AND state = 0",
     )?
     .execute(named_params! {":ward": blob(ward), ":pack": pack.as_bytes()})
     .map(|changed| changed > 0)
@@ -325,6 +325,8 @@ pub(super) fn links(conn: &Connection, ward: &HouseholdId) -> SqlResult<Vec<Link
                 superseded: row.get("superseded")?,
                 fork: row.get("fork")?,
                 told: row.get("told")?,
+                jump: row.get("jump")?,
+                lost: row.get("lost")?,
             })
         })?
         .collect()
@@ -333,7 +335,8 @@ pub(super) fn links(conn: &Connection, ward: &HouseholdId) -> SqlResult<Vec<Link
 pub(super) fn add_link(conn: &Connection, ward: &HouseholdId, link: &Link) -> SqlResult<()> {
     conn.prepare_cached(
         "INSERT OR REPLACE INTO keeper_heads
-         VALUES (:ward, :head, :previous, :certificate, :generation, :number, :made, :superseded, :fork, :told)",
+         VALUES (:ward, :head, :previous, :certificate, :generation, :number, :made, :superseded, :fork, :told,
+           :jump, :lost)",
     )?
     .execute(named_params! {
         ":ward": blob(ward),
@@ -346,29 +349,35 @@ pub(super) fn add_link(conn: &Connection, ward: &HouseholdId, link: &Link) -> Sq
         ":superseded": link.superseded,
         ":fork": link.fork,
         ":told": link.told,
+        ":jump": link.jump,
+        ":lost": link.lost,
     })
     .map(drop)
 }
 
 /// Notes that every head but one has been superseded, from now on if it wasn't before. One that another keeper `told` of
 /// supersedes only such: the ward gives a head to a keeper that has what it names, and that is what can be restored.
-pub(super) fn supersede(
-    conn: &Connection,
-    ward: &HouseholdId,
-    newest: &[u8; 32],
-    told: bool,
-    now: i64,
-) -> SqlResult<()> {
+pub(super) fn supersede(conn: &Connection, ward: &HouseholdId, newest: &Link, now: i64) -> SqlResult<()> {
     conn.prepare_cached(
-        "UPDATE keeper_heads SET superseded = :now
+        "UPDATE keeper_heads SET superseded = :now, jump = (head != :previous)
          WHERE household = :ward AND head != :newest AND superseded IS NULL AND told >= :told",
     )?
-    .execute(named_params! {":ward": blob(ward), ":newest": newest, ":told": told, ":now": now})?;
+    .execute(named_params! {
+        ":ward": blob(ward), ":newest": newest.head, ":previous": newest.previous, ":told": newest.told,
+        ":now": now,
+    })?;
     conn.prepare_cached(
         "UPDATE keeper_heads SET superseded = NULL, told = :told WHERE household = :ward AND head = :newest",
     )?
-    .execute(named_params! {":ward": blob(ward), ":newest": newest, ":told": told})
+    .execute(named_params! {":ward": blob(ward), ":newest": newest.head, ":told": newest.told})
     .map(drop)
+}
+
+/// Notes whether a head's file is on the disk.
+pub(super) fn set_lost(conn: &Connection, ward: &HouseholdId, head: &[u8; 32], lost: bool) -> SqlResult<()> {
+    conn.prepare_cached("UPDATE keeper_heads SET lost = :lost WHERE household = :ward AND head = :head")?
+        .execute(named_params! {":ward": blob(ward), ":head": head, ":lost": lost})
+        .map(drop)
 }
 
 pub(super) fn drop_link(conn: &Connection, ward: &HouseholdId, head: &[u8; 32]) -> SqlResult<()> {

@@ -26,6 +26,8 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ),
     ("keeper_heads.fork INTEGER", "1: it contradicted the newest when it came"),
     ("keeper_heads.told INTEGER", "1: another keeper told of it; what it names may not be here"),
+    ("keeper_heads.jump INTEGER", "1: the one that superseded it doesn't follow it directly"),
+    ("keeper_heads.lost INTEGER", "1: the disk has no file of it; it only tells replays"),
     ("keeper_kits.household BLOB", "the ward"),
     ("keeper_kits.kit BLOB", "BLAKE3 of a kit record"),
     ("keeper_kits.bytes INTEGER", "its size"),

@@ -1,6 +1,7 @@
 //! Packs are read whole every 25 to 35 days, so that rot is found while somebody else still has the pack.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use heirloom_identity::HouseholdId;
 use heirloom_store::rusqlite::{Connection, named_params};
@@ -36,7 +37,11 @@ impl Keeper {
     /// [`KeeperError::Store`]. Wards whose disk isn't there wait.
     pub fn scrub_step(&self, budget_bytes: u64) -> Result<ScrubReport, KeeperError> {
         let mut report = ScrubReport::default();
-        for ward in self.db.read(|conn| rows::wards(conn).map_err(KeeperError::from))? {
+        let mut wards = self.db.read(|conn| rows::wards(conn).map_err(KeeperError::from))?;
+        // Another begins each time, so that the one with most to read doesn't keep the others from their turn.
+        let first = self.scrubs.fetch_add(1, Ordering::Relaxed) % wards.len().max(1);
+        wards.rotate_left(first);
+        for ward in wards {
             match self.scrub_ward(&ward.household, budget_bytes, &mut report) {
                 Ok(()) | Err(KeeperError::DiskAbsent | KeeperError::Io(_) | KeeperError::NotAWard) => {}
                 Err(other) => return Err(other),
@@ -83,8 +88,16 @@ impl Keeper {
         folder: &Arc<PackFolder>,
         row: &PackRow,
     ) -> Result<bool, KeeperError> {
-        match folder.check(&row.pack) {
+        // A fault that passes is no reason to have a pack sent again: it is read once more first.
+        let found = match folder.check(&row.pack) {
+            Err(FolderError::Io { .. }) => folder.check(&row.pack),
+            other => other,
+        };
+        match found {
             Ok(_) => Ok(true),
+            Err(FolderError::Io { attempt, source }) if is_of_this_program(&source) => {
+                Err(FolderError::Io { attempt, source }.into())
+            }
             Err(why @ (FolderError::Missing | FolderError::Wrong(_))) => {
                 Ok(!self.found_bad(ward, folder, &row.pack, &why)?)
             }
@@ -96,6 +109,12 @@ impl Keeper {
             Err(other) => Err(other.into()),
         }
     }
+}
+
+/// Whether it is not the file that fails: too many are open, or memory is short.
+fn is_of_this_program(error: &std::io::Error) -> bool {
+    let errno = rustix::io::Errno::from_io_error(error);
+    matches!(errno, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE | rustix::io::Errno::NOMEM))
 }
 
 fn due(conn: &Connection, ward: &HouseholdId) -> Result<Vec<PackRow>, KeeperError> {

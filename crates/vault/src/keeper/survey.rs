@@ -3,6 +3,7 @@
 //! The two may differ because the power went between a file and its row, because the disk is an older copy of itself, or
 //! because the tables are. What is on the disk counts; what is missing from it is lost, and the ward hears so.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use heirloom_identity::{HouseholdId, VaultHead};
@@ -22,25 +23,50 @@ const PAGE: usize = 4096;
 /// Bytes of unknown packs that are read at once; a whole lost database would take hours.
 const READ_BYTES_MAX: u64 = 256 << 20;
 
+/// Files that may fail to be read when a disk is looked at; more, and it is the disk that fails.
+const UNREADABLE_MAX: usize = 64;
+
+/// Counts what can't be read.
+struct Unreadable(usize);
+
+impl Unreadable {
+    /// An error of one file is no reason to shut out its ward; `None`: nothing can be said of that file.
+    fn forgive<T>(&mut self, found: Result<T, FolderError>) -> Result<Option<T>, FolderError> {
+        match found {
+            Err(FolderError::Io { .. }) if self.0 < UNREADABLE_MAX => {
+                self.0 += 1;
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
+}
+
 /// Makes the tables say what is on the disk.
 pub(super) fn compare(
     db: &Database,
     ward: &HouseholdId,
     folder: &Arc<PackFolder>,
 ) -> Result<(), KeeperError> {
-    let lost = rows_without_files(db, ward, folder)?;
+    let mut unreadable = Unreadable(0);
+    let lost = rows_without_files(db, ward, folder, &mut unreadable)?;
     if lost > 0 {
         tracing::warn!(lost, "a disk with another home's packs lacks some that were kept on it");
         let ward = *ward;
         db.write(move |conn| rows::raise(conn, &ward, AlarmKind::OldDisk, lost))?;
     }
-    files_without_rows(db, ward, folder)?;
+    files_without_rows(db, ward, folder, &mut unreadable)?;
     damaged(db, ward, folder)?;
     heads(db, ward, folder)?;
     kits(db, ward, folder)
 }
 
-fn rows_without_files(db: &Database, ward: &HouseholdId, folder: &PackFolder) -> Result<u64, KeeperError> {
+fn rows_without_files(
+    db: &Database,
+    ward: &HouseholdId,
+    folder: &PackFolder,
+    unreadable: &mut Unreadable,
+) -> Result<u64, KeeperError> {
     let mut lost = 0;
     let mut after: Option<PackId> = None;
     loop {
@@ -50,11 +76,13 @@ fn rows_without_files(db: &Database, ward: &HouseholdId, folder: &PackFolder) ->
         after = Some(last.pack);
         let mut changes = Vec::new();
         for row in page {
-            let there = is_there(folder, &row)?;
+            let there = is_there(folder, &row, unreadable)?;
             if there == (row.state == PackState::Bad) {
                 if row.state == PackState::Held {
                     // Half of a deleted pack is of no use to anybody, and must not be taken for a new one.
-                    folder.remove(&row.pack)?;
+                    if unreadable.forgive(folder.remove(&row.pack))?.is_none() {
+                        continue;
+                    }
                 }
                 lost += u64::from(row.state == PackState::Kept);
                 changes.push(row);
@@ -78,13 +106,13 @@ fn rows_without_files(db: &Database, ward: &HouseholdId, folder: &PackFolder) ->
 }
 
 /// Whether a pack is on the disk, as far as its size says; one that was lost or damaged is read whole.
-fn is_there(folder: &PackFolder, row: &PackRow) -> Result<bool, KeeperError> {
+fn is_there(folder: &PackFolder, row: &PackRow, unreadable: &mut Unreadable) -> Result<bool, KeeperError> {
     let found = match row.state {
         PackState::Bad => folder.check(&row.pack),
         PackState::Kept | PackState::Held => folder.size(&row.pack),
     };
-    match found {
-        Ok(bytes) => Ok(bytes == row.bytes),
+    match unreadable.forgive(found) {
+        Ok(bytes) => Ok(bytes == Some(row.bytes)),
         Err(FolderError::Missing | FolderError::Wrong(_)) => Ok(false),
         Err(other) => Err(other.into()),
     }
@@ -92,7 +120,12 @@ fn is_there(folder: &PackFolder, row: &PackRow) -> Result<bool, KeeperError> {
 
 /// Packs that were placed and not recorded, or whose rows were lost. They were synced before they got their names; the
 /// first are read all the same, the others soon.
-fn files_without_rows(db: &Database, ward: &HouseholdId, folder: &PackFolder) -> Result<(), KeeperError> {
+fn files_without_rows(
+    db: &Database,
+    ward: &HouseholdId,
+    folder: &PackFolder,
+    unreadable: &mut Unreadable,
+) -> Result<(), KeeperError> {
     let mut after: Option<PackId> = None;
     let mut may_read = READ_BYTES_MAX;
     loop {
@@ -107,8 +140,12 @@ fn files_without_rows(db: &Database, ward: &HouseholdId, folder: &PackFolder) ->
         for (pack, bytes) in page {
             let is_read = bytes <= may_read;
             may_read = may_read.saturating_sub(bytes);
-            if bytes == 0 || bytes > PACK_BYTES_MAX as u64 || (is_read && !is_right(folder, &pack)?) {
-                folder.set_aside(&pack)?;
+            if bytes == 0
+                || bytes > PACK_BYTES_MAX as u64
+                || (is_read && !is_right(folder, &pack, unreadable)?)
+            {
+                // One that can't be moved either stays, and nothing counts it.
+                unreadable.forgive(folder.set_aside(&pack))?;
             } else {
                 whole.push((pack, bytes));
             }
@@ -124,9 +161,9 @@ fn files_without_rows(db: &Database, ward: &HouseholdId, folder: &PackFolder) ->
     }
 }
 
-fn is_right(folder: &PackFolder, pack: &PackId) -> Result<bool, KeeperError> {
-    match folder.check(pack) {
-        Ok(_) => Ok(true),
+fn is_right(folder: &PackFolder, pack: &PackId, unreadable: &mut Unreadable) -> Result<bool, KeeperError> {
+    match unreadable.forgive(folder.check(pack)) {
+        Ok(found) => Ok(found.is_some()),
         Err(FolderError::Missing | FolderError::Wrong(_)) => Ok(false),
         Err(other) => Err(other.into()),
     }
@@ -137,7 +174,8 @@ fn damaged(db: &Database, ward: &HouseholdId, folder: &PackFolder) -> Result<(),
     for pack in folder.damaged() {
         let row = db.read(|conn| rows::pack(conn, ward, &pack).map_err(KeeperError::from))?;
         if row.is_none_or(|row| row.state != PackState::Bad) {
-            folder.forget_damaged(&pack)?;
+            // Rubbish; it goes the next time if not now.
+            folder.forget_damaged(&pack).unwrap_or_default();
         }
     }
     Ok(())
@@ -148,6 +186,9 @@ fn heads(db: &Database, ward: &HouseholdId, folder: &PackFolder) -> Result<(), K
     let mut new = Vec::new();
     let mut heads: Vec<VaultHead> = folder.heads()?;
     heads.reverse();
+    let files: HashSet<_> = heads.iter().map(|head| *head.hash().as_bytes()).collect();
+    let changed = |link: &&Link| link.lost == files.contains(&link.head);
+    let changed: Vec<_> = links.iter().filter(changed).map(|link| (link.head, !link.lost)).collect();
     for head in heads {
         let link = Link::of(&head);
         if links.iter().any(|known| known.head == link.head) {
@@ -163,12 +204,13 @@ fn heads(db: &Database, ward: &HouseholdId, folder: &PackFolder) -> Result<(), K
         }
         links.push(link);
     }
-    if new.is_empty() {
-        return Ok(());
-    }
     let ward = *ward;
-    // Who gave them is not known, so none counts as superseded before the ward puts its next one.
-    db.write(move |conn| new.iter().try_for_each(|link| Ok(rows::add_link(conn, &ward, link)?)))
+    db.write(move |conn| {
+        // One that isn't there any more is no head to restore from, but older ones are replays all the same.
+        changed.iter().try_for_each(|(head, lost)| rows::set_lost(conn, &ward, head, *lost))?;
+        // Who gave them is not known, so none counts as superseded before the ward puts its next one.
+        new.iter().try_for_each(|link| Ok(rows::add_link(conn, &ward, link)?))
+    })
 }
 
 /// What the disk has of kit records.

@@ -47,6 +47,8 @@ CREATE TABLE keeper_heads(
   superseded INTEGER,
   fork INTEGER NOT NULL,
   told INTEGER NOT NULL,
+  jump INTEGER NOT NULL,
+  lost INTEGER NOT NULL,
   PRIMARY KEY (household, head)
 ) WITHOUT ROWID;
 

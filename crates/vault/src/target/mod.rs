@@ -36,8 +36,8 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 pub const LIST_MAX: usize = 4096;
 /// Packs in one [`Target::delete`].
 pub const DELETE_MAX: usize = 4096;
-/// Heads that [`Target::heads`] returns.
-pub const HEADS_MAX: usize = 64;
+/// Heads that [`Target::heads`] returns: more than are ever held, with every hour and every day at its fullest.
+pub const HEADS_MAX: usize = 256;
 /// Kit records that a target keeps.
 pub const KITS_MAX: usize = 64;
 /// The longest kit record.
@@ -83,7 +83,8 @@ pub struct TargetState {
 pub struct DeleteOutcome {
     /// Packs deleted now: held for 30 days, then gone. A pack that wasn't there counts, too.
     pub held: u32,
-    /// Whether packs wait until a person in each of the two homes has allowed it; until then they are kept.
+    /// Whether these packs wait until a person in each of the two homes has allowed it; until then they are kept. That
+    /// others wait is said by [`TargetState::asked`].
     pub waits_for_person: bool,
 }
 

@@ -9,4 +9,5 @@ mod model;
 mod seen;
 mod targets;
 mod vectors;
+mod wear;
 mod world;

@@ -227,8 +227,7 @@ impl World {
                 known.stands = Stands::Held { until, by_person: false };
                 known.asked = false;
             }
-            let waits_for_person = self.known.values().any(|known| known.asked);
-            assert_eq!(outcome, DeleteOutcome { held: count(packs.len()), waits_for_person });
+            assert_eq!(outcome, DeleteOutcome { held: count(packs.len()), waits_for_person: false });
             return;
         }
         let held = count(packs.len() - kept.len());
@@ -289,10 +288,18 @@ impl World {
             return;
         }
         let running = self.running;
+        // A held one that rotted is forgotten without a word; whether it was is seen by reading.
+        let (home, ward, packs) = (self.home.as_ref().unwrap(), self.ward, &self.packs);
+        self.known.retain(|pack, known| {
+            let is_held_rot = matches!(known.stands, Stands::Held { .. }) && known.rot.is_some();
+            let is_gone = is_held_rot && home.keeper.read(&ward, &packs[*pack].0, 0..1).is_err();
+            assert!(is_gone || !is_held_rot || running < known.due, "rot that lay for 35 days was not found");
+            !is_gone
+        });
         for (pack, known) in &mut self.known {
             let found = report.bad.contains(&(self.ward, self.packs[*pack].0));
             assert!(!found || known.rot.is_some(), "a good pack was called bad");
-            if known.stands != Stands::Bad && known.rot.is_some() && running >= known.due {
+            if known.stands == Stands::Kept && known.rot.is_some() && running >= known.due {
                 assert!(found, "rot that lay for 35 days was not found");
             }
             if found {
@@ -344,7 +351,10 @@ impl World {
             (true, Some(Some(Rot::Flipped))) => assert_ne!(found.unwrap(), content),
             (true, Some(Some(Rot::Cut | Rot::Gone))) => {
                 assert!(matches!(found, Err(KeeperError::Missing)), "{found:?}");
-                known.unwrap().notice();
+                match known.unwrap() {
+                    Known { stands: Stands::Held { .. }, .. } => drop(self.known.remove(&pack)),
+                    known => known.notice(),
+                }
             }
             (true, None) => assert!(matches!(found, Err(KeeperError::Missing)), "{found:?}"),
         }
