@@ -1,11 +1,12 @@
 //! Finding blobs: all segments' entries, sorted by blob.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use heirloom_identity::ContentHash;
 
 use super::Segment;
-use crate::blob::{BlobKind, Entry, Located, PackRef};
+use crate::blob::{BlobKind, Entry, Located, PackId, PackRef};
 
 /// Which blobs there are and where. About 80 bytes of memory an entry.
 #[derive(Clone, Default)]
@@ -38,6 +39,17 @@ impl Index {
         let pieces = self.entries[start..].chunk_by(|(a, _), (b, _)| a.blob == b.blob).next()?;
         let (first, _) = pieces.first().filter(|(entry, _)| entry.blob == *blob)?;
         self.chain(pieces, first.kind, first.size)
+    }
+
+    /// Where a blob is besides these packs, which could not be read.
+    pub fn lookup_without(&self, blob: &ContentHash, without: &HashSet<PackId>) -> Option<Located> {
+        let start = self.entries.partition_point(|(entry, _)| entry.blob < *blob);
+        let pieces = self.entries[start..].iter().take_while(|(entry, _)| entry.blob == *blob);
+        let is_left =
+            |number: u32| self.packs.get(number as usize).is_some_and(|pack| !without.contains(&pack.id));
+        let pieces: Vec<_> = pieces.filter(|(_, number)| is_left(*number)).copied().collect();
+        let (first, _) = pieces.first()?;
+        self.chain(&pieces, first.kind, first.size)
     }
 
     /// Every blob of a kind, in the order of their hashes.
@@ -88,5 +100,41 @@ fn lead_at<'a>(leads: &[(u64, &'a (Entry, u32))], at: u64) -> Option<&'a (Entry,
 impl fmt::Debug for Index {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Index({} packs, {} entries)", self.packs.len(), self.entries.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pack(name: &str, at: u64, bytes: u32) -> (PackRef, Vec<Entry>) {
+        let id = PackId::of(name.as_bytes());
+        let pack = PackRef { id, generation: 1, salt: [0; 32], bytes: 65_536 };
+        let blob = ContentHash::of(b"blob");
+        let entry = Entry { kind: BlobKind::Original, blob, size: 10, at, bytes, offset: 44, first_chunk: 0 };
+        (pack, vec![entry])
+    }
+
+    #[test]
+    fn a_blob_is_found_in_the_packs_that_are_left() {
+        let packs = [pack("whole", 0, 10), pack("first", 0, 6), pack("second", 6, 4)];
+        let index = Index::new(&[Segment::of(packs)]);
+        let blob = ContentHash::of(b"blob");
+        let found = |without: &[&str]| {
+            let without = without.iter().map(|name| PackId::of(name.as_bytes())).collect();
+            let located = index.lookup_without(&blob, &without)?;
+            assert!(located.is_complete());
+            Some(located.pieces.iter().map(|(pack, _)| pack.id).collect::<Vec<_>>())
+        };
+        let [whole, first, second] = ["whole", "first", "second"].map(|name| PackId::of(name.as_bytes()));
+        assert_eq!(found(&["whole"]), Some(vec![first, second]));
+        assert_eq!(found(&["first"]), Some(vec![whole]));
+        assert_eq!(found(&["second"]), Some(vec![whole]));
+        assert_eq!(found(&["whole", "second"]), None);
+        assert_eq!(
+            found(&[]),
+            index.lookup(&blob).map(|it| it.pieces.iter().map(|(pack, _)| pack.id).collect())
+        );
+        assert_eq!(index.lookup_without(&ContentHash::of(b"other"), &HashSet::new()), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Packs and what stands in them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use heirloom_identity::ContentHash;
 use heirloom_store::StoreError;
@@ -100,7 +100,19 @@ impl VaultStore {
     /// # Errors
     /// When the database cannot be read.
     pub fn locate(&self, blob: &ContentHash) -> Result<Option<Located>, StoreError> {
-        self.db.read(|conn| Ok(locate(conn, blob)?))
+        self.db.read(|conn| Ok(locate(conn, blob, &HashSet::new())?))
+    }
+
+    /// Where a blob's pieces are besides these packs, which could not be read.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn locate_without(
+        &self,
+        blob: &ContentHash,
+        without: &HashSet<PackId>,
+    ) -> Result<Option<Located>, StoreError> {
+        self.db.read(|conn| Ok(locate(conn, blob, without)?))
     }
 
     /// Leaves packs out of the vault: their blobs are no longer found in them. The next segment tells so, and once a
@@ -243,16 +255,21 @@ pub(super) fn is_packed(conn: &Connection, blob: &ContentHash) -> rusqlite::Resu
     Ok(packed == Some(true))
 }
 
-pub(super) fn locate(conn: &Connection, blob: &ContentHash) -> rusqlite::Result<Option<Located>> {
+pub(super) fn locate(
+    conn: &Connection,
+    blob: &ContentHash,
+    without: &HashSet<PackId>,
+) -> rusqlite::Result<Option<Located>> {
     let mut statement = conn.prepare_cached(
         "SELECT e.kind, b.hash, e.size, e.at, e.bytes, e.offset, e.first_chunk,
            p.id, p.generation, p.salt, p.bytes, p.number
          FROM blobs b JOIN entries e ON e.blob = b.number JOIN packs p ON p.number = e.pack
          WHERE b.hash = ?1",
     )?;
-    let found: Vec<(i64, PackRef, Entry)> = statement
+    let mut found: Vec<(i64, PackRef, Entry)> = statement
         .query_map([blob.as_bytes()], |row| Ok((row.get(11)?, pack_ref(row, 7)?, entry(row, 0)?)))?
         .collect::<Result<_, _>>()?;
+    found.retain(|(_, pack, _)| !without.contains(&pack.id));
     let pieces: Vec<Piece> = found
         .iter()
         .map(|(pack, _, entry)| Piece {

@@ -8,8 +8,9 @@ use heirloom_store::rusqlite::{self, Connection, OptionalExtension, Row};
 
 use super::pieces::{self, Covers};
 use super::{VaultStore, bytes, optional_bytes, signed, stored_as_number, unsigned};
-use crate::policy::TargetId;
 use crate::policy::drill::Candidate;
+use crate::policy::scrub::SCRUB_LATEST_MS;
+use crate::policy::{DAY_MS, TargetId};
 
 /// A photo as the vault sees it: three blobs that belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,16 +172,24 @@ impl VaultStore {
         })
     }
 
-    /// Originals here that are to be read again by now, the most overdue first.
+    /// Originals here that are to be read again by now, the most overdue first. Those that would be due later than any
+    /// plan says were planned by a clock that was ahead, and are due now.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn scrub_due(&self, now_ms: i64, limit: usize) -> Result<Vec<PhotoNow>, StoreError> {
-        self.select(
+        let mut due = self.select(
             "WHERE f.state = 0 AND f.scrub_due_ms <= ?1 ORDER BY f.scrub_due_ms LIMIT ?2",
             now_ms,
             limit,
-        )
+        )?;
+        let latest_ms = now_ms.saturating_add(SCRUB_LATEST_MS).saturating_add(DAY_MS);
+        due.extend(self.select(
+            "WHERE f.state = 0 AND f.scrub_due_ms > ?1 ORDER BY f.scrub_due_ms LIMIT ?2",
+            latest_ms,
+            limit - due.len().min(limit),
+        )?);
+        Ok(due)
     }
 
     /// An original was read and is whole; it is read again at `next_ms` ([`scrub`](crate::policy::scrub)).

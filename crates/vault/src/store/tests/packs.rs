@@ -61,6 +61,19 @@ fn photos_keep_their_order_and_what_was_known() {
 }
 
 #[test]
+fn a_blob_is_looked_for_in_the_packs_that_are_left() {
+    let store = fixture();
+    let old = store.packed("old", BlobKind::Original, &["a".to_owned()]);
+    let new = store.packed("new", BlobKind::Original, &["a".to_owned()]);
+    let found = |without: &[PackId]| {
+        let located = store.locate_without(&blob("a"), &without.iter().copied().collect()).unwrap();
+        located.map(|located| located.pieces[0].0.id)
+    };
+    assert_eq!((found(&[]), found(&[old]), found(&[new])), (Some(old), Some(new), Some(old)));
+    assert_eq!(found(&[old, new]), None);
+}
+
+#[test]
 fn originals_are_read_again_when_their_time_comes() {
     let store = fixture();
     for number in [1_u32, 2, 3] {
@@ -79,6 +92,10 @@ fn originals_are_read_again_when_their_time_comes() {
     assert_eq!(store.originals_away_count().unwrap(), (1, 1));
     store.set_original_state(&[picture(2).content], OriginalState::Here).unwrap();
     assert_eq!(store.originals_away_count().unwrap(), (0, 1));
+    // A clock that was ahead put one off for ten years.
+    store.scrubbed(&[(picture(1).content, NOW + 3_650 * DAY_MS)]).unwrap();
+    assert_eq!(numbers(store.scrub_due(NOW + 60, 10).unwrap()), [2, 1]);
+    assert_eq!(numbers(store.scrub_due(NOW + 60, 1).unwrap()), [2]);
 }
 
 #[test]
