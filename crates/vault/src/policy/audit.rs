@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use super::{DAY_MS, Policy, Seed};
+use super::{DAY_MS, Policy, Seed, past};
 use crate::proof::{Challenge, group_count, verify};
 use crate::{Answer, PackId, TargetError};
 
@@ -84,7 +84,7 @@ pub struct When {
 pub fn plan(held: &[Held], when: &When, policy: &Policy, seed: u64) -> Vec<Challenge> {
     let mut seed = Seed::new(seed);
     let mut order: Vec<(i64, u64, usize)> =
-        held.iter().enumerate().map(|(index, one)| (proven(one), seed.draw(), index)).collect();
+        held.iter().enumerate().map(|(index, one)| (proven(one, when), seed.draw(), index)).collect();
     // The longest unproven first; among equals, nobody knows.
     order.sort_unstable();
     let due_before = due_before(when, policy);
@@ -97,13 +97,13 @@ pub fn plan(held: &[Held], when: &When, policy: &Policy, seed: u64) -> Vec<Chall
     picked.into_iter().map(|index| pick(&held[index], &mut seed)).collect()
 }
 
-fn proven(held: &Held) -> i64 {
-    held.proven_ms.unwrap_or(i64::MIN)
+fn proven(held: &Held, when: &When) -> i64 {
+    past(held.proven_ms, when.now_ms).unwrap_or(i64::MIN)
 }
 
 fn due_before(when: &When, policy: &Policy) -> i64 {
     let due = when.now_ms - part(policy.audit_within_ms, DUE_SHARE);
-    when.recount_before_ms.map_or(due, |before| due.max(before))
+    past(when.recount_before_ms, when.now_ms).map_or(due, |before| due.max(before))
 }
 
 /// How many packs of the round belong to the time since the last plan. A fraction is one more with that probability.
@@ -117,6 +117,10 @@ fn samples(when: &When, policy: &Policy, chance: f64) -> usize {
 }
 
 fn since(when: &When) -> i64 {
+    if when.since_last_ms < -DAY_MS {
+        // The last plan was made by a clock that was ahead.
+        return DAY_MS;
+    }
     when.since_last_ms.clamp(0, DAY_MS)
 }
 

@@ -1,6 +1,6 @@
 //! Which photos a drill fetches back: a small restore whose result is compared with what is here.
 
-use super::{Policy, Seed};
+use super::{Policy, Seed, past};
 
 /// A photo that a drill may choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,10 +11,11 @@ pub struct Candidate {
     pub drilled_ms: Option<i64>,
 }
 
-/// Whether a drill is due. `last_ms`: the last one, or when there was first something to drill.
+/// Whether a drill is due. `last_ms`: the last one, or when there was first something to drill. One that is yet to come
+/// was noted by a clock that was ahead.
 #[must_use]
-pub const fn is_due(last_ms: i64, now_ms: i64, policy: &Policy) -> bool {
-    now_ms.saturating_sub(last_ms) >= policy.drill_every_ms
+pub fn is_due(last_ms: i64, now_ms: i64, policy: &Policy) -> bool {
+    past(Some(last_ms), now_ms).is_none_or(|last_ms| now_ms.saturating_sub(last_ms) >= policy.drill_every_ms)
 }
 
 /// How many photos a drill takes of so many.

@@ -27,6 +27,13 @@ pub use seed::Seed;
 /// One day, milliseconds.
 pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
+/// A moment that was noted, as far as it can have been: one more than a day from now was noted by a clock that was ahead,
+/// and stands for nothing. Milliseconds since the Unix epoch, UTC.
+#[must_use]
+pub fn past(at_ms: Option<i64>, now_ms: i64) -> Option<i64> {
+    at_ms.filter(|at_ms| *at_ms <= now_ms.saturating_add(DAY_MS))
+}
+
 /// The household's wishes. The numbers of [`Policy::default`] are those of the promise on the Safety page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
@@ -112,6 +119,8 @@ pub struct PackCopy {
     pub state: CopyState,
     /// When it was last proved, milliseconds since the Unix epoch, UTC.
     pub proven_ms: Option<i64>,
+    /// For days, in which the place was reached, it was lost or not proved.
+    pub failing: bool,
 }
 
 /// A pack and where it is, or is to be.

@@ -5,6 +5,8 @@
 //! third home gets originals only when the first two have no room or are gone. What the household is made of and the small
 //! pictures go to every home. Folders and object stores get everything and count as no home.
 //!
+//! A home that has become full, or that for days did not prove what it took, is not waited for: another gets its part.
+//!
 //! Stable: what is placed stays placed, and asking twice gives nothing new. A pack is never assigned beyond a quota, and
 //! a twentieth of each quota is kept for what the household is made of, so that a full home can still be restored from.
 
@@ -13,7 +15,7 @@ use std::collections::HashSet;
 
 use heirloom_identity::HouseholdId;
 
-use super::{CopyState, Holder, PackCopies, Policy, TargetId};
+use super::{CopyState, Holder, PackCopies, PackCopy, Policy, TargetId};
 use crate::PackId;
 
 /// One part in so many of a quota is kept for the household's own data.
@@ -98,25 +100,25 @@ impl<'a> Plan<'a> {
     }
 
     fn place(&mut self, pack: &PackCopies) {
-        let held: HashSet<TargetId> = pack
-            .copies
-            .iter()
-            .filter(|copy| copy.state != CopyState::Leaving)
-            .map(|copy| copy.target)
-            .collect();
         // A copy that is being deleted has to be gone before the pack may come again.
         let closed: HashSet<TargetId> = pack.copies.iter().map(|copy| copy.target).collect();
-        let counted = |target: &TargetId| held.contains(target);
-        let homes = self.keepers.iter().filter(|one| one.keeper.counts(self.policy));
-        let mut taken: HashSet<HouseholdId> =
-            homes.filter(|one| counted(&one.keeper.target)).filter_map(|one| one.keeper.household).collect();
+        let mut known = HashSet::new();
+        let mut taken = HashSet::new();
+        for one in self.keepers.iter().filter(|one| one.keeper.counts(self.policy)) {
+            let mut copies = pack.copies.iter().filter(|copy| copy.target == one.keeper.target);
+            let Some(copy) = copies.find(|copy| copy.state != CopyState::Leaving) else { continue };
+            known.extend(one.keeper.household);
+            if has_seat(copy, one.keeper) {
+                taken.extend(one.keeper.household);
+            }
+        }
         let wanted =
             if pack.shelf <= SHELF_EVERYWHERE_MAX { usize::MAX } else { self.policy.copies as usize };
-        loop {
-            let next = self.next(pack, &closed, &taken, wanted);
-            let Some(index) = next else { break };
+        while taken.len() < wanted {
+            let Some(index) = self.next(pack, &closed, &known) else { break };
             let one = &mut self.keepers[index];
             one.room = one.room.saturating_sub(u64::from(pack.bytes));
+            known.extend(one.keeper.household);
             taken.extend(one.keeper.household);
             self.assigned.push(Assignment { pack: pack.pack, target: one.keeper.target });
             self.resort(index);
@@ -129,14 +131,10 @@ impl<'a> Plan<'a> {
         &self,
         pack: &PackCopies,
         closed: &HashSet<TargetId>,
-        taken: &HashSet<HouseholdId>,
-        wanted: usize,
+        known: &HashSet<HouseholdId>,
     ) -> Option<usize> {
-        if taken.len() >= wanted {
-            return None;
-        }
         self.keepers.iter().position(|one| {
-            let home = one.keeper.household.filter(|home| !taken.contains(home));
+            let home = one.keeper.household.filter(|home| !known.contains(home));
             home.is_some()
                 && one.keeper.counts(self.policy)
                 && !one.keeper.full
@@ -160,6 +158,17 @@ impl<'a> Plan<'a> {
                 self.assigned.push(Assignment { pack: pack.pack, target: one.keeper.target });
             }
         }
+    }
+}
+
+/// Whether a copy is one of those that are wanted: it is there, or will be. A home that is full, or that for days could not
+/// prove what it took, keeps what it has, and another home gets the pack besides.
+fn has_seat(copy: &PackCopy, keeper: &Holder) -> bool {
+    match copy.state {
+        CopyState::Proven => true,
+        CopyState::Sent => !copy.failing,
+        CopyState::Pending | CopyState::Lost => !copy.failing && !keeper.full,
+        CopyState::Leaving => false,
     }
 }
 

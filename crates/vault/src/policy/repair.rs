@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use heirloom_identity::HouseholdId;
 
 use super::placement::{RESERVE_ONE_IN, SHELF_EVERYWHERE_MAX};
-use super::{CopyState, Holder, PackCopies, PackCopy, Policy, TargetId};
+use super::{CopyState, Holder, PackCopies, PackCopy, Policy, TargetId, past};
 use crate::PackId;
 
 /// A home has little room when less than one part in so many of its quota is free, its reserve aside.
@@ -133,8 +133,10 @@ fn trusted(
     now_ms: i64,
 ) -> Option<HouseholdId> {
     let holder = known.get(&copy.target)?.holder;
-    let since = now_ms.saturating_sub(policy.audit_within_ms).max(holder.returned_ms.unwrap_or(i64::MIN));
-    let proven = copy.state == CopyState::Proven && copy.proven_ms.is_some_and(|proven| proven >= since);
+    let returned = past(holder.returned_ms, now_ms).unwrap_or(i64::MIN);
+    let since = now_ms.saturating_sub(policy.audit_within_ms).max(returned);
+    let proven =
+        copy.state == CopyState::Proven && past(copy.proven_ms, now_ms).is_some_and(|proven| proven >= since);
     // A home that is away could be the next to be replaced: nothing is taken away because of it.
     let here = holder.active && holder.away_ms < policy.warn_ms;
     holder.household.filter(|_| proven && here)

@@ -9,8 +9,11 @@ use super::packs::{find, pack_ref};
 use super::{VaultStore, bytes, signed, unsigned};
 use crate::policy::audit::Held;
 use crate::policy::placement::Assignment;
-use crate::policy::{CopyState, PackCopies, PackCopy, TargetId};
+use crate::policy::{CopyState, DAY_MS, PackCopies, PackCopy, Policy, TargetId};
 use crate::{PackId, PackRef};
+
+/// A copy that was lost, or sent and not proved, and for so long was not made good fails.
+const FAILING_MS: i64 = 5 * DAY_MS;
 
 /// What is placed at a target, for its quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,13 +25,16 @@ pub struct Placed {
 }
 
 impl VaultStore {
-    /// Decides that packs go to places. What is already there, or on its way, stays as it is.
+    /// Decides that packs go to places. What is already there, or on its way, stays as it is; a copy that was too many, and
+    /// no longer is because others are gone, is to be proved again rather than deleted.
     ///
     /// # Errors
     /// When it could not be saved.
     pub fn assign(&self, assignments: &[Assignment]) -> Result<(), StoreError> {
         let assignments = assignments.to_vec();
+        let policy = Policy::default();
         self.write(move |conn| {
+            conn.prepare_cached(NEEDED_AGAIN_SQL)?.execute((policy.copies, policy.replace_ms))?;
             let mut statement = conn.prepare_cached(
                 "INSERT OR IGNORE INTO copies(target, pack, state, turn, bytes)
                  SELECT ?1, number, 0, turn, bytes FROM packs WHERE id = ?2 AND dropped_ms IS NULL",
@@ -95,6 +101,18 @@ impl VaultStore {
                 })
             })?;
             Ok(held.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// How many packs a place proved, as far as is known here.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn proven_at(&self, target: TargetId) -> Result<u64, StoreError> {
+        self.db.read(|conn| {
+            let mut statement =
+                conn.prepare_cached("SELECT count(*) FROM copies WHERE target = ?1 AND state = 2")?;
+            Ok(statement.query_row([target.0], |row| unsigned(row, 0))?)
         })
     }
 
@@ -218,9 +236,8 @@ impl VaultStore {
     pub fn pack_copies(&self) -> Result<Vec<PackCopies>, StoreError> {
         self.db.read(|conn| {
             let mut packs = packs_without_copies(conn)?;
-            let mut statement =
-                conn.prepare_cached("SELECT pack, target, state, proven_ms FROM copies ORDER BY target")?;
-            let mut rows = statement.query([])?;
+            let mut statement = conn.prepare_cached(COPIES_SQL)?;
+            let mut rows = statement.query([FAILING_MS])?;
             while let Some(row) = rows.next()? {
                 if let Some(pack) = packs.get_mut(&row.get::<_, i64>(0)?) {
                     pack.copies.push(copy(row)?);
@@ -245,16 +262,20 @@ impl VaultStore {
         })
     }
 
-    /// The packs that may be deleted at a place now: copies too many, and dropped packs once the place has a head that
+    /// The packs that may be deleted at a place now: copies too many, as long as enough other homes have proved theirs and
+    /// have a head that lists them, and dropped packs once the place has a head that
     /// does without them, and has proved whatever it is to have in their place.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn deletable(&self, target: TargetId, limit: usize) -> Result<Vec<PackId>, StoreError> {
+        let policy = Policy::default();
         self.db.read(|conn| {
             let mut statement = conn.prepare_cached(DELETABLE_SQL)?;
             let packs = statement
-                .query_map((target.0, signed(limit)), |row| bytes(row, 0).map(PackId::from_bytes))?;
+                .query_map((target.0, signed(limit), policy.copies, policy.replace_ms), |row| {
+                    bytes(row, 0).map(PackId::from_bytes)
+                })?;
             Ok(packs.collect::<Result<_, _>>()?)
         })
     }
@@ -282,17 +303,26 @@ impl VaultStore {
 pub(super) const PENDING_SQL: &str = "SELECT p.id, p.generation, p.salt, p.bytes, p.shelf
  FROM copies c JOIN packs p ON p.number = c.pack
  WHERE c.target = ?1 AND c.state = 0 ORDER BY c.turn LIMIT ?2";
+// By the clock of the days on which the place was reached: one that is off fails at nothing.
+const COPIES_SQL: &str = "SELECT c.pack, c.target, c.state, c.proven_ms,
+   c.state IN (0, 1, 3) AND coalesce(coalesce(c.lost_ms, iif(c.state = 1, c.sent_ms, NULL)) <= t.seen_ms - ?1, 0)
+ FROM copies c JOIN targets t ON t.number = c.target ORDER BY c.target";
 const SENT_SQL: &str = "UPDATE copies SET state = 1, sent_ms = ?3
  WHERE target = ?1 AND pack = ?2 AND state IN (0, 3)";
-// A proof counts for a copy in whatever state, but one that is being deleted stays so. A clock that went back makes no
-// proof older.
-pub(super) const PROVEN_SQL: &str =
-    "UPDATE copies SET state = 2, proven_ms = max(coalesce(proven_ms, ?3), ?3)
+// A proof counts for a copy in whatever state, but one that is being deleted stays so. A proof now is a proof now,
+// whatever time an earlier one has: that clock may have been ahead.
+pub(super) const PROVEN_SQL: &str = "UPDATE copies SET state = 2, proven_ms = ?3, lost_ms = NULL
  WHERE target = ?1 AND pack = ?2 AND state <> 4";
-pub(super) const LOST_SQL: &str = "UPDATE copies SET state = 3, lost_ms = ?3
+pub(super) const LOST_SQL: &str = "UPDATE copies SET state = 3, lost_ms = coalesce(lost_ms, ?3)
  WHERE target = ?1 AND pack = ?2 AND state IN (1, 2)";
 const RESEND_SQL: &str = "UPDATE copies SET state = 0
  WHERE target = ?1 AND pack = ?2 AND state = 3 AND ?3 IS NOT NULL";
+// The head is not asked for: a copy that waits for it is none that has to be sent again.
+const NEEDED_AGAIN_SQL: &str = "UPDATE copies SET state = 1
+ WHERE state = 4 AND EXISTS (SELECT 1 FROM packs p WHERE p.number = copies.pack AND p.dropped_ms IS NULL)
+   AND ?1 > (SELECT count(*) FROM copies o JOIN targets h ON h.number = o.target
+     WHERE o.pack = copies.pack AND o.target <> copies.target AND o.state = 2 AND h.kind = 'household'
+       AND h.state = 'active' AND h.away_ms < ?2)";
 const TRIM_SQL: &str = "UPDATE copies SET state = 4
  WHERE target = ?1 AND pack = ?2 AND ?3 IS NOT NULL";
 // A head may be at a place before everything that it lists is: a dropped pack stays there until what takes its place, and
@@ -300,7 +330,11 @@ const TRIM_SQL: &str = "UPDATE copies SET state = 4
 pub(super) const DELETABLE_SQL: &str = "SELECT p.id FROM copies c
  JOIN packs p ON p.number = c.pack JOIN targets t ON t.number = c.target
  WHERE c.target = ?1 AND c.state = 4
-   AND (p.dropped_ms IS NULL OR (p.dropped_head IS NOT NULL AND t.head >= p.dropped_head
+   AND ((p.dropped_ms IS NULL AND ?3 <= (
+       SELECT count(*) FROM copies o JOIN targets h ON h.number = o.target
+       WHERE o.pack = c.pack AND o.target <> c.target AND o.state = 2 AND h.kind = 'household'
+         AND h.state = 'active' AND h.away_ms < ?4 AND h.head >= p.since_head))
+     OR (p.dropped_head IS NOT NULL AND t.head >= p.dropped_head
      AND NOT EXISTS (
        SELECT 1 FROM replaced r JOIN copies w ON w.pack = r.by AND w.target = c.target
        WHERE r.pack = p.number AND w.state IN (0, 1, 3))))
@@ -334,5 +368,5 @@ fn packs_without_copies(conn: &Connection) -> rusqlite::Result<BTreeMap<i64, Pac
 
 fn copy(row: &Row<'_>) -> rusqlite::Result<PackCopy> {
     let state: CopyState = row.get(2)?;
-    Ok(PackCopy { target: TargetId(row.get(1)?), state, proven_ms: row.get(3)? })
+    Ok(PackCopy { target: TargetId(row.get(1)?), state, proven_ms: row.get(3)?, failing: row.get(4)? })
 }

@@ -2,7 +2,7 @@
 
 use super::say::{are, counted, days};
 use super::{Facts, Level, Reason};
-use crate::policy::Policy;
+use crate::policy::{Policy, past};
 
 /// Deletions that wait for a person.
 pub(super) fn deletions(facts: &Facts, reasons: &mut Vec<Reason>) {
@@ -89,7 +89,8 @@ pub(super) fn drills(facts: &Facts, policy: &Policy, reasons: &mut Vec<Reason>) 
         });
     }
     let Some(possible_ms) = facts.drills.possible_since_ms else { return };
-    let last = facts.drills.last.map_or(possible_ms, |(at, _)| at.max(possible_ms));
+    let last = past(facts.drills.last.map(|(at, _)| at), facts.now_ms);
+    let last = last.map_or(possible_ms, |at| at.max(possible_ms));
     let since = facts.now_ms.saturating_sub(last);
     // One week late is a computer that was off; two are not.
     if since >= 2 * policy.drill_every_ms {
@@ -108,7 +109,7 @@ pub(super) fn phrase(facts: &Facts, policy: &Policy, reasons: &mut Vec<Reason>) 
     if !facts.enabled {
         return;
     }
-    let last = facts.phrase_verified_ms.unwrap_or(facts.enabled_ms);
+    let last = past(facts.phrase_verified_ms, facts.now_ms).unwrap_or(facts.enabled_ms);
     if facts.now_ms.saturating_sub(last) >= policy.phrase_within_ms {
         reasons.push(Reason {
             kind: "phrase",

@@ -39,7 +39,7 @@ pub(super) fn pack(number: usize, bytes: u32) -> PackCopies {
 }
 
 pub(super) fn copy(target: u32, state: CopyState, proven_ms: i64) -> PackCopy {
-    PackCopy { target: TargetId(target), state, proven_ms: Some(proven_ms) }
+    PackCopy { target: TargetId(target), state, proven_ms: Some(proven_ms), failing: false }
 }
 
 #[test]

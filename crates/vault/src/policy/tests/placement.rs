@@ -11,7 +11,12 @@ use crate::policy::placement::{Assignment, RESERVE_ONE_IN, SHELF_EVERYWHERE_MAX,
 fn carry_out(packs: &mut [PackCopies], holders: &mut [Holder], assigned: &[Assignment]) {
     for one in assigned {
         let pack = packs.iter_mut().find(|pack| pack.pack == one.pack).unwrap();
-        pack.copies.push(PackCopy { target: one.target, state: CopyState::Pending, proven_ms: None });
+        pack.copies.push(PackCopy {
+            target: one.target,
+            state: CopyState::Pending,
+            proven_ms: None,
+            failing: false,
+        });
         let holder = holders.iter_mut().find(|holder| holder.target == one.target).unwrap();
         holder.used += u64::from(pack.bytes);
         holder.placed += u64::from(pack.bytes);
@@ -129,6 +134,29 @@ fn a_full_home_is_passed_over_and_a_copy_being_deleted_does_not_count() {
     assert_eq!(counts(&packs), [(1, 1), (2, 1), (4, 1)].into());
 }
 
+/// What a full home waits for, and what a home fails to prove, goes to a third one.
+#[test]
+fn a_full_or_failing_home_does_not_keep_its_seat() {
+    let check = |state: CopyState, full: bool, failing: bool, expected: &[(u32, usize)]| {
+        let mut packs = vec![pack(0, 100)];
+        let second = PackCopy { failing, ..copy(2, state, NOW) };
+        packs[0].copies = vec![copy(1, CopyState::Proven, NOW), second];
+        let mut holders = [holder(1, 1 << 20), holder(2, 1 << 20), holder(3, 1 << 20)];
+        holders[1].full = full;
+        place(&mut packs, &mut holders);
+        assert_eq!(counts(&packs), expected.iter().copied().collect(), "{state:?} {full} {failing}");
+        assert_eq!(place(&mut packs, &mut holders), []);
+    };
+    let (two, three) = ([(1, 1), (2, 1)], [(1, 1), (2, 1), (3, 1)]);
+    check(CopyState::Pending, false, false, &two);
+    check(CopyState::Pending, true, false, &three);
+    check(CopyState::Sent, true, false, &two);
+    check(CopyState::Proven, true, false, &two);
+    check(CopyState::Lost, false, false, &two);
+    check(CopyState::Lost, false, true, &three);
+    check(CopyState::Sent, false, true, &three);
+}
+
 prop_compose! {
     fn any_holder()(
         number in 1..7_u32, household in proptest::option::weighted(0.85, 1..5_u8), active in proptest::bool::weighted(0.9),
@@ -196,6 +224,11 @@ proptest! {
                 .filter_map(|copy| holders.iter().find(|holder| holder.target == copy.target))
                 .filter(|holder| holder.counts(&policy)).filter_map(|holder| holder.household).collect();
             prop_assert!(homes.iter().all(|home| !counted.contains(home)), "nor beside an old one");
+            let waits = |copy: &PackCopy| matches!(copy.state, CopyState::Pending | CopyState::Lost);
+            let counted: BTreeSet<_> = old.copies.iter().filter(|copy| copy.state != CopyState::Leaving)
+                .filter_map(|copy| Some((copy, holders.iter().find(|holder| holder.target == copy.target)?)))
+                .filter(|(copy, holder)| holder.counts(&policy) && !(holder.full && waits(copy)))
+                .filter_map(|(_, holder)| holder.household).collect();
             prop_assert!(pack.shelf <= SHELF_EVERYWHERE_MAX || new.is_empty() || counted.len() + new.len() <= 2, "no more than wanted");
         }
         prop_assert_eq!(place(&mut packs, &mut holders), []);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::policy::audit::Outcome;
 use crate::policy::{CopyState, PackCopy};
+use crate::store::Reported;
 
 #[test]
 fn the_household_goes_first_then_small_pictures_then_the_newest_originals() {
@@ -60,8 +61,9 @@ fn a_copy_goes_through_its_life() {
     assert_eq!(store.holders(&pack).unwrap(), []);
     store.mark_proven(anna, &[pack], NOW).unwrap();
     check(Some((CopyState::Proven, Some(NOW))));
-    // A clock that went back takes nothing away, and assigning again changes nothing.
-    store.mark_proven(anna, &[pack], NOW - 5).unwrap();
+    // A proof now counts though the clock was ahead at the one before, and assigning again changes nothing.
+    store.mark_proven(anna, &[pack], NOW + 3_650 * DAY_MS).unwrap();
+    store.mark_proven(anna, &[pack], NOW).unwrap();
     store.place(anna, &[pack]);
     check(Some((CopyState::Proven, Some(NOW))));
     assert_eq!(store.holders(&pack).unwrap(), [(anna, NOW)]);
@@ -77,10 +79,56 @@ fn a_copy_goes_through_its_life() {
     store.trim(anna, &[pack], NOW).unwrap();
     store.mark_proven(anna, &[pack], NOW + 8).unwrap();
     assert_eq!(state(&store, pack, anna).unwrap().state, CopyState::Leaving);
+    // It goes only while two other homes have it and are known to be able to find it.
+    let clara = store.keeper(3);
+    assert_eq!(store.deletable(anna, 10).unwrap(), []);
+    store.prove(ben, &[pack], NOW);
+    store.prove(clara, &[pack], NOW);
+    assert_eq!(state(&store, pack, anna).unwrap().state, CopyState::Sent, "they were not enough");
+    store.trim(anna, &[pack], NOW).unwrap();
+    assert_eq!(store.deletable(anna, 10).unwrap(), []);
+    store.head(1, &[pack]);
+    store.head_to(ben, 1, NOW);
+    store.head_to(clara, 1, NOW);
+    assert_eq!(store.deletable(anna, 10).unwrap(), [pack]);
+    store.assign(&[]).unwrap();
+    assert_eq!(state(&store, pack, anna).unwrap().state, CopyState::Leaving);
+    store.mark_lost(clara, &[pack], NOW).unwrap();
+    assert_eq!(store.deletable(anna, 10).unwrap(), []);
+    store.assign(&[]).unwrap();
+    assert_eq!(state(&store, pack, anna).unwrap().state, CopyState::Sent, "it may be the last but one");
+    store.mark_proven(clara, &[pack], NOW).unwrap();
+    store.trim(anna, &[pack], NOW).unwrap();
     assert_eq!(store.deletable(anna, 10).unwrap(), [pack]);
     store.mark_gone(anna, &[pack]).unwrap();
     check(None);
     assert!(store.has(&blob("a")).unwrap(), "the pack stays part of the vault");
+}
+
+#[test]
+fn a_copy_that_is_not_made_good_while_its_place_is_on_fails() {
+    let store = fixture();
+    let anna = store.keeper(1);
+    let pack = store.packed("pack", BlobKind::Original, &["a".to_owned()]);
+    let check = |day: i64, failing: bool| {
+        store.target_seen(anna, Reported::default(), &Policy::default(), NOW + day * DAY_MS).unwrap();
+        assert_eq!(state(&store, pack, anna).unwrap().failing, failing, "{day}");
+    };
+    store.place(anna, &[pack]);
+    check(9, false);
+    store.mark_sent(anna, &[pack], NOW).unwrap();
+    check(4, false);
+    check(5, true);
+    store.mark_proven(anna, &[pack], NOW).unwrap();
+    check(9, false);
+    // It takes the pack and loses it, again and again.
+    for day in 10..14 {
+        store.mark_lost(anna, &[pack], NOW + day * DAY_MS).unwrap();
+        check(day, false);
+        store.resend(anna, &[pack], NOW).unwrap();
+        store.mark_sent(anna, &[pack], NOW + day * DAY_MS).unwrap();
+    }
+    check(15, true);
 }
 
 #[test]

@@ -123,6 +123,13 @@ impl Fixture {
         let head = HeadRow { number, hash: [7; 32], at_ms: NOW, head: vec![1, 2, 3] };
         self.record_head(&head, &[blob(&root)]).unwrap();
     }
+
+    /// A place proves all that a restore from the newest head begins with, and gets that head.
+    pub(super) fn head_to(&self, target: TargetId, number: u64, at_ms: i64) {
+        let awaited = self.head_awaits(target).unwrap().unwrap_or_default();
+        self.prove(target, &awaited, at_ms);
+        self.set_head_at(target, number).unwrap();
+    }
 }
 
 #[test]

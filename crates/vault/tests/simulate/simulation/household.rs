@@ -178,7 +178,12 @@ impl Household {
         for placed in placement::assign(&self.packs, &self.holders(on), bytes, policy) {
             let pack =
                 self.packs.iter_mut().find(|one| one.pack == placed.pack).expect("only ours are placed");
-            pack.copies.push(PackCopy { target: placed.target, state: CopyState::Pending, proven_ms: None });
+            pack.copies.push(PackCopy {
+                target: placed.target,
+                state: CopyState::Pending,
+                proven_ms: None,
+                failing: false,
+            });
         }
         self.calm =
             self.packs.iter().flat_map(|pack| &pack.copies).all(|copy| copy.state == CopyState::Proven);
