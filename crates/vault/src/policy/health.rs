@@ -67,6 +67,10 @@ pub struct HomeFacts {
     pub full: bool,
     /// Why it said no, if it did.
     pub refusal: Option<String>,
+    /// What else went wrong with it last.
+    pub trouble: Option<String>,
+    /// For how long there has been a newer list of what is where than the one it has; 0: it has the newest.
+    pub behind_ms: i64,
 }
 
 /// A folder or an object store.
@@ -78,6 +82,8 @@ pub struct PlaceFacts {
     pub photos: u64,
     /// Copies that were found lost there.
     pub lost: u64,
+    /// Copies that were not checked within the time.
+    pub stale: u64,
     /// Since when its disk is not there. Milliseconds since the Unix epoch, UTC.
     pub absent_ms: Option<i64>,
     /// It has no room.
@@ -178,6 +184,7 @@ pub fn assess(facts: &Facts, policy: &Policy) -> Health {
     homes::progress(facts, wanted, &mut reasons);
     homes::absences(facts, policy, wanted, &mut reasons);
     homes::copies(facts, policy, &mut reasons);
+    homes::hindrances(facts, policy, wanted, &mut reasons);
     upkeep::deletions(facts, &mut reasons);
     upkeep::originals(facts, &mut reasons);
     upkeep::drills(facts, policy, &mut reasons);
@@ -213,6 +220,11 @@ impl Facts {
     /// Homes that keep copies.
     fn active(&self) -> impl Iterator<Item = &HomeFacts> {
         self.homes.iter().filter(|home| home.standing == Standing::Active)
+    }
+
+    /// Every copy anywhere was checked in time.
+    fn all_checked(&self) -> bool {
+        self.active().all(|home| home.stale == 0) && self.places.iter().all(|place| place.stale == 0)
     }
 
     /// Every photo is where it should be.

@@ -6,9 +6,9 @@ use std::sync::PoisonError;
 use heirloom_store::StoreError;
 use heirloom_store::rusqlite::{self, Connection};
 
-use super::pieces::read_packs;
+use super::pieces::{packs_of, read_packs};
 use super::{VaultStore, unsigned};
-use crate::policy::{CopyState, HOMES_COUNTED_MAX, PhotoCounts, Policy, TargetId};
+use crate::policy::{CopyState, HOMES_COUNTED_MAX, PhotoCounts, Policy, TargetId, past};
 
 /// For how long what was counted is good while nothing is written.
 const FRESH_MS: i64 = 60_000;
@@ -30,6 +30,11 @@ pub struct TargetCounts {
     pub lost: u64,
     /// Packs that it proved, but not within the time.
     pub stale: u64,
+    /// Packs that a restore begins with and that are lost there, or were not proved within the time: while there are any,
+    /// no photo is complete there.
+    pub unfounded: u64,
+    /// Since when there has been a newer head than the one that is there. Milliseconds since the Unix epoch, UTC.
+    pub behind_since_ms: Option<i64>,
     /// The oldest of the last proofs of all that it has: everything was checked since. Milliseconds since the Unix epoch,
     /// UTC.
     pub checked_all_ms: Option<i64>,
@@ -97,16 +102,38 @@ struct Slot {
     counts: TargetCounts,
 }
 
+/// A copy of a pack, as far as counting goes.
+struct CopyNow {
+    state: CopyState,
+    proven_ms: Option<i64>,
+    bytes: u64,
+}
+
+/// A pack, as far as counting goes.
+#[derive(Clone, Copy)]
+struct PackNow {
+    /// The first head from which it is found.
+    since_head: i64,
+    shelf: u8,
+}
+
+/// The time that proofs count in.
+struct Within {
+    since_ms: i64,
+    now_ms: i64,
+}
+
 /// By pack number: at which places it is proved and would be found, one bit for each place.
 type Masks = Vec<u64>;
 
 fn count(conn: &Connection, now_ms: i64, policy: &Policy) -> rusqlite::Result<Overview> {
-    let since_ms = now_ms.saturating_sub(policy.audit_within_ms);
+    let within = Within { since_ms: now_ms.saturating_sub(policy.audit_within_ms), now_ms };
     let mut slots = slots(conn, policy)?;
     let mut overview = Overview::default();
-    let mut packs: Vec<Option<i64>> = Vec::new();
+    let mut packs: Vec<Option<PackNow>> = Vec::new();
     let mut statement = conn.prepare_cached(
-        "SELECT number, bytes, coalesce(since_head, 9223372036854775807) FROM packs WHERE dropped_ms IS NULL",
+        "SELECT number, bytes, coalesce(since_head, 9223372036854775807), shelf
+         FROM packs WHERE dropped_ms IS NULL",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -114,9 +141,9 @@ fn count(conn: &Connection, now_ms: i64, policy: &Policy) -> rusqlite::Result<Ov
         overview.bytes += unsigned(row, 1)?;
         let number: u32 = row.get(0)?;
         packs.resize(packs.len().max(number as usize + 1), None);
-        packs[number as usize] = Some(row.get(2)?);
+        packs[number as usize] = Some(PackNow { since_head: row.get(2)?, shelf: row.get(3)? });
     }
-    let masks = count_copies(conn, &packs, since_ms, &mut slots, &mut overview)?;
+    let masks = count_copies(conn, &packs, &within, &mut slots, &mut overview)?;
     count_photos(conn, &masks, &mut slots, &mut overview)?;
     overview.targets = slots.into_iter().map(|slot| (slot.id, slot.counts)).collect();
     Ok(overview)
@@ -124,54 +151,100 @@ fn count(conn: &Connection, now_ms: i64, policy: &Policy) -> rusqlite::Result<Ov
 
 fn slots(conn: &Connection, policy: &Policy) -> rusqlite::Result<Vec<Slot>> {
     let mut statement = conn.prepare_cached(
-        "SELECT number, kind = 'household' AND state = 'active' AND away_ms < ?1, head
+        "SELECT number, kind = 'household' AND state = 'active' AND away_ms < ?1, head,
+           (SELECT at_ms FROM heads h WHERE h.number > coalesce(targets.head, -1) ORDER BY h.number LIMIT 1)
          FROM targets ORDER BY number LIMIT 64",
     )?;
     statement
         .query_map([policy.replace_ms], |row| {
             let id = TargetId(row.get(0)?);
-            Ok(Slot { id, home: row.get(1)?, head: row.get(2)?, counts: TargetCounts::default() })
+            let counts = TargetCounts { behind_since_ms: row.get(3)?, ..TargetCounts::default() };
+            Ok(Slot { id, home: row.get(1)?, head: row.get(2)?, counts })
         })?
         .collect()
 }
 
 fn count_copies(
     conn: &Connection,
-    packs: &[Option<i64>],
-    since_ms: i64,
+    packs: &[Option<PackNow>],
+    within: &Within,
     slots: &mut [Slot],
     overview: &mut Overview,
 ) -> rusqlite::Result<Masks> {
     let mut masks = vec![0_u64; packs.len()];
+    let mut proven = vec![0_u64; packs.len()];
     let mut pending = vec![false; packs.len()];
     for (bit, slot) in slots.iter_mut().enumerate() {
-        let mut statement =
-            conn.prepare_cached("SELECT pack, state, proven_ms, bytes FROM copies WHERE target = ?1")?;
+        let mut statement = conn
+            .prepare_cached("SELECT pack, state, proven_ms, bytes, lost_ms FROM copies WHERE target = ?1")?;
         let mut rows = statement.query([slot.id.0])?;
         while let Some(row) = rows.next()? {
             let pack = row.get::<_, u32>(0)? as usize;
-            let Some(Some(since_head)) = packs.get(pack).copied() else { continue };
-            let (state, proven_ms): (CopyState, Option<i64>) = (row.get(1)?, row.get(2)?);
-            let fresh = slot.counts.add(state, proven_ms, unsigned(row, 3)?, since_ms);
+            let Some(Some(known)) = packs.get(pack).copied() else { continue };
+            let (state, lost_ms): (CopyState, Option<i64>) = (row.get(1)?, row.get(4)?);
+            let lost = lost_ms.is_some() && !matches!(state, CopyState::Proven | CopyState::Leaving);
+            let copy = CopyNow { state, proven_ms: row.get(2)?, bytes: unsigned(row, 3)? };
+            let fresh = slot.counts.add(&copy, within);
             pending[pack] |= matches!(state, CopyState::Pending | CopyState::Sent | CopyState::Lost);
-            if fresh && slot.head.is_some_and(|head| since_head <= head) {
+            proven[pack] |= u64::from(fresh) << bit;
+            if fresh && slot.head.is_some_and(|head| known.since_head <= head) {
                 masks[pack] |= 1 << bit;
             }
+            let lapsed = lost || (state == CopyState::Proven && !fresh);
+            slot.counts.unfounded += u64::from(known.shelf == 0 && lapsed);
         }
         overview.pending_bytes += slot.counts.pending_bytes;
     }
     overview.pending_packs = pending.into_iter().map(u64::from).sum();
+    let founded = founded(conn, &proven, slots)?;
+    masks.iter_mut().for_each(|mask| *mask &= founded);
     Ok(masks)
+}
+
+/// The places that a restore could begin at. Those that have the newest head are asked for all that it begins with; of an
+/// older head that is no longer known, so that there nothing of the kind may be lost.
+fn founded(conn: &Connection, proven: &Masks, slots: &[Slot]) -> rusqlite::Result<u64> {
+    let newest: Option<i64> = conn.query_row("SELECT max(number) FROM heads", [], |row| row.get(0))?;
+    let mut complete = u64::MAX;
+    let mut statement = conn.prepare_cached("SELECT blob FROM needed")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        complete &= places_of(conn, row.get(0)?, proven)?;
+    }
+    let is_founded = |bit: usize, slot: &Slot| {
+        if newest.is_some_and(|newest| slot.head >= Some(newest)) {
+            complete >> bit & 1 == 1
+        } else {
+            slot.counts.unfounded == 0
+        }
+    };
+    let founded = slots.iter().enumerate().filter(|(bit, slot)| is_founded(*bit, slot));
+    Ok(founded.fold(0, |mask, (bit, _)| mask | 1 << bit))
+}
+
+/// The places that proved all of a blob: as a whole in some pack, or the pieces that a restore would take.
+fn places_of(conn: &Connection, blob: i64, proven: &Masks) -> rusqlite::Result<u64> {
+    let of = |pack: i64| usize::try_from(pack).ok().and_then(|pack| proven.get(pack)).copied().unwrap_or(0);
+    let mut statement =
+        conn.prepare_cached("SELECT pack FROM entries WHERE blob = ?1 AND at = 0 AND bytes = size")?;
+    let whole: Vec<i64> = statement.query_map([blob], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let whole = whole.into_iter().fold(0, |mask, pack| mask | of(pack));
+    let pieces = packs_of(conn, blob)?.unwrap_or_default();
+    let pieced =
+        if pieces.is_empty() { 0 } else { pieces.into_iter().fold(u64::MAX, |mask, pack| mask & of(pack)) };
+    Ok(whole | pieced)
 }
 
 impl TargetCounts {
     /// Counts a copy; whether it was proved within the time.
-    fn add(&mut self, state: CopyState, proven_ms: Option<i64>, bytes: u64, since_ms: i64) -> bool {
-        match (state, proven_ms) {
+    fn add(&mut self, copy: &CopyNow, within: &Within) -> bool {
+        let bytes = copy.bytes;
+        match (copy.state, copy.proven_ms) {
+            (CopyState::Proven, proven) if past(proven, within.now_ms).is_none() => self.stale += 1,
             (CopyState::Proven, Some(proven)) => {
                 self.checked_all_ms = Some(self.checked_all_ms.map_or(proven, |oldest| oldest.min(proven)));
                 self.last_proven_ms = self.last_proven_ms.max(Some(proven));
-                let fresh = proven >= since_ms;
+                let fresh = proven >= within.since_ms;
                 if fresh {
                     self.packs += 1;
                     self.bytes += bytes;

@@ -61,6 +61,8 @@ fn home_facts(gathered: &Gathered<'_>, row: &TargetRow) -> HomeFacts {
         absent_ms: row.absent_ms,
         full: row.full_ms.is_some(),
         refusal: row.refusal.clone(),
+        trouble: row.trouble.clone(),
+        behind_ms: counts.behind_since_ms.map_or(0, |since| gathered.now_ms.saturating_sub(since)),
     }
 }
 
@@ -70,6 +72,7 @@ fn place_facts(gathered: &Gathered<'_>, row: &TargetRow) -> PlaceFacts {
         name: gathered.place_name(&row.place),
         photos: counts.photos,
         lost: counts.lost,
+        stale: counts.stale,
         absent_ms: row.absent_ms,
         full: row.full_ms.is_some(),
     }

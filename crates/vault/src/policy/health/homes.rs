@@ -102,7 +102,9 @@ pub(super) fn progress(facts: &Facts, wanted: u32, reasons: &mut Vec<Reason>) {
     if rest == 0 || facts.active().next().is_none() {
         return;
     }
-    let moving = facts.active().any(|home| home.pending_packs > 0);
+    // What a home can't take is not on its way.
+    let takes = |home: &HomeFacts| !home.full && home.trouble.is_none();
+    let moving = facts.active().any(|home| home.pending_packs > 0 && takes(home));
     let more_room =
         "Leave this computer on. If it goes on for weeks, ask for more room, or ask another home.";
     if moving {
@@ -260,5 +262,36 @@ pub(super) fn copies(facts: &Facts, policy: &Policy, reasons: &mut Vec<Reason>) 
             advice: "Nothing to do: they are checked as soon as both homes are on at the same time."
                 .to_owned(),
         });
+    }
+}
+
+/// What keeps homes that are there from getting the newest copies.
+pub(super) fn hindrances(facts: &Facts, policy: &Policy, wanted: u32, reasons: &mut Vec<Reason>) {
+    let spare = facts.all_safe(wanted);
+    for home in facts.active().filter(|home| home.away_ms < policy.warn_ms && home.absent_ms.is_none()) {
+        if let Some(trouble) = &home.trouble {
+            reasons.push(Reason {
+                kind: "trouble",
+                level: Level::Attention,
+                text: format!("Something goes wrong with the copies at {}.", home.name),
+                advice: format!(
+                    "It is tried again by itself. If it goes on for days, ask for help. The last time it was: “{trouble}”."
+                ),
+            });
+        }
+        if home.behind_ms >= policy.warn_ms {
+            reasons.push(Reason {
+                kind: "behind",
+                level: if home.behind_ms >= policy.alarm_ms && !spare { Level::Danger } else { Level::Attention },
+                text: format!(
+                    "The newest list of your photos has not reached {} for {}.",
+                    home.name,
+                    days(home.behind_ms)
+                ),
+                advice: "Leave this computer on while theirs is. If it goes on, ask for help: without the list, newer \
+                         photos would not be found there."
+                    .to_owned(),
+            });
+        }
     }
 }

@@ -33,6 +33,9 @@ fn standing(facts: &Facts, policy: &Policy, reasons: &[Reason]) -> String {
     if photos.total == 0 {
         return NO_PHOTOS.to_owned();
     }
+    if homes >= wanted && !facts.all_checked() {
+        return format!("Every photo is complete in {}.", other_homes(homes));
+    }
     if homes >= wanted {
         let days = policy.audit_within_ms / DAY_MS;
         return format!(

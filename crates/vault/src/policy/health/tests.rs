@@ -25,6 +25,8 @@ fn home(name: &str) -> HomeFacts {
         absent_ms: None,
         full: false,
         refusal: None,
+        trouble: None,
+        behind_ms: 0,
     }
 }
 
@@ -89,8 +91,14 @@ fn the_only_home_is_left() {
     let sentence =
         "Your photos are in this home, and for a while longer at Nonna; no other home keeps copies.";
     check(&facts, Level::Off, &["noHome"], sentence);
-    let disk =
-        PlaceFacts { name: "the blue disk".to_owned(), photos: 8_310, lost: 0, absent_ms: None, full: false };
+    let disk = PlaceFacts {
+        name: "the blue disk".to_owned(),
+        photos: 8_310,
+        lost: 0,
+        stale: 0,
+        absent_ms: None,
+        full: false,
+    };
     check(
         &Facts { places: vec![disk], ..facts },
         Level::Attention,
@@ -121,6 +129,7 @@ fn nobody_keeps_anything_yet() {
         name: "the blue disk".to_owned(),
         photos: 8_310,
         lost: 0,
+        stale: 0,
         absent_ms: Some(NOW - 31 * DAY_MS),
         full: false,
     };
@@ -263,6 +272,52 @@ fn copies_were_not_checked() {
         &["incomplete", "unchecked"],
         "Every photo is complete in 1 other home. Some copies at Nonna have not been checked for 30 days.",
     );
+}
+
+/// Next to two homes that proved everything stands one, or a disk, that did not: not all was checked.
+#[test]
+fn all_is_checked_only_when_all_is_checked() {
+    let stale = HomeFacts { stale: 9, ..home("The Joneses") };
+    let facts = Facts { homes: vec![home("Nonna"), home("The Smiths"), stale], ..well() };
+    check(
+        &facts,
+        Level::Attention,
+        &["unchecked"],
+        "Every photo is complete in 2 other homes. Some copies at The Joneses have not been checked for 30 days.",
+    );
+    let disk = PlaceFacts {
+        name: "the blue disk".to_owned(),
+        photos: 9,
+        lost: 0,
+        stale: 1,
+        absent_ms: None,
+        full: false,
+    };
+    let facts = Facts { places: vec![disk], ..well() };
+    check(&facts, Level::Safe, &[], "Every photo is complete in 2 other homes.");
+}
+
+#[test]
+fn a_home_takes_nothing_new() {
+    let rest = photos(10, 0, 8_310);
+    let sentence = "All photos but 10 are complete in 2 other homes.";
+    let broken = HomeFacts { pending_packs: 7, trouble: Some("no".to_owned()), ..home("Nonna") };
+    let facts = Facts { homes: vec![broken, home("The Smiths")], photos: rest, ..well() };
+    let told = format!("{sentence} Something goes wrong with the copies at Nonna.");
+    check(&facts, Level::Attention, &["incomplete", "trouble"], &told);
+    let full = HomeFacts { pending_packs: 7, full: true, ..home("Nonna") };
+    let facts = Facts { homes: vec![full, home("The Smiths")], photos: rest, ..well() };
+    let told = format!("{sentence} Nonna has no more room for your photos.");
+    check(&facts, Level::Attention, &["incomplete", "full"], &told);
+    let behind = |days: i64, photos| Facts {
+        homes: vec![HomeFacts { behind_ms: days * DAY_MS, ..home("Nonna") }, home("The Smiths")],
+        photos,
+        ..well()
+    };
+    let late = "The newest list of your photos has not reached Nonna for 5 days.";
+    check(&behind(2, rest), Level::Attention, &["incomplete"], sentence);
+    check(&behind(5, rest), Level::Danger, &["behind", "incomplete"], &format!("{late} {sentence}"));
+    check(&behind(5, photos(0, 0, 8_310)), Level::Attention, &["behind"], &format!("{SAFE} {late}"));
 }
 
 #[test]

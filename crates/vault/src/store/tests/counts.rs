@@ -26,7 +26,7 @@ fn a_photo_is_complete_when_all_of_it_is_proven_and_would_be_found() {
     check([3, 0, 0], 0);
     store.head(1, &packs);
     check([3, 0, 0], 0);
-    store.set_head_at(anna, 1).unwrap();
+    store.head_to(anna, 1, NOW);
     let overview = check([1, 2, 0], 2);
     assert_eq!(overview.photos.nowhere, 1);
     assert_eq!(overview.photos.newest_safe_ms, Some(NOW + 2));
@@ -35,22 +35,59 @@ fn a_photo_is_complete_when_all_of_it_is_proven_and_would_be_found() {
     assert_eq!(store.copies_of(&picture(3).content).unwrap(), []);
     // A folder is no home, a second home is.
     store.prove(disk, &packs, NOW);
-    store.set_head_at(disk, 1).unwrap();
+    store.head_to(disk, 1, NOW);
     check([1, 2, 0], 2);
     store.prove(ben, &packs, NOW + DAY_MS);
-    store.set_head_at(ben, 1).unwrap();
+    store.head_to(ben, 1, NOW + DAY_MS);
     let overview = check([1, 0, 2], 2);
     assert_eq!(overview.targets[&anna].checked_all_ms, Some(NOW));
-    assert_eq!((overview.packs, overview.targets[&ben].packs), (5, 3));
+    assert_eq!((overview.packs, overview.targets[&ben].packs), (5, 5));
     // What is lost counts no more, and neither does what was not checked for too long.
     store.mark_lost(anna, &packs[..1], NOW).unwrap();
     let overview = check([1, 2, 0], 0);
     assert_eq!((overview.targets[&anna].lost, overview.pending_packs), (1, 1));
     let later = store.overview(NOW + WITHIN + DAY_MS / 2, &Policy::default()).unwrap();
     assert_eq!(later.photos.in_homes[..3], [1, 2, 0], "the second home was checked later");
-    assert_eq!(later.targets[&anna].stale, 2);
+    assert_eq!(later.targets[&anna].stale, 4);
     let later = store.overview(NOW + WITHIN + 2 * DAY_MS, &Policy::default()).unwrap();
     assert_eq!(later.photos.in_homes[..3], [3, 0, 0]);
+}
+
+/// The segment is gone: nobody would find a photo from that home alone, whatever else it proved.
+#[test]
+fn a_home_that_lost_what_a_restore_begins_with_has_no_photo() {
+    let store = fixture();
+    let anna = store.keeper(1);
+    let packs = store.photos("some", &[1]);
+    store.prove(anna, &packs, NOW);
+    store.head(1, &packs);
+    store.head_to(anna, 1, NOW);
+    let check = |homes: u32| {
+        let overview = store.overview(NOW, &Policy::default()).unwrap();
+        assert_eq!(overview.photos.complete_homes(), homes);
+        assert_eq!(overview.targets[&anna].photos, u64::from(homes));
+    };
+    check(1);
+    let segment = [pack_ref("segment 1").id];
+    store.mark_lost(anna, &segment, NOW).unwrap();
+    check(0);
+    store.resend(anna, &segment, NOW).unwrap();
+    check(0);
+    store.prove(anna, &segment, NOW);
+    check(1);
+    // A head that is not there yet takes nothing away, unless the one that is there lost something.
+    store.head(2, &[]);
+    check(1);
+    store.mark_lost(anna, &segment, NOW).unwrap();
+    store.resend(anna, &segment, NOW).unwrap();
+    check(0);
+    store.prove(anna, &segment, NOW);
+    check(1);
+    // Nothing was proved by a clock that is yet to come.
+    store.mark_proven(anna, &packs, NOW + 3_650 * DAY_MS).unwrap();
+    check(0);
+    store.mark_proven(anna, &packs, NOW).unwrap();
+    check(1);
 }
 
 #[test]
@@ -63,7 +100,7 @@ fn a_home_that_was_away_for_too_long_or_says_no_counts_no_more() {
     }
     store.head(1, &packs);
     for home in [anna, ben] {
-        store.set_head_at(home, 1).unwrap();
+        store.head_to(home, 1, NOW);
     }
     let homes = || store.overview(NOW, &Policy::default()).unwrap().photos.complete_homes();
     assert_eq!(homes(), 2);
@@ -80,7 +117,7 @@ fn a_home_that_is_being_left_counts_no_more_but_could_still_bring_back() {
     let packs = store.photos("some", &[1]);
     store.prove(anna, &packs, NOW);
     store.head(1, &packs);
-    store.set_head_at(anna, 1).unwrap();
+    store.head_to(anna, 1, NOW);
     store.leave_target(anna).unwrap();
     let overview = store.overview(NOW, &Policy::default()).unwrap();
     assert_eq!((overview.photos.complete_homes(), overview.photos.nowhere), (0, 0));
@@ -96,7 +133,7 @@ fn a_photo_whose_small_pictures_are_not_made_yet_is_its_original() {
     let original = store.packed("original", BlobKind::Original, &["original 1".to_owned()]);
     store.prove(anna, &[original], NOW);
     store.head(1, &[original]);
-    store.set_head_at(anna, 1).unwrap();
+    store.head_to(anna, 1, NOW);
     assert_eq!(store.overview(NOW, &Policy::default()).unwrap().photos.complete_homes(), 1);
     store.note(&[1]);
     assert_eq!(store.overview(NOW, &Policy::default()).unwrap().photos.complete_homes(), 0);
@@ -150,7 +187,7 @@ fn play(store: &Fixture, steps: &[Step]) {
             Step::Head(homes) => {
                 heads += 1;
                 store.head(heads, &store.unwritten(100).unwrap());
-                homes.iter().for_each(|home| store.set_head_at(at(*home), heads).unwrap());
+                homes.iter().for_each(|home| store.head_to(at(*home), heads, NOW));
             }
             Step::Drop(_) | Step::Prove(..) | Step::Lose(..) => {}
         }
@@ -270,8 +307,8 @@ fn a_million_photos_are_counted_while_a_page_loads() {
     let began = std::time::Instant::now();
     let all: Vec<_> = store.packs_after(None, 1_000_000).unwrap().iter().map(|pack| pack.id).collect();
     store.head(1, &all);
-    store.set_head_at(anna, 1).unwrap();
-    store.set_head_at(ben, 1).unwrap();
+    store.head_to(anna, 1, NOW);
+    store.head_to(ben, 1, NOW);
     println!("{} packs, a head: {:?}", all.len(), began.elapsed());
     let timed = |what: &str, work: &dyn Fn()| {
         let began = std::time::Instant::now();
