@@ -99,7 +99,10 @@ fn a_segment_without_a_head_owes_one() {
     let settings = [("root", "said".to_owned())];
     store.record_manifest(&head, &[blob("r")], std::slice::from_ref(&file), &settings).unwrap();
     assert!(!store.owes_head().unwrap());
-    assert_eq!((store.files().unwrap(), store.setting("root").unwrap()), (vec![file], Some("said".to_owned())));
+    assert_eq!(
+        (store.files().unwrap(), store.setting("root").unwrap()),
+        (vec![file], Some("said".to_owned()))
+    );
     // An old root goes without being taken back, so it is no reason to sign anew.
     store.drop_packs(&[root], NOW).unwrap();
     assert!(!store.owes_head().unwrap());
