@@ -12,13 +12,20 @@ pub(super) const DELETE_PART: u64 = 20;
 pub(super) struct Budget {
     /// What was agreed.
     pub(super) quota: u64,
-    /// Bytes of packs in the common part, held ones too.
+    /// Bytes of packs in the common part, held ones too. A pack counts for the smallest size class at least, so that
+    /// nobody fills a disk with files of a byte.
     pub(super) common: u64,
     /// Bytes of packs that the ward flagged for the reserve, held ones too, of heads and of kit records.
     pub(super) reserve: u64,
 }
 
 impl Budget {
+    /// Counts packs.
+    pub(super) fn add(&mut self, reserve: bool, bytes: u64) {
+        let part = if reserve { &mut self.reserve } else { &mut self.common };
+        *part = part.saturating_add(bytes);
+    }
+
     pub(super) fn used(&self) -> u64 {
         self.common.saturating_add(self.reserve)
     }

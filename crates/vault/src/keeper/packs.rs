@@ -9,7 +9,7 @@ use super::rows::{self, PackRow, PackState};
 use super::scrub::scrub_after;
 use super::{AlarmKind, Keeper, KeeperError};
 use crate::folder::{FolderError, PackFolder};
-use crate::pack::PACK_BYTES_MAX;
+use crate::pack::{PACK_BYTES_MAX, PACK_BYTES_MIN};
 use crate::proof::{CHALLENGES_MAX, Challenge};
 use crate::target::LIST_MAX;
 use crate::{Answer, PackId, Room};
@@ -41,7 +41,7 @@ impl Keeper {
         // What is kept or held counts already.
         let counted = known.is_some_and(|known| known.state != PackState::Bad);
         if !counted {
-            if size > totals.budget.free(room) {
+            if size.max(PACK_BYTES_MIN as u64) > totals.budget.free(room) {
                 return Err(KeeperError::Full { quota: row.quota, used: totals.budget.used() });
             }
             check_disk(&folder, size, room, totals.budget.used())?;

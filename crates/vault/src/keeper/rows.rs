@@ -8,6 +8,7 @@ use super::budget::Budget;
 use super::chain::Link;
 use super::{Alarm, AlarmKind};
 use crate::folder::DiskId;
+use crate::pack::PACK_BYTES_MIN;
 use crate::target::DAY_MS;
 use crate::{PackId, Room};
 
@@ -257,29 +258,27 @@ pub(super) fn totals(conn: &Connection, ward: &WardRow) -> SqlResult<Totals> {
     let mut totals =
         Totals { budget: Budget { quota: ward.quota, ..Budget::default() }, ..Totals::default() };
     let mut statement = conn.prepare_cached(
-        "SELECT reserve, state, by_person, asked, count(*), sum(bytes) FROM keeper_packs
+        "SELECT reserve, state, by_person, asked, count(*), sum(bytes), sum(max(bytes, :least)) FROM keeper_packs
          WHERE household = :ward GROUP BY reserve, state, by_person, asked",
     )?;
-    let mut rows = statement.query(named_params! {":ward": blob(&ward.household)})?;
+    let least = count(PACK_BYTES_MIN);
+    let mut rows = statement.query(named_params! {":ward": blob(&ward.household), ":least": least})?;
     while let Some(row) = rows.next()? {
         let (reserve, state): (bool, i64) = (row.get(0)?, row.get(1)?);
         let (by_person, asked): (bool, bool) = (row.get(2)?, row.get(3)?);
         let (packs, bytes) = (uint(row.get(4)?), uint(row.get(5)?));
-        totals.add(PackState::of(state), reserve, by_person, asked, (packs, bytes));
+        let state = PackState::of(state);
+        totals.add(state, by_person, asked, (packs, bytes));
+        if state != PackState::Bad {
+            totals.budget.add(reserve, uint(row.get(6)?));
+        }
     }
     totals.budget.reserve += small_bytes(conn, &ward.household)?;
     Ok(totals)
 }
 
 impl Totals {
-    fn add(
-        &mut self,
-        state: PackState,
-        reserve: bool,
-        by_person: bool,
-        asked: bool,
-        (packs, bytes): (u64, u64),
-    ) {
+    fn add(&mut self, state: PackState, by_person: bool, asked: bool, (packs, bytes): (u64, u64)) {
         match state {
             PackState::Bad => {
                 self.bad += packs;
@@ -298,7 +297,6 @@ impl Totals {
             self.asked_packs += packs;
             self.asked_bytes += bytes;
         }
-        *(if reserve { &mut self.budget.reserve } else { &mut self.budget.common }) += bytes;
     }
 }
 

@@ -368,7 +368,7 @@ fn holds_last_thirty_days_of_running_time() {
     home.days(1);
     let collected = home.keeper.collect().unwrap();
     assert_eq!((collected.packs, collected.bytes), (2, 4000));
-    assert_eq!(home.keeper.ward(&id).unwrap().free, free + 4000);
+    assert_eq!(home.keeper.ward(&id).unwrap().free, free + (2 << 16));
     assert!(!home.pack_path(&id, &two[0]).exists());
     assert!(matches!(home.keeper.read(&id, &two[0], 0..1), Err(KeeperError::Missing)));
     assert_eq!(home.keeper.delete(&id, &two).unwrap().held, 2, "what isn't here is deleted");
@@ -398,14 +398,14 @@ fn what_both_homes_allowed_is_held_all_the_same() {
 fn a_full_keeper_refuses_and_drops_nothing() {
     let (home, ward) = (Home::new(), Household::new(9));
     let id = ward.id();
-    home.keeper.agree(&id, 100_000, 5, [3; 16]).unwrap();
+    // Small packs count as the smallest there should be: fifty fit.
+    home.keeper.agree(&id, 50 << 16, 5, [3; 16]).unwrap();
     let packs = fill(&home, &ward, 0..47, 2000);
     let put = |number: u32, room: Room| {
         let (pack, content) = pack(number, 2000);
         home.keeper.put(&id, &pack, &content, room)
     };
-    let full =
-        |outcome| matches!(outcome, Err(KeeperError::Full { quota: 100_000, used }) if used <= 100_000);
+    let full = |outcome| matches!(outcome, Err(KeeperError::Full { quota, used }) if used <= quota && quota == 50 << 16);
     assert!(full(put(60, Room::Common)), "photos don't take the reserve");
     // Held bytes still count: deleting makes no room at once.
     assert_eq!(home.keeper.delete(&id, &[packs[0].0, packs[1].0]).unwrap().held, 2);

@@ -12,7 +12,9 @@ use proptest::prelude::*;
 use crate::world::{self, DAY_MS, Home, Household};
 
 const PACKS: usize = 14;
-const QUOTA: u64 = 60_000;
+/// Some ten packs: each counts as 64 KiB.
+const QUOTA: u64 = 720_000;
+const LEAST: u64 = 65_536;
 const HOLD_MS: i64 = 30 * DAY_MS;
 const SCRUB_MAX_MS: i64 = 35 * DAY_MS;
 
@@ -122,10 +124,16 @@ impl World {
         self.known.iter().filter(|(_, known)| wanted(known)).map(|(pack, _)| self.bytes(*pack)).sum()
     }
 
+    /// What packs count against the quota.
+    fn counted(&self, wanted: impl Fn(&Known) -> bool) -> u64 {
+        let wanted = self.known.iter().filter(|(_, known)| known.stands != Stands::Bad && wanted(known));
+        wanted.map(|(pack, _)| self.bytes(*pack).max(LEAST)).sum()
+    }
+
     fn free(&self, room: Room) -> u64 {
         let reserve_part = QUOTA / 20;
-        let common = self.sum(|known| known.stands != Stands::Bad && !known.reserve);
-        let reserve = self.sum(|known| known.stands != Stands::Bad && known.reserve);
+        let common = self.counted(|known| !known.reserve);
+        let reserve = self.counted(|known| known.reserve);
         let left = (QUOTA - reserve_part).saturating_sub(common + reserve.saturating_sub(reserve_part));
         if room == Room::Common { left } else { left + reserve_part.saturating_sub(reserve) }
     }
@@ -193,7 +201,7 @@ impl World {
         let counts = self.known.get(&pack).is_some_and(|known| known.stands != Stands::Bad);
         if !self.mounted {
             assert!(matches!(outcome, Err(KeeperError::DiskAbsent)), "{outcome:?}");
-        } else if !counts && self.bytes(pack) > self.free(room) {
+        } else if !counts && self.bytes(pack).max(LEAST) > self.free(room) {
             assert!(matches!(outcome, Err(KeeperError::Full { quota: QUOTA, .. })), "{outcome:?}");
         } else {
             outcome.unwrap();
@@ -370,7 +378,7 @@ impl World {
         assert_eq!(ward.packs, count(&|known| known.stands == Stands::Kept));
         assert_eq!(ward.bad, count(&|known| known.stands == Stands::Bad));
         assert_eq!(ward.held, self.sum(|known| matches!(known.stands, Stands::Held { .. })));
-        assert_eq!(ward.used, self.sum(|known| known.stands != Stands::Bad));
+        assert_eq!(ward.used, self.counted(|_| true));
         assert!(ward.used <= QUOTA);
         assert_eq!(ward.free, self.free(Room::Common));
         assert_eq!(ward.deletable, self.deletable());
