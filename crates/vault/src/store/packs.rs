@@ -222,7 +222,7 @@ fn drop_one(conn: &Connection, id: &PackId, now_ms: i64, blobs: &mut BTreeSet<i6
 fn note_replaced(conn: &Connection, number: i64) -> rusqlite::Result<()> {
     conn.prepare_cached(
         "INSERT OR IGNORE INTO replaced(pack, by) SELECT ?1, n.pack FROM entries e
-         JOIN entries n ON n.blob = e.blob AND n.at = e.at AND n.pack <> e.pack WHERE e.pack = ?1",
+         JOIN entries n ON n.blob = e.blob AND n.pack <> e.pack WHERE e.pack = ?1",
     )?
     .execute([number])?;
     conn.prepare_cached(

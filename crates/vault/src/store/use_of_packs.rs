@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use heirloom_store::StoreError;
 use heirloom_store::rusqlite::{self, Connection};
 
+use super::pieces::{Piece, chain};
 use super::{VaultStore, bytes, unsigned};
 use crate::{PackId, PackStats};
 
@@ -12,8 +13,8 @@ impl VaultStore {
     /// All packs that are not dropped, the oldest first, with the bytes of them that are still of use.
     ///
     /// Pictures are of use until they are forgotten or replaced; what the household is made of, while the newest head needs
-    /// it, or no head was made since. A piece that stands in a newer pack, too, is of no more use once that one is listed in
-    /// a segment and proven at as many other homes, and at as many places.
+    /// it, or no head was made since. A piece that stands in a newer pack, too, or whose blob stands wholly in newer ones, is of no
+    /// more use once those are listed in segments and proven at as many other homes, and at as many places.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -107,28 +108,42 @@ fn only_needed(conn: &Connection, packs: &mut BTreeMap<i64, Known>) -> rusqlite:
     Ok(())
 }
 
-/// Takes off what stands in a newer pack, too.
+/// Takes off what stands in newer packs, too: the same piece, or, cut elsewhere, the whole blob. Of the chain whose packs are
+/// the newest nothing is ever taken off.
 fn without_repeated(conn: &Connection, packs: &mut BTreeMap<i64, Known>) -> rusqlite::Result<()> {
-    let mut pieces: HashMap<(i64, i64, i64), Vec<i64>> = HashMap::new();
+    let mut blobs: HashMap<i64, Vec<Piece>> = HashMap::new();
     let mut statement = conn.prepare_cached(
-        "SELECT blob, at, bytes, pack FROM entries
-         WHERE blob IN (SELECT blob FROM entries GROUP BY blob HAVING count(*) > 1) ORDER BY pack",
+        "SELECT blob, pack, size, at, bytes FROM entries
+         WHERE blob IN (SELECT blob FROM entries GROUP BY blob HAVING count(*) > 1)",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        pieces.entry((row.get(0)?, row.get(1)?, row.get(2)?)).or_default().push(row.get(3)?);
+        let piece = Piece {
+            pack: row.get(1)?,
+            size: unsigned(row, 2)?,
+            at: unsigned(row, 3)?,
+            bytes: unsigned(row, 4)?,
+        };
+        blobs.entry(row.get(0)?).or_default().push(piece);
     }
-    for ((_, _, bytes), holders) in pieces {
-        let mut newer: Vec<Proven> = Vec::new();
-        // From the newest backwards: a pack loses the piece to a newer one that is listed and as safe.
-        for number in holders.into_iter().rev() {
-            let Some(pack) = packs.get_mut(&number) else { continue };
-            if newer.iter().any(|newer| newer.is_as_safe_as(pack.proven)) {
-                pack.live = pack.live.saturating_sub(bytes.max(1).unsigned_abs());
-            } else if pack.written {
-                newer.push(pack.proven);
+    for pieces in blobs.values() {
+        for piece in pieces {
+            let repeated = is_repeated(piece, pieces, packs);
+            if let Some(pack) = packs.get_mut(&piece.pack).filter(|_| repeated) {
+                pack.live = pack.live.saturating_sub(piece.bytes.max(1));
             }
         }
     }
     Ok(())
+}
+
+/// Whether a piece of a blob is of no more use: newer packs that are listed and as safe have it, or all of the blob.
+fn is_repeated(piece: &Piece, pieces: &[Piece], packs: &BTreeMap<i64, Known>) -> bool {
+    let Some(pack) = packs.get(&piece.pack) else { return false };
+    let takes_over = |other: &&Piece| {
+        let newer = packs.get(&other.pack).filter(|_| other.pack > piece.pack);
+        newer.is_some_and(|newer| newer.written && newer.proven.is_as_safe_as(pack.proven))
+    };
+    let newer: Vec<Piece> = pieces.iter().filter(takes_over).copied().collect();
+    newer.iter().any(|other| (other.at, other.bytes) == (piece.at, piece.bytes)) || chain(&newer).is_some()
 }

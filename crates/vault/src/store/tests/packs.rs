@@ -167,6 +167,33 @@ fn a_rewritten_pack_is_of_use_until_the_new_one_is_as_safe() {
     assert_eq!((live(&store, old), live(&store, new)), (Some(0), Some(10)));
 }
 
+#[test]
+fn a_blob_that_was_cut_elsewhere_is_of_no_use_in_the_old_pack() {
+    let store = fixture();
+    let anna = store.keeper(1);
+    let old = store.packed("old", BlobKind::Original, &["a".to_owned()]);
+    let cut = |name: &str, at: u64, bytes: u32| {
+        let pack = pack_ref(name);
+        store.record_pack(&pack, &[piece(BlobKind::Original, "a", 10, at, bytes, 0)], NOW).unwrap();
+        pack.id
+    };
+    let (first, second) = (cut("first", 0, 6), cut("second", 6, 4));
+    store.prove(anna, &[old, first], NOW);
+    store.head(1, &[old, first, second]);
+    assert_eq!(live(&store, old), Some(10), "half of it is proven nowhere");
+    store.prove(anna, &[second], NOW);
+    assert_eq!((live(&store, old), live(&store, first), live(&store, second)), (Some(0), Some(6), Some(4)));
+    // It waits at a place for both parts.
+    store.drop_packs(&[old], NOW).unwrap();
+    store.head(2, &[]);
+    store.head_to(anna, 2, NOW);
+    store.mark_lost(anna, &[second], NOW).unwrap();
+    assert_eq!(store.deletable(anna, 10).unwrap(), []);
+    store.prove(anna, &[second], NOW);
+    store.mark_proven(anna, &[second], NOW).unwrap();
+    assert_eq!(store.deletable(anna, 10).unwrap(), [old]);
+}
+
 /// Goal: a disk of one's own does not take the place of another home.
 #[test]
 fn a_pack_in_two_homes_is_of_use_until_the_new_one_is_in_two_homes() {
