@@ -91,17 +91,17 @@ async fn down(houses: impl IntoIterator<Item = House>) {
 async fn a_pack_goes_to_another_home_is_proven_and_comes_back() {
     let (ward, keeper) = ward_and_keeper().await;
     let target = ward.target(&keeper);
-    let (id, bytes) = pack(1, 3 << 20);
+    let (id, bytes) = pack(1, 4 << 20);
     target.put(id, bytes.clone(), Room::Common).await.unwrap();
     target.put(id, bytes.clone(), Room::Common).await.expect("twice is as good as once");
-    assert_eq!(target.list(None).await.unwrap(), [(id, 3 << 20)]);
+    assert_eq!(target.list(None).await.unwrap(), [(id, 4 << 20)]);
     assert_eq!(target.list(Some(id)).await.unwrap(), []);
-    for range in [0..3 << 20, 0..44, 1_000_000..2_500_000, (3 << 20) - 1..3 << 20] {
+    for range in [0..4 << 20, 0..44, 1_000_000..2_500_000, (4 << 20) - 1..4 << 20] {
         let part = target.get(id, range.clone()).await.unwrap();
         let expected = &bytes[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()];
         assert!(part == expected, "{range:?}");
     }
-    let challenges: Vec<_> = (0..64).map(|group| Challenge { pack: id, bytes: 3 << 20, group }).collect();
+    let challenges: Vec<_> = (0..64).map(|group| Challenge { pack: id, bytes: 4 << 20, group }).collect();
     let answers = target.prove(challenges.clone()).await.unwrap();
     assert_eq!(answers.len(), challenges.len());
     for (challenge, answer) in answers {
@@ -110,7 +110,7 @@ async fn a_pack_goes_to_another_home_is_proven_and_comes_back() {
     }
     let state = target.state().await.unwrap();
     assert_eq!((state.quota, state.packs), (Some(GB), 1));
-    assert!(state.used >= 3 << 20);
+    assert!(state.used >= 4 << 20);
     drop(target);
     down([ward, keeper]).await;
 }
@@ -132,19 +132,19 @@ async fn heads_records_and_deletions_reach_the_keeper() {
     target.put_kit(vec![5; 1000]).await.unwrap();
     assert_eq!(target.kits().await.unwrap(), [vec![5; 1000]]);
 
-    let (id, bytes) = pack(1, 100_000);
+    let (id, bytes) = pack(1, 131_072);
     let mut all = Vec::new();
     for seed in 0..30 {
-        let (id, bytes) = pack(seed + 100, 200_000);
+        let (id, bytes) = pack(seed + 100, 262_144);
         target.put(id, bytes, Room::Common).await.unwrap();
         all.push(id);
     }
     target.put(id, bytes.clone(), Room::Common).await.unwrap();
     let deleted = target.delete(vec![id]).await.unwrap();
     assert_eq!((deleted.held, deleted.waits_for_person), (1, false));
-    let held = Challenge { pack: id, bytes: 100_000, group: 0 };
+    let held = Challenge { pack: id, bytes: 131_072, group: 0 };
     assert_eq!(target.prove(vec![held]).await.unwrap()[0].1, Answer::Missing);
-    assert_eq!(target.get(id, 0..100_000).await.unwrap(), bytes, "it is held");
+    assert_eq!(target.get(id, 0..131_072).await.unwrap(), bytes, "it is held");
     // Much at once waits for people in both homes.
     let deleted = target.delete(all).await.unwrap();
     assert!(deleted.waits_for_person);
@@ -163,14 +163,14 @@ async fn a_home_reaches_only_what_is_kept_for_it() {
     let (ward, keeper) = ward_and_keeper().await;
     let other = House::new("Ben's").await;
     pair(&keeper, &other).await;
-    let (id, bytes) = pack(1, 100_000);
+    let (id, bytes) = pack(1, 131_072);
     ward.target(&keeper).put(id, bytes.clone(), Room::Common).await.unwrap();
     ward.target(&keeper).put_head(head(&ward)).await.unwrap();
 
     // Nothing was agreed with this one.
     let target = other.target(&keeper);
     let refused = Err(TargetError::Refused("it keeps nothing for this home".to_owned()));
-    let question = Challenge { pack: id, bytes: 100_000, group: 0 };
+    let question = Challenge { pack: id, bytes: 131_072, group: 0 };
     assert_eq!(target.put(id, bytes.clone(), Room::Common).await, refused.clone());
     assert_eq!(target.get(id, 0..10).await.map(drop), refused);
     assert_eq!(target.list(None).await.map(drop), refused);
@@ -195,7 +195,7 @@ async fn a_home_reaches_only_what_is_kept_for_it() {
     assert!(matches!(target.put_head(head(&ward)).await, Err(TargetError::Wrong(_))));
     // The same pack may be kept for both.
     target.put(id, bytes.clone(), Room::Common).await.unwrap();
-    assert_eq!(ward.target(&keeper).get(id, 0..100_000).await.unwrap(), bytes);
+    assert_eq!(ward.target(&keeper).get(id, 0..131_072).await.unwrap(), bytes);
     drop(target);
     down([ward, other, keeper]).await;
 }
@@ -208,7 +208,7 @@ async fn a_full_keeper_says_so_before_the_bytes_travel() {
     let target = ward.target(&keeper);
     let (small, bytes) = pack(1, 1 << 20);
     target.put(small, bytes, Room::Common).await.unwrap();
-    let (large, bytes) = pack(2, 30 << 20);
+    let (large, bytes) = pack(2, 32 << 20);
     let full = target.put(large, bytes, Room::Common).await;
     assert!(matches!(full, Err(TargetError::Full { quota, .. }) if quota <= 10 << 20), "{full:?}");
     assert_eq!(target.list(None).await.unwrap().len(), 1);

@@ -57,11 +57,11 @@ async fn what_makes_no_sense_is_refused_and_nothing_else_happens() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pack_that_is_not_what_was_announced_is_not_kept() {
     let (ward, keeper) = ward_and_keeper().await;
-    let (id, bytes) = pack(1, 300_000);
+    let (id, bytes) = pack(1, 262_144);
     // Other bytes.
     let mut stream = open(&ward, &keeper).await;
     assert_eq!(say(&mut stream, &put(id, bytes.len())).await, Some(VaultAnswer::Send));
-    assert_eq!(say(&mut stream, &pack(2, 300_000).1).await, no(VaultRefusal::Wrong));
+    assert_eq!(say(&mut stream, &pack(2, 262_144).1).await, no(VaultRefusal::Wrong));
     // Fewer bytes.
     let mut stream = open(&ward, &keeper).await;
     assert_eq!(say(&mut stream, &put(id, bytes.len())).await, Some(VaultAnswer::Send));
@@ -77,8 +77,8 @@ async fn a_pack_that_is_not_what_was_announced_is_not_kept() {
     assert_eq!(say(&mut stream, &[]).await, no(VaultRefusal::Malformed));
     // More bytes than announced, and more in a frame than is read.
     let mut stream = open(&ward, &keeper).await;
-    assert_eq!(say(&mut stream, &put(id, 1000)).await, Some(VaultAnswer::Send));
-    assert_eq!(say(&mut stream, &bytes[..1001]).await, None);
+    assert_eq!(say(&mut stream, &put(id, 65_536)).await, Some(VaultAnswer::Send));
+    assert_eq!(say(&mut stream, &bytes[..65_537]).await, None);
     let (large, bytes) = pack(3, 2 << 20);
     let mut stream = open(&ward, &keeper).await;
     assert_eq!(say(&mut stream, &put(large, bytes.len())).await, Some(VaultAnswer::Send));

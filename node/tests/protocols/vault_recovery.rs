@@ -38,7 +38,7 @@ fn stranger() -> AuthorityKey {
 /// A keeper with one pack and one head of a home that is gone.
 async fn lost() -> (Folder, House, (heirloom_vault::PackId, bytes::Bytes), Vec<u8>) {
     let (ward, keeper) = ward_and_keeper().await;
-    let (id, bytes) = pack(1, 3_000_000);
+    let (id, bytes) = pack(1, 4_194_304);
     let head = head(&ward);
     ward.target(&keeper).put(id, bytes.clone(), Room::Common).await.unwrap();
     ward.target(&keeper).put_head(head.clone()).await.unwrap();
@@ -60,9 +60,9 @@ async fn the_phrase_gives_back_what_is_kept() {
     assert_eq!(client.known().map(heirloom_identity::Certificate::generation), Some(1));
     assert_eq!(client.heads().await.unwrap(), [head]);
     assert_eq!(client.kits().await.unwrap(), [vec![4; 500]]);
-    assert_eq!(client.list(None).await.unwrap(), [(id, 3_000_000)]);
+    assert_eq!(client.list(None).await.unwrap(), [(id, 4_194_304)]);
     assert_eq!(client.state().await.unwrap().packs, 1);
-    assert!(client.get(id, 0..3_000_000).await.unwrap() == bytes);
+    assert!(client.get(id, 0..4_194_304).await.unwrap() == bytes);
     assert_eq!(client.get(id, 7..9).await.unwrap(), bytes[7..9]);
     // Several at once, more than a stranger's streams.
     let parts = (0..20_u64).map(|part| client.get(id, part * 100_000..(part + 1) * 100_000));
@@ -201,9 +201,9 @@ async fn few_recover_at_once_and_a_keeper_that_restarts_is_found_again() {
     for (net, _) in clients {
         net.close().await;
     }
-    assert!(client.get(id, 0..3_000_000).await.unwrap() == bytes);
+    assert!(client.get(id, 0..4_194_304).await.unwrap() == bytes);
     let keeper = keeper.down().await.up().await;
-    assert!(client.get(id, 5..3_000_000).await.unwrap() == bytes[5..]);
+    assert!(client.get(id, 5..4_194_304).await.unwrap() == bytes[5..]);
     net.close().await;
     keeper.down().await;
 }

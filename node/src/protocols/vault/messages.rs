@@ -5,7 +5,7 @@
 
 use heirloom_identity::vault_head::HEAD_BYTES_MAX;
 use heirloom_identity::{GUESSES_MAX, HouseholdId, KitId, NodeId};
-use heirloom_vault::pack::PACK_BYTES_MAX;
+use heirloom_vault::pack::{PACK_BYTES_MAX, is_size_class};
 use heirloom_vault::proof::{CHALLENGES_MAX, Challenge, PROOF_BYTES_MAX};
 use heirloom_vault::target::{DELETE_MAX, HEADS_MAX, KIT_BYTES_MAX, KITS_MAX, LIST_MAX};
 use heirloom_vault::{Answer, DeleteOutcome, PackId, Room, TargetState};
@@ -287,7 +287,8 @@ impl VaultRequest {
     /// Whether every number in it may be asked for.
     fn is_sound(&self) -> bool {
         match self {
-            Self::Put { bytes, .. } => (1..=PACK_BYTES_MAX).contains(&(*bytes as usize)),
+            // No honest pack has another size, and a ward could use up a disk with tiny ones.
+            Self::Put { bytes, .. } => is_size_class(u64::from(*bytes)),
             Self::Get { from, to, .. } => from < to && *to as usize <= PACK_BYTES_MAX,
             Self::Prove(all) => {
                 (1..=CHALLENGES_MAX).contains(&all.len()) && all.iter().all(Challenge::is_sound)

@@ -93,6 +93,8 @@ fn more_than_may_be_asked_is_no_request() {
     let put = |bytes| VaultRequest::Put { pack: pack(1), bytes, room: Room::Common };
     check(put(0));
     check(put((32 << 20) + 1));
+    check(put(1));
+    check(put((64 << 10) + 1));
     check(VaultRequest::Get { pack: pack(1), from: 5, to: 5 });
     check(VaultRequest::Get { pack: pack(1), from: 5, to: (32 << 20) + 1 });
     check(VaultRequest::Prove(Vec::new()));
