@@ -101,8 +101,9 @@ pub async fn serve_on(
         tracing::warn!("some requests did not finish in time and were cut off");
         server.abort();
     }
-    vault.stop().await;
+    // First whoever may hold what the vault's own tasks wait for.
     comeback.stop().await;
+    vault.stop().await;
     downloads.stop().await;
     if let Some(network) = network {
         network.stop().await;

@@ -100,6 +100,13 @@ impl Reader {
         &self.sources
     }
 
+    /// Whether every place was tried a moment ago and could not be reached.
+    pub fn all_rest(&self) -> bool {
+        let resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        let rests = |source: usize| resting.get(&source).is_some_and(|since| since.elapsed() < REST);
+        (0..self.sources.len()).all(rests)
+    }
+
     /// Bytes of ciphertext that came so far.
     pub fn fetched(&self) -> u64 {
         self.fetched.load(Ordering::Relaxed)

@@ -40,6 +40,8 @@ const BATCH: u32 = 1_000;
 const SCRUB_BATCH: usize = 32;
 /// Originals that are known to be damaged and are tried again in one go.
 const AWAY_MAX: usize = 1_000;
+/// Originals in a row for which nobody was reached, after which the others are not tried either if all places are off.
+const SILENCE_MAX: u64 = 6;
 /// Room on the disk that originals which come back leave.
 const LEAVE_BYTES: u64 = 512 << 20;
 /// The alarm about originals that cannot be brought back.
@@ -90,12 +92,33 @@ pub async fn mend(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<
     if is_library_away(home).await? {
         return Ok(Healed::default());
     }
-    let at = Arc::clone(home);
-    let away = blocking(move || Ok(at.vault.store.originals_away(i64::MAX, AWAY_MAX)?)).await?;
-    for photo in away.iter().filter(|photo| photo.original == OriginalState::Damaged) {
-        home.vault.engine.suspect(photo.picture.content);
+    let mut before = i64::MAX;
+    while !stop.is_cancelled() {
+        let (at, since) = (Arc::clone(home), before);
+        let (last, doubted) = blocking(move || away_before(&at, since)).await?;
+        let Some(last) = last else { break };
+        before = last;
+        for contents in doubted.chunks(SCRUB_BATCH) {
+            scrub_these(home, contents.to_vec(), &mut ScrubReport::default(), stop).await?;
+        }
     }
     bring_missing(home, &[], &|_| (), stop, Telling::Each).await
+}
+
+/// The next photos that were found damaged or gone: how far they go, and those to be read again: the damaged ones, and those
+/// that are there although they were not when somebody last looked.
+fn away_before(home: &Home, before: i64) -> anyhow::Result<(Option<i64>, Vec<ContentHash>)> {
+    let away = home.vault.store.originals_away(before, AWAY_MAX)?;
+    let mut doubted = Vec::new();
+    for photo in &away {
+        let content = photo.picture.content;
+        let is_back = || Ok(home.ledger.file(&content)?.is_none_or(|file| home.has_original(&file)));
+        let is_back: anyhow::Result<bool> = is_back();
+        if photo.original == OriginalState::Damaged || is_back? {
+            doubted.push(content);
+        }
+    }
+    Ok((away.last().map(|photo| photo.number), doubted))
 }
 
 /// Reads every original now, and brings back whatever is damaged or gone, because a person asked for it.
@@ -111,7 +134,7 @@ pub async fn repair(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Resul
         let files = files.await?;
         let Some(last) = files.last() else { break };
         after = last.hashes.content;
-        scrub_these(home, files.iter().map(|file| file.hashes.content).collect(), &mut report).await?;
+        scrub_these(home, files.iter().map(|file| file.hashes.content).collect(), &mut report, stop).await?;
     }
     note_away(home).await?;
     Ok(Healed {
@@ -151,9 +174,18 @@ async fn bring_missing(
                 under_way.push(bring_file(home, &reader, file, telling));
                 continue;
             }
-            let Some((file, brought)) = under_way.next().await else { break };
+            let came = tokio::select! {
+                () = stop.cancelled() => break,
+                came = under_way.next() => came,
+            };
+            let Some((file, brought)) = came else { break };
             tally.note(&file, brought);
             tell();
+            // Nobody is there: the rest waits for the next time, instead of being tried one by one.
+            if tally.silence() >= SILENCE_MAX && reader.all_rest() {
+                before = 0;
+                break;
+            }
         }
     }
     home.vault.engine.set_restoring(None);
@@ -172,12 +204,15 @@ struct Tally {
     bytes: AtomicU64,
     left: AtomicU64,
     disk_is_full: AtomicBool,
+    /// Originals in a row for which nobody was reached.
+    silence: AtomicU64,
 }
 
 impl Tally {
     fn note(&self, file: &StoredFile, brought: Result<Back, FetchError>) {
         match brought {
             Ok(Back::Placed(_) | Back::WasThere) => {
+                self.silence.store(0, Ordering::Relaxed);
                 self.done.fetch_add(1, Ordering::Relaxed);
                 self.bytes.fetch_add(file.bytes, Ordering::Relaxed);
             }
@@ -185,6 +220,9 @@ impl Tally {
             Err(error) => {
                 tracing::debug!(%error, path = file.path, "an original cannot be brought back now");
                 self.left.fetch_add(1, Ordering::Relaxed);
+                if matches!(error, FetchError::Unreachable) {
+                    self.silence.fetch_add(1, Ordering::Relaxed);
+                }
                 let full =
                     matches!(&error, FetchError::Write(error) if error.kind() == ErrorKind::StorageFull);
                 self.disk_is_full.fetch_or(full, Ordering::Relaxed);
@@ -194,6 +232,10 @@ impl Tally {
 
     fn is_full(&self) -> bool {
         self.disk_is_full.load(Ordering::Relaxed)
+    }
+
+    fn silence(&self) -> u64 {
+        self.silence.load(Ordering::Relaxed)
     }
 
     fn progress(&self) -> Progress {
@@ -328,6 +370,9 @@ fn note_state(home: &Home, content: ContentHash) -> anyhow::Result<()> {
     let Some(file) = home.ledger.file(&content)? else { return Ok(()) };
     let is_there = home.layout.original(&file.path).exists();
     let state = if is_there { OriginalState::Damaged } else { OriginalState::Missing };
+    if home.vault.store.picture_of(&content)?.is_some_and(|photo| photo.original == state) {
+        return Ok(());
+    }
     Ok(home.vault.store.set_original_state(&[content], state)?)
 }
 
@@ -368,7 +413,7 @@ pub async fn scrub(
     }
     let doubted: Vec<ContentHash> = home.vault.engine.take_suspects().into_iter().collect();
     for contents in doubted.chunks(SCRUB_BATCH) {
-        scrub_these(home, contents.to_vec(), &mut report).await?;
+        scrub_these(home, contents.to_vec(), &mut report, stop).await?;
     }
     while report.bytes < bytes_max && !stop.is_cancelled() {
         let at = Arc::clone(home);
@@ -376,7 +421,7 @@ pub async fn scrub(
         if due.is_empty() {
             break;
         }
-        scrub_these(home, due.iter().map(|photo| photo.picture.content).collect(), &mut report).await?;
+        scrub_these(home, due.iter().map(|photo| photo.picture.content).collect(), &mut report, stop).await?;
     }
     note_away(home).await?;
     Ok(report)
@@ -386,8 +431,12 @@ async fn scrub_these(
     home: &Arc<Home>,
     contents: Vec<ContentHash>,
     report: &mut ScrubReport,
+    stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let _only = home.vault.engine.healing.lock().await;
+    let _only = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        only = home.vault.engine.healing.lock() => only,
+    };
     let at = Arc::clone(home);
     let (read, bytes, bad) = polite(move || read_again(&at, &contents)).await?;
     report.read += read;
@@ -399,7 +448,11 @@ async fn scrub_these(
     // Without the vault the damage is noted and told of, and that is all that can be done.
     let Ok(reader) = Reader::of(home, &[]).await else { return Ok(()) };
     for file in bad {
-        match bring(home, &reader, &file, Telling::Each).await {
+        let brought = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            brought = bring(home, &reader, &file, Telling::Each) => brought,
+        };
+        match brought {
             Ok(_) => {
                 report.healed += 1;
                 report.healed_bytes += file.bytes;
@@ -465,9 +518,7 @@ fn look(home: &Home, file: &StoredFile) -> Looked {
 async fn is_library_away(home: &Arc<Home>) -> anyhow::Result<bool> {
     let home = Arc::clone(home);
     blocking(move || {
-        let (files, _) = home.ledger.file_totals()?;
-        let is_empty = std::fs::read_dir(home.layout.library()).map_or(true, |mut dir| dir.next().is_none());
-        let is_away = files > 0 && is_empty;
+        let is_away = library_is_empty(&home)?;
         let (store, now_ms) = (&home.vault.store, home.vault.engine.now());
         if is_away {
             let text = "The library folder is empty: the disk with your photos is not there.";
@@ -480,6 +531,15 @@ async fn is_library_away(home: &Arc<Home>) -> anyhow::Result<bool> {
     })
     .await
     .context("cannot look at the library")
+}
+
+/// Whether there are photos, and nothing at all where they should be.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(super) fn library_is_empty(home: &Home) -> anyhow::Result<bool> {
+    let (files, _) = home.ledger.file_totals()?;
+    Ok(files > 0 && std::fs::read_dir(home.layout.library()).map_or(true, |mut dir| dir.next().is_none()))
 }
 
 /// Tells people of originals that are not here as they should be, or that all are.

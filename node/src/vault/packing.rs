@@ -16,7 +16,7 @@ use heirloom_vault::{AddCause, AddError, BlobKind, PackId, Packer, SealedPack};
 use tokio::runtime::Handle;
 
 use super::backup::Run;
-use super::{local, outbox};
+use super::{heal, local, outbox};
 use crate::home::Home;
 use crate::ledger::assets::Entry;
 
@@ -214,6 +214,11 @@ impl Packing {
     /// When a database cannot be read or written, or a pack not be recorded.
     pub(super) fn originals(&mut self, bytes_max: u64) -> anyhow::Result<bool> {
         let (mut before, mut bytes) = (i64::MAX, 0_u64);
+        // A disk that is not there takes nothing away.
+        if heal::library_is_empty(self.home())? {
+            self.flush()?;
+            return Ok(false);
+        }
         loop {
             let store = &self.home().vault.store;
             let photos = store.unpacked_pictures(before, usize::try_from(BATCH).unwrap_or(1))?;

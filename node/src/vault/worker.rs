@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use heirloom_vault::policy::{Policy, TargetId, drill};
+use heirloom_vault::store::NewAlarm;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +38,8 @@ const SCRUB_EVERY: Duration = Duration::from_hours(1);
 const SCRUB_BYTES: u64 = 8 << 30;
 /// Bytes of other homes' packs that are read again in one go.
 const KEEPER_SCRUB_BYTES: u64 = 1 << 30;
+/// The alarm that copies cannot be made.
+const ALARM_FAILED: &str = "backup-failed";
 /// The moment at which there was first something to drill.
 pub(super) const DRILL_SINCE: &str = "drill-since";
 
@@ -104,7 +107,9 @@ async fn copy(home: Arc<Home>, stop: CancellationToken) {
             continue;
         }
         let begun = tokio::time::Instant::now();
-        rest = match backup::run(&home, &stop).await {
+        let ran = backup::run(&home, &stop).await;
+        report("what is to be told of copies", note_run(&home, ran.as_ref().err()).await);
+        rest = match ran {
             Ok(report) if is_unfinished(&report) => AGAIN_AFTER,
             Ok(_) => LOOK_EVERY,
             Err(error) => {
@@ -118,6 +123,21 @@ async fn copy(home: Arc<Home>, stop: CancellationToken) {
             () = tokio::time::sleep(if begun.elapsed() < SETTLE { Duration::ZERO } else { pause }) => {}
         }
     }
+}
+
+/// Tells people when copies cannot be made at all, until they can.
+async fn note_run(home: &Arc<Home>, failed: Option<&anyhow::Error>) -> anyhow::Result<()> {
+    let (at, failed) = (Arc::clone(home), failed.map(|error| format!("{error:#}")));
+    blocking(move || {
+        let store = &at.vault.store;
+        let Some(failed) = failed else { return Ok(store.lower(ALARM_FAILED, None)?) };
+        let text = format!("Copies cannot be made at the moment: {failed}.");
+        let advice = "What was copied before is still safe; what is new is not. It is tried again every few minutes. If the \
+                      disk of this home is full, make room on it.";
+        let alarm = NewAlarm { kind: ALARM_FAILED, household: None, text, advice: advice.to_owned() };
+        Ok(store.raise(&alarm, at.vault.engine.now())?)
+    })
+    .await
 }
 
 async fn has_places(home: &Arc<Home>) -> bool {
@@ -266,6 +286,8 @@ async fn fulfil(home: Arc<Home>, stop: CancellationToken) {
                     report("what others keep", audited.map(drop));
                 }
                 Wish::Drill => report("a drill", drills::run(&home, seed, &stop).await.map(drop)),
+                // A restore is bringing everything that is missing already.
+                Wish::Repair if place::is_restoring(&home) => {}
                 Wish::Repair => report("originals", heal::repair(&home, &stop).await.map(drop)),
             }
             home.events.tell(Event::Vault);

@@ -137,3 +137,28 @@ async fn one_photo_comes_on_demand() {
     std::fs::rename(scratch.beside("disk"), scratch.beside("away")).unwrap();
     assert_eq!(ask(BlobKind::Original).await, Err(Unreachable::Off));
 }
+
+/// Goal: photos that were not there while copies were made are copied once they are there again, without anybody asking.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_away_while_copies_were_made_is_copied_later() {
+    let scratch = Scratch::new("Anna");
+    let home = scratch.open();
+    let contents: Vec<_> = (0..3).map(|seed| photo(&home, seed)).collect();
+    let path = original(&home, &contents[1]);
+    std::fs::rename(&path, scratch.beside("away")).unwrap();
+    add_folder(&home, &scratch.beside("disk"));
+    run(&home).await;
+    assert!(!home.vault.store.has(&contents[1]).unwrap());
+    std::fs::rename(scratch.beside("away"), &path).unwrap();
+    // Whoever was told of it has forgotten it since.
+    drop(home);
+    let home = loop {
+        match scratch.try_open_on(Arc::new(heirloom_store::RealDisk)) {
+            Ok(home) => break home,
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+        }
+    };
+    heal::mend(&home, &stop()).await.unwrap();
+    run(&home).await;
+    assert!(home.vault.store.has(&contents[1]).unwrap());
+}
