@@ -19,7 +19,7 @@ use heirloom_vault::policy::{Policy, TargetId};
 use heirloom_vault::store::HeadRow;
 use heirloom_vault::{PackId, PackRef};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +29,7 @@ use super::packing::Packing;
 use super::place::Placer;
 use super::polite::{blocking, polite};
 use super::publish::Published;
-use super::{collect, compact, outbox, publish, snapshot};
+use super::{collect, compact, outbox, publish, recount, snapshot};
 use crate::home::Home;
 use crate::home::events::Event;
 
@@ -41,6 +41,8 @@ const PROVE_WAIT: Duration = Duration::from_mins(10);
 const SETTLE: Duration = Duration::from_secs(5);
 const RESTS: u32 = 4;
 const REST_MAX: Duration = Duration::from_mins(10);
+/// Packs that are on their way at once, to all places in this network, and to all beyond: each is in memory.
+const PACKS_AT_ONCE: usize = 6;
 /// Rounds of one run; whatever is left then is the next run's.
 const ROUNDS_MAX: u32 = 10_000;
 
@@ -78,7 +80,10 @@ pub struct PlaceReport {
 pub(super) struct Run {
     pub(super) home: Arc<Home>,
     pub(super) policy: Policy,
-    pub(super) reader: Reader,
+    /// Packs that lanes to places in this network may have in memory; and those to places beyond.
+    pub(super) near_packs: Semaphore,
+    pub(super) far_packs: Semaphore,
+    reader: Mutex<Arc<Reader>>,
     placer: Mutex<Placer>,
     stop: CancellationToken,
     finishing: CancellationToken,
@@ -99,6 +104,20 @@ struct LaneState {
     idle_at: Option<u64>,
 }
 
+impl LaneState {
+    fn new(id: TargetId) -> Self {
+        let report = PlaceReport { target: id, packs: 0, bytes: 0, head: None, ended: None };
+        Self { report, idle_at: None }
+    }
+
+    fn begin(&mut self) {
+        (self.report.ended, self.idle_at) = (None, None);
+    }
+}
+
+/// The lanes of a run, those that ended among them.
+type Lanes = JoinSet<()>;
+
 /// Packs and places everything that can be packed and placed now, and returns when that is proved. A place that cannot be
 /// reached holds up nothing.
 ///
@@ -110,16 +129,10 @@ pub async fn run(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<R
     home.keys.vault().context("the vault is not on; type the recovery phrase once to turn it on")?;
     let run = Arc::new(Run::begin(home, stop.clone()).await?);
     let mut lanes = JoinSet::new();
-    run.start_lanes(&mut lanes)?;
-    let packed = run.pack_and_publish().await;
+    let packed = run.pack_and_publish(&mut lanes).await;
     run.finishing.cancel();
     while let Some(ended) = lanes.join_next().await {
-        let (id, ended) = ended.context("a lane panicked")?;
-        let ended = ended.unwrap_or_else(|error| {
-            tracing::error!("a lane of the vault failed: {error:#}");
-            Ended::Failed
-        });
-        run.lane_ended(id, ended);
+        ended.context("a lane panicked")?;
     }
     let report = run.report();
     packed?;
@@ -133,15 +146,13 @@ impl Run {
         let policy = Policy::default();
         let reader = Reader::of(home, &[]).await?;
         let at = Arc::clone(home);
-        let placer = blocking(move || {
-            let mut placer = Placer::new(&at, policy)?;
-            placer.place_all(&at)?;
-            Ok(placer)
-        });
+        let placer = blocking(move || Placer::new(&at, policy));
         Ok(Self {
             home: Arc::clone(home),
             policy,
-            reader,
+            near_packs: Semaphore::new(PACKS_AT_ONCE),
+            far_packs: Semaphore::new(PACKS_AT_ONCE),
+            reader: Mutex::new(Arc::new(reader)),
             placer: Mutex::new(placer.await?),
             finishing: CancellationToken::new(),
             stop,
@@ -153,37 +164,58 @@ impl Run {
         })
     }
 
-    fn start_lanes(
-        self: &Arc<Self>,
-        lanes: &mut JoinSet<(TargetId, anyhow::Result<Ended>)>,
-    ) -> anyhow::Result<()> {
-        let mut places = Vec::new();
-        for source in self.reader.sources() {
-            if let Some(id) = source.id {
-                places.push((!is_near(self, id)?, id, Arc::clone(&source.target)));
+    /// Looks at the places again and starts a lane for each that has none, or whose lane ended because it could not be
+    /// reached then: one slow place keeps a run going for days, and the others must not wait for it.
+    async fn start_lanes(self: &Arc<Self>, lanes: &mut Lanes) -> anyhow::Result<()> {
+        let reader = Arc::new(Reader::of(&self.home, &[]).await?);
+        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&reader);
+        let run = Arc::clone(self);
+        let places = blocking(move || {
+            run.look_at_places()?;
+            let mut places = Vec::new();
+            for source in reader.sources() {
+                if let Some(id) = source.id.filter(|id| run.lacks_lane(*id)) {
+                    places.push((!is_near(&run, id)?, id, Arc::clone(&source.target)));
+                }
             }
-        }
+            Ok(places)
+        });
+        let mut places = places.await?;
         // What is near comes first, and is done first.
         places.sort_by_key(|(is_far, id, _)| (*is_far, *id));
         for (is_far, id, target) in places {
-            let report = PlaceReport { target: id, packs: 0, bytes: 0, head: None, ended: None };
-            self.lanes().insert(id, LaneState { report, idle_at: None });
+            self.lanes().entry(id).or_insert_with(|| LaneState::new(id)).begin();
             let run = Arc::clone(self);
             lanes.spawn(async move {
                 let taking = run.home.vault.engine.shelf.taking();
                 let ended = Lane::new(Arc::clone(&run), id, target, !is_far).run().await;
                 drop(taking);
-                run.lane_ended(id, *ended.as_ref().unwrap_or(&Ended::Failed));
-                (id, ended)
+                let ended = ended.unwrap_or_else(|error| {
+                    tracing::error!("a lane of the vault failed: {error:#}");
+                    Ended::Failed
+                });
+                run.lane_ended(id, ended);
             });
         }
         Ok(())
     }
 
+    /// Whether a place is to have a lane and has none.
+    fn lacks_lane(&self, id: TargetId) -> bool {
+        let again = [Ended::Offline, Ended::DiskAbsent, Ended::Resting, Ended::Full, Ended::Refused];
+        let ended = self.lanes().get(&id).map(|lane| lane.report.ended);
+        ended.is_none_or(|ended| ended.is_some_and(|ended| again.contains(&ended)))
+    }
+
+    pub(super) fn reader(&self) -> Arc<Reader> {
+        Arc::clone(&self.reader.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The packer's part: rounds until nothing is left to pack and the lanes have nothing left to send.
-    async fn pack_and_publish(self: &Arc<Self>) -> anyhow::Result<()> {
+    async fn pack_and_publish(self: &Arc<Self>, lanes: &mut Lanes) -> anyhow::Result<()> {
         let mut packing = Packing::new(Arc::clone(self))?;
         for _ in 0..ROUNDS_MAX {
+            self.start_lanes(lanes).await?;
             let (mut news, begun) = (self.news.subscribe(), Instant::now());
             let round = polite(move || {
                 packing.note_arrivals()?;
@@ -303,7 +335,7 @@ impl Run {
         if self.is_stopping() {
             return Ok(());
         }
-        collect::collect(&self.home, &self.reader).await
+        collect::collect(&self.home, &self.reader()).await
     }
 
     /// Gives a pack its places.
@@ -406,7 +438,11 @@ impl Run {
             at_ms: head.made_at_ms(),
             head: head.encode(),
         };
-        match self.home.vault.store.record_head(&row, &[]) {
+        if let Err(error) = recount::note_set_back(&self.home, head) {
+            tracing::error!("cannot note that this home was set back: {error:#}");
+            return;
+        }
+        match self.home.vault.store.count_on(&row) {
             // Nothing of it is the vault's files, so that a new one is signed.
             Ok(()) => self.sign_again.store(true, Ordering::Release),
             Err(error) => tracing::error!(%error, "cannot note a head that a place has"),

@@ -100,7 +100,7 @@ fn add_again(home: &Arc<Home>, packing: &mut Packing, entry: &Entry) -> anyhow::
         return Ok(());
     }
     let Some(located) = home.vault.store.locate(&blob)? else { return Ok(()) };
-    if let Ok((bytes, _)) = packing.wait_for(|run| async move { in_memory(&run.reader, located).await }) {
+    if let Ok((bytes, _)) = packing.wait_for(|run| async move { in_memory(&run.reader(), located).await }) {
         let mut reader: &mut dyn Read = &mut bytes.as_slice();
         packing.add(kind, blob, size, &mut reader)?;
     }

@@ -148,6 +148,7 @@ impl Lane {
                 blocking(move || {
                     let store = &home.vault.store;
                     store.target_seen(id, reported, &policy, now_ms)?;
+                    recount::note_packs(&home, id, state.packs)?;
                     let was_full = store.target(id)?.is_some_and(|row| row.full_ms.is_some());
                     if was_full && has_room {
                         store.set_target_full(id, false, now_ms)?;
@@ -221,7 +222,12 @@ impl Lane {
         let sending = packs.map(|pack| async move { (pack, this.send(&pack).await) });
         let mut sending = futures_util::stream::iter(sending).buffer_unordered(AT_ONCE);
         let (mut skipped, mut failures, mut is_full) = (Vec::new(), this.failures, this.is_full);
-        while let Some((pack, sent)) = sending.next().await {
+        loop {
+            let next = tokio::select! {
+                () = this.run.stopped() => break,
+                next = sending.next() => next,
+            };
+            let Some((pack, sent)) = next else { break };
             match sent? {
                 Sent::Proven(bytes) => {
                     failures = 0;
@@ -270,6 +276,8 @@ impl Lane {
         if self.is_full && is_common {
             return Ok(Sent::Full);
         }
+        let memory = if self.is_near { &self.run.near_packs } else { &self.run.far_packs };
+        let _held = memory.acquire().await.context("the run is gone")?;
         let Some(bytes) = bytes_of(&self.run, pack, entries, id).await? else {
             return Ok(Sent::Skipped("its bytes cannot be had now".to_owned()));
         };
@@ -433,7 +441,7 @@ async fn bytes_of(
     if let Some(bytes) = written.await? {
         return Ok(Some(bytes));
     }
-    match whole_pack(&run.reader, pack, to).await {
+    match whole_pack(&run.reader(), pack, to).await {
         Ok(bytes) => Ok(Some(bytes)),
         Err(FetchError::Here(error)) => Err(error),
         Err(error) => {

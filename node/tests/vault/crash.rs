@@ -30,7 +30,7 @@ async fn live(scratch: &Scratch, crash_at: u64, seed: u64) -> u64 {
 }
 
 /// Waits until nobody has the home any more, so that it can be opened again.
-async fn closed(home: Arc<heirloom::home::Home>) {
+pub(crate) async fn closed(home: Arc<heirloom::home::Home>) {
     let weak = Arc::downgrade(&home);
     drop(home);
     while weak.strong_count() > 0 {

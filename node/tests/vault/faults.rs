@@ -236,3 +236,50 @@ async fn a_place_with_an_endless_queue_has_a_head() {
     run(&home).await;
     check_whole(&scratch, &folder, 3).await;
 }
+
+/// Goal: a home whose disk was set back to an older image deletes nothing of what came since, and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_that_was_set_back_deletes_nothing_newer() {
+    let (scratch, home, folder, _) = backed_up(2).await;
+    crate::crash::closed(home).await;
+    let mut copying = std::process::Command::new("cp");
+    copying.arg("-a").arg(scratch.root()).arg(scratch.beside("image"));
+    assert!(copying.status().unwrap().success());
+    let before = packs(&folder);
+    let home = scratch.open();
+    photos(&home, 50..53);
+    scratch.pass(DAY_MS);
+    run(&home).await;
+    crate::crash::closed(home).await;
+    let newer: Vec<_> = packs(&folder).into_iter().filter(|pack| !before.contains(pack)).collect();
+    assert!(!newer.is_empty());
+
+    std::fs::rename(scratch.root(), scratch.beside("lost")).unwrap();
+    std::fs::rename(scratch.beside("image"), scratch.root()).unwrap();
+    let home = scratch.open();
+    for _ in 0..4 {
+        scratch.pass(8 * DAY_MS);
+        run(&home).await;
+    }
+    for pack in &newer {
+        assert!(pack.is_file(), "it may be the only copy of a photo");
+    }
+    let alarms = home.vault.store.alarms().unwrap();
+    assert!(alarms.iter().any(|alarm| alarm.kind == "newer-state"), "{alarms:?}");
+    assert!(Readback::of_folder(&folder, &scratch.phrase).await.head.number() > 2, "it counts on");
+}
+
+/// Goal: a place that begins anew is noticed at once, gets everything again, and the head with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_begins_anew_gets_the_head_again() {
+    let (scratch, home, folder, id) = backed_up(3).await;
+    for below in ["packs", "heads"] {
+        for (path, _) in crate::homes::files_below(&folder.join(below)) {
+            std::fs::remove_file(folder.join(below).join(path)).unwrap();
+        }
+    }
+    run(&home).await;
+    run(&home).await;
+    assert_eq!(counts(&home, id).photos, 3);
+    check_whole(&scratch, &folder, 3).await;
+}
