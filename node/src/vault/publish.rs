@@ -68,10 +68,8 @@ pub(super) fn publish(
     let head = sign(home, last.as_ref(), located, now_ms)?;
     let mut needs = vec![blob];
     needs.extend(files.iter().flat_map(|file| &file.chunks));
-    store.set_files(files)?;
-    store.set_setting(SETTING_ROOT, &summary(&root))?;
-    store.set_setting(SETTING_ROOT_BLOB, &blob.to_string())?;
-    store.record_head(&head, &needs)?;
+    let settings = [(SETTING_ROOT, summary(&root)), (SETTING_ROOT_BLOB, blob.to_string())];
+    store.record_manifest(&head, &needs, files, &settings)?;
     Ok(Published::Head(head))
 }
 
@@ -111,7 +109,7 @@ fn is_same(home: &Home, last: Option<&HeadRow>, root: &Root) -> anyhow::Result<b
     let wrapped = home.keys.vault().map(|keys| keys.wrapped.as_slice());
     let is_ours = *last.certificate() == home.keys.certificate && Some(last.keyring()) == wrapped;
     let same_rest = store.setting(SETTING_ROOT)?.as_deref() == Some(summary(root).as_str());
-    Ok(is_ours && same_rest && store.files()? == root.files && is_whole(home)?)
+    Ok(is_ours && same_rest && !store.owes_head()? && store.files()? == root.files && is_whole(home)?)
 }
 
 /// Whether the last root and its segments are still in packs.
