@@ -379,6 +379,9 @@ fn nobody_checked_the_words() {
     let never = Facts { phrase_verified_ms: None, enabled_ms: NOW - 366 * DAY_MS, ..well() };
     check(&never, Level::Attention, &["phrase"], &so);
     check(&Facts { phrase_verified_ms: None, ..well() }, Level::Safe, &[], SAFE);
+    // A clock that was ahead verified nothing.
+    let ahead = Facts { phrase_verified_ms: Some(NOW + 3_650 * DAY_MS), ..never.clone() };
+    check(&ahead, Level::Attention, &["phrase"], &so);
 }
 
 prop_compose! {

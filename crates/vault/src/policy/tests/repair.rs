@@ -82,6 +82,25 @@ fn a_returning_home_is_counted_again_before_anything_goes() {
     check(&[proven(1), proven(2), proven(3)], away, &[]);
 }
 
+/// The clock was ahead once: what was noted then is neither a proof nor a return.
+#[test]
+fn a_moment_that_is_yet_to_come_counts_as_never() {
+    let full = |holders: &mut [Holder]| holders[2].full = true;
+    let future = NOW + 3_650 * DAY_MS;
+    check(&[copy(1, CopyState::Proven, future), proven(2), proven(3)], full, &[]);
+    let returned = |holders: &mut [Holder]| {
+        full(holders);
+        holders[0].returned_ms = Some(future);
+    };
+    check(&[proven(1), proven(2), proven(3)], returned, &[trim(3)]);
+    let policy = Policy::default();
+    assert!(crate::policy::drill::is_due(future, NOW, &policy));
+    assert!(!crate::policy::drill::is_due(NOW + DAY_MS / 2, NOW, &policy));
+    let held = crate::policy::audit::Held { pack: id(0), bytes: 65_536, proven_ms: Some(future) };
+    let when = crate::policy::audit::When { now_ms: NOW, since_last_ms: 0, recount_before_ms: None };
+    assert_eq!(crate::policy::audit::plan(&[held], &when, &policy, 1).len(), 1, "it is asked for at once");
+}
+
 #[test]
 fn folders_are_never_trimmed_and_never_relied_on() {
     let folder = |holders: &mut [Holder]| {
