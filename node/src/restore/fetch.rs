@@ -76,7 +76,12 @@ impl Fetcher {
             let (mut lack, mut is_worth_waiting) = (Lack::Lost, false);
             for source in self.in_order(0) {
                 match self.blob_from(source, located).await {
-                    Ok(bytes) => return Ok(bytes),
+                    Ok(bytes) => {
+                        if let Some(restoring) = self.patient.as_ref().filter(|_| round > ROUNDS) {
+                            restoring.unsay();
+                        }
+                        return Ok(bytes);
+                    }
                     Err(why) => {
                         lack = lack.max(why);
                         is_worth_waiting |= why == Lack::Away && !source.is_silent_for(PATIENCE);

@@ -250,6 +250,7 @@ impl Back {
     pub(crate) async fn begin(root: &Path, restoring: &Restoring) -> Self {
         let home = open(root);
         home.restoring.adopt(restoring);
+        heirloom::restore::comeback::keep_again(&home).await.unwrap();
         let network = Network::start(&home, None).await.unwrap();
         let comeback = Comeback::start(&home);
         Self { home, network, comeback }
