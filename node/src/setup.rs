@@ -418,9 +418,9 @@ async fn open_and_serve(
     home.restoring.adopt(&setup.restoring);
     let (at, closing) = (Arc::clone(&home), closing.clone());
     let ready = |_| {
-        // Whoever waits for the home is answered by the old server, which then takes nobody new.
-        setup.answers(at);
+        // The old server takes nobody new from now on, and answers those who wait for the home.
         closing.cancel();
+        setup.answers(at);
     };
     serve_on(listener, home, p2p, ready, stop).await
 }
