@@ -122,7 +122,7 @@ fn more_than_was_asked_for_is_no_answer() {
     let check = |answer: VaultAnswer| assert_eq!(VaultAnswer::decode(&answer.encode()), None, "{answer:?}");
     check(VaultAnswer::Bytes((32 << 20) + 1));
     check(VaultAnswer::Proofs(65));
-    check(VaultAnswer::Items(65));
+    check(VaultAnswer::Items(257));
     check(VaultAnswer::Packs(vec![(pack(2), 1), (pack(1), 1)]));
     check(VaultAnswer::Packs(vec![(pack(1), 1), (pack(1), 1)]));
     check(VaultAnswer::Packs(vec![(pack(1), u32::MAX)]));
