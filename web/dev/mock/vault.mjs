@@ -11,7 +11,7 @@ const before = (ms) => iso(Date.now() - ms);
 /** The words of the mock's sheet: a real phrase that belongs to no home. */
 export const PHRASE = 'city noise scissors open hospital neither shoulder document erode puzzle mean thumb mother chair fat pill hurry scale famous chicken seat resemble swing anger'.split(' ');
 
-export const SCENES = ['safe', 'first', 'attention', 'danger', 'off', 'empty', 'locked', 'restoring', 'asked', 'deletion', 'full', 'replaced', 'kits'];
+export const SCENES = ['safe', 'first', 'attention', 'danger', 'off', 'empty', 'locked', 'restoring', 'asked', 'deletion', 'full', 'replaced', 'kits', 'kitstates', 'ending'];
 
 export class Vault {
   /** `scene`: one of {@link SCENES}. */
@@ -38,7 +38,7 @@ export class Vault {
     };
   }
   #ward(home, fields) {
-    return { household: home.household, name: home.name, bytes: 188 * GB, quota: 500 * GB, held: 0, packs: 5_880, lastHeadAt: before(5 * HOUR), free: 312 * GB, fullAt: iso(Date.now() + 900 * DAY), ask: null, ...fields };
+    return { household: home.household, name: home.name, state: 'ok', bytes: 188 * GB, quota: 500 * GB, held: 0, packs: 5_880, lastHeadAt: before(5 * HOUR), free: 312 * GB, fullAt: iso(Date.now() + 900 * DAY), ask: null, ...fields };
   }
 
   #status() {
@@ -107,6 +107,15 @@ export class Vault {
         level: 'attention', sentence: 'Every photo is complete in 1 other home. The second has no more room.', reasons: [{ kind: 'full', level: 'attention', text: 'Ben & Clara’s home is full: 640 photos found no room there.', advice: 'Ask for more space, or ask another home.' }], completeHomes: 1,
         photos: { total: PHOTOS, safe: 11_852, oneHome: 640, none: 0 }, pending: { packs: 118, bytes: 3.7 * GB, photos: 640 },
         keepers: [full.keepers[0], this.#keeper(ben, { state: 'full', photos: 11_852, bytes: 199.6 * GB, quota: 200 * GB, free: 0.1 * GB, fullAt: before(HOUR) })]
+      },
+      ending: { wards: [this.#ward(rosa, { state: 'diskAbsent' }), this.#ward(otto, { state: 'ending', bytes: 41 * GB, quota: 100 * GB, free: 0, held: 41 * GB, lastHeadAt: before(9 * DAY), fullAt: null })] },
+      kitstates: {
+        kits: [
+          { id: 'k2', name: 'Für die Enkelkinder, falls Oma und Opa ihr Haus an der Mosel einmal verlieren', threshold: 3, count: 5, state: 'broken', holders: [{ household: rosa.household, name: 'The very long name of the Oberhuber-Winterstein family in Garmisch', state: 'wrong' }, { household: ben.household, name: 'Ben & Clara', state: 'gone' }, { household: otto.household, name: 'Linden 14', state: 'given' }, { household: null, name: '', state: 'paper' }, { household: null, name: '', state: 'paper' }], delayDays: 0, verifiedAt: null, createdAt: before(200 * DAY) },
+          { id: 'k3', name: '', threshold: 2, count: 3, state: 'ok', holders: [1, 2, 3].map(() => ({ household: null, name: '', state: 'paper' })), delayDays: 7, verifiedAt: null, createdAt: before(12 * DAY) },
+          { id: 'k4', name: 'The old kit', threshold: 2, count: 3, state: 'ending', holders: [{ household: rosa.household, name: 'Nonna Rosa', state: 'ended' }, { household: ben.household, name: 'Ben & Clara', state: 'held' }, { household: null, name: '', state: 'paper' }], delayDays: 7, verifiedAt: before(300 * DAY), createdAt: before(700 * DAY) }
+        ],
+        kitRequests: [{ id: id64('unclear'), claimed: 'The very long name of the Oberhuber-Winterstein family in Garmisch-Partenkirchen', name: null, words: PHRASE.slice(9, 15).join(' '), state: 'asked', askedAt: before(HOUR), hoursLeft: null }, { id: id64('given'), claimed: 'Linden 14', name: 'Grandpa Otto', words: PHRASE.slice(0, 6).join(' '), state: 'given', askedAt: before(8 * DAY), hoursLeft: 0 }]
       },
       kits: { alarms: [{ id: 11, kind: 'disk_written', text: 'The copies of Grandpa Otto are on the disk, 41 GB in /media/usb.', advice: 'Eject the disk as your computer asks, and bring it to them with their 24 words.', at: before(20 * 60_000) }], kits: [{ id: 'k1', name: 'For the children', threshold: 2, count: 3, state: 'asked', holders: [{ household: rosa.household, name: 'Nonna Rosa', state: 'held' }, { household: ben.household, name: 'Ben & Clara', state: 'held' }, { household: null, name: '', state: 'paper' }], delayDays: 7, verifiedAt: before(30 * DAY), createdAt: before(90 * DAY) }], kitRequests: [{ id: id64('asker'), claimed: 'Linden 14', name: 'Linden 14', words: PHRASE.slice(3, 9).join(' '), state: 'asked', askedAt: before(2 * HOUR), hoursLeft: 166 }] }
     };
@@ -200,7 +209,7 @@ export class Vault {
     const home = this.family.home(household);
     const known = this.status.wards.find((ward) => ward.household === household);
     this.status.asks = this.status.asks.filter((ask) => ask.household !== household);
-    if (known) Object.assign(known, { quota: bytes, free: Math.max(0, bytes - known.bytes) });
+    if (known) Object.assign(known, { state: 'ok', quota: bytes, free: Math.max(0, bytes - known.bytes) });
     else this.status.wards = [...this.status.wards, this.#ward(home, { bytes: 0, packs: 0, quota: bytes, free: bytes, lastHeadAt: null, fullAt: null })];
     return json(200, this.changed() ?? {});
   }

@@ -40,6 +40,8 @@ export interface Keeper {
 export interface Ward {
   household: string;
   name: string;
+  /** `ending`: nothing new is taken, and what is here is held for 30 days. */
+  state: 'ok' | 'ending' | 'diskAbsent';
   bytes: number;
   quota: number;
   /** Given up by the other home and still held. */

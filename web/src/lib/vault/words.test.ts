@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AssetCopies, CheckDay, Keeper, KeeperState, VaultStatus, Ward } from '$lib/api/vault';
-import { checkedWords, checksWords, copiesWords, drillWords, fullWords, growthLine, growthWords, howMany, ifLostWords, keeperSaid, lastDays, levelWords, mutualWords, placeSaid, railWords, restoreProgress, restoringWords, wantsHome } from './words';
+import { checkedWords, checksWords, copiesWords, drillWords, fullWords, growthLine, growthWords, howMany, ifLostWords, keeperSaid, lastDays, levelWords, mutualWords, placeSaid, railWords, restoreProgress, restoringWords, wantsHome, wardSaid } from './words';
 
 const NOW = new Date(2026, 10, 21, 14, 0).getTime();
 const HOUR = 3_600_000;
@@ -9,7 +9,7 @@ const GB = 1e9;
 const keeper = (fields: Partial<Keeper> = {}): Keeper => ({
   household: 'h', name: 'Anna', state: 'ok', packs: 10, photos: 100, bytes: 380 * GB, quota: 500 * GB, free: 120 * GB, lastProvenAt: NOW - 3 * HOUR, lastSeenAt: NOW - 4 * DAY, path: 'direct', growthBytesMonth: 6 * GB, fullAt: null, ...fields
 });
-const ward = (fields: Partial<Ward> = {}): Ward => ({ household: 'h', name: 'Anna', bytes: 420 * GB, quota: 600 * GB, held: 0, packs: 9, lastHeadAt: null, free: 180 * GB, fullAt: null, ask: null, ...fields });
+const ward = (fields: Partial<Ward> = {}): Ward => ({ household: 'h', name: 'Anna', state: 'ok', bytes: 420 * GB, quota: 600 * GB, held: 0, packs: 9, lastHeadAt: null, free: 180 * GB, fullAt: null, ask: null, ...fields });
 const status = (fields: Partial<VaultStatus> = {}): VaultStatus => ({
   level: 'safe', sentence: 's', replaced: false, reasons: [], completeHomes: 2, photos: { total: 100, safe: 100, oneHome: 0, none: 0 }, packs: 1, bytes: 1, pending: { packs: 0, bytes: 0, photos: 0 }, keepers: [], wards: [], targets: [], asks: [],
   audits: { checkedAllAt: null, history: [] }, drills: [], lastDrillAt: null, heals: [], alarms: [], restoring: null, ifLostNow: { photos: 100, newestAt: NOW - 40 * 60_000, unsafePhotos: 0, hoursAt40Mbit: 12.4 }, phrase: { enabled: true, verifiedAt: null }, ...fields
@@ -22,6 +22,7 @@ test('two homes say what they keep for each other in one sentence', () => {
   expect(mutualWords('Anna', keeper({ bytes: 0 }), ward({ bytes: 0 }))).toBe('You will keep copies for Anna, Anna will keep copies for you.');
   expect(mutualWords('Anna', keeper({ state: 'asked' }), undefined)).toBe('You asked Anna to keep copies.');
   expect(mutualWords('Anna', keeper({ state: 'refused' }), undefined)).toContain('said no');
+  expect(mutualWords('Anna', keeper(), ward({ state: 'ending' }))).toBe('You no longer take copies of Anna, Anna keeps 380 GB for you.');
   expect(mutualWords('Anna', keeper({ state: 'asked' }), ward())).toBe('You keep 420 GB for Anna.');
   expect(mutualWords('Anna', undefined, undefined)).toBeUndefined();
 });
@@ -140,4 +141,10 @@ test('small words', () => {
   expect(placeSaid({ id: 'a', kind: 'folder', place: '/x', state: 'diskAbsent', packs: 0, bytes: 0, lastProvenAt: null }).tone).toBe('quiet');
   expect(placeSaid({ id: 'a', kind: 's3', place: 'b', state: 'the bucket is not there', packs: 0, bytes: 0, lastProvenAt: null })).toEqual({ tone: 'amber', text: 'The bucket is not there.' });
   expect(placeSaid({ id: 'a', kind: 'folder', place: '/x', state: 'ok', packs: 0, bytes: 0, lastProvenAt: null }).tone).toBe('good');
+});
+
+test('a home that we keep copies for is only spoken of where something is out of the ordinary', () => {
+  expect(wardSaid(ward())).toBeUndefined();
+  expect(wardSaid(ward({ state: 'ending' }))?.text).toContain('held for 30 days');
+  expect(wardSaid(ward({ state: 'diskAbsent' }))).toMatchObject({ tone: 'amber', advice: expect.stringContaining('Plug it in') as string });
 });

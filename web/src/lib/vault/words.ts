@@ -109,7 +109,7 @@ export function fullWords(full: number, now: number): string {
 /** What two homes keep for each other, in one sentence each: `You keep 420 GB for Anna, Anna keeps 380 GB for you.` */
 export function mutualWords(name: string, keeper: Keeper | undefined, ward: Ward | undefined): string | undefined {
   const theirs = keeper && !['asked', 'refused'].includes(keeper.state) ? (keeper.bytes > 0 ? `${name} keeps ${formatBytes(keeper.bytes)} for you` : `${name} will keep copies for you`) : undefined;
-  const ours = ward && (ward.bytes > 0 ? `You keep ${formatBytes(ward.bytes)} for ${name}` : `You will keep copies for ${name}`);
+  const ours = ward && (ward.state === 'ending' ? `You no longer take copies of ${name}` : ward.bytes > 0 ? `You keep ${formatBytes(ward.bytes)} for ${name}` : `You will keep copies for ${name}`);
   if (ours && theirs) return `${ours}, ${theirs}.`;
   if (ours) return `${ours}.`;
   if (theirs) return `${theirs}.`;
@@ -129,6 +129,15 @@ export function growthLine(keeper: Keeper | undefined, ward: Ward | undefined, n
 function roomWords(free: number, where: string, fullAt: Moment | null, now: number): string {
   const full = timeOf(fullAt);
   return `${formatBytes(Math.max(0, free))} ${where}${full === undefined ? '' : `, ${fullWords(full, now)}`}`;
+}
+
+/** What is to be said of a home that this one keeps copies for; undefined where all is as agreed. */
+export function wardSaid({ state }: Ward): Said | undefined {
+  switch (state) {
+    case 'ending': return { tone: 'quiet', text: 'Ended. Nothing new is taken, and what is here is held for 30 days.' };
+    case 'diskAbsent': return { tone: 'amber', text: 'The disk with these copies is not connected.', advice: 'Plug it into this computer again. Nothing is lost.' };
+    default: return undefined;
+  }
 }
 
 /** How a disk or a store stands. */
