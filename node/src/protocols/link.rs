@@ -42,8 +42,8 @@ pub(super) async fn serve(network: &Arc<Network>, connection: Connection) {
     };
     let household = introduced.peer.household;
     if let Err(error) = network.met(introduced).await {
-        tracing::error!(%error, "could not record a home that was met");
-        return connection.close(CloseCode::BUSY, "cannot save what was said; trying again later");
+        tracing::warn!(%error, "could not record a home that was met");
+        return connection.close(CloseCode::BUSY, "cannot take what was said; trying again later");
     }
     if !network.link(household, connection.clone()) {
         let why = TurnedAway::NotPaired;
@@ -145,7 +145,13 @@ impl Network {
         if let Some(by) = outranks_us {
             self.outranked(by).await;
         }
+        let _one_at_a_time = self.introductions.lock().await;
         let before = self.book.peer(&peer.household);
+        // Judged before the lock was held: another node may have said hello in the meantime. This one is told when it comes
+        // again.
+        if before.as_ref().is_some_and(|known| known.certificate.outranks(&peer.certificate)) {
+            anyhow::bail!("another node of that household has just said hello");
+        }
         let address = address.map(|address| address.encode());
         let now_ms = clock::now_ms();
         let (row, saved) = (peer.clone(), address.clone());

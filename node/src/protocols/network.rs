@@ -42,6 +42,9 @@ pub struct Network {
     pub(super) stopping: CancellationToken,
     pub(super) tasks: TaskTracker,
     pub(super) strangers: Semaphore,
+    /// Held while what a home said is compared with what is known and recorded: of two nodes that speak for one household
+    /// at the same moment, the one with the higher certificate stays.
+    pub(super) introductions: tokio::sync::Mutex<()>,
     pub(super) guests: Semaphore,
     pub(super) recoveries: Semaphore,
     /// Somebody's name changed here.
@@ -77,6 +80,7 @@ impl Network {
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
             strangers: Semaphore::new(STRANGERS_MAX),
+            introductions: tokio::sync::Mutex::default(),
             guests: Semaphore::new(GUESTS_MAX),
             recoveries: Semaphore::new(RECOVERIES_MAX),
             card_changed: Notify::new(),

@@ -20,7 +20,7 @@ pub(super) fn check(folder: &Path, needed: u64) -> Result<(), Problem> {
 }
 
 fn judge(needed: u64, free: u64) -> Result<(), Problem> {
-    if needed.saturating_add(RESERVE_BYTES) <= free {
+    if needed.checked_add(RESERVE_BYTES).is_some_and(|whole| whole <= free) {
         return Ok(());
     }
     let say = |bytes| HumanBytes(bytes).to_string();

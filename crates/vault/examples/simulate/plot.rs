@@ -34,10 +34,10 @@ pub(crate) fn draw(bars: &[Bar]) -> String {
         } else {
             format!("10<tspan dy=\"-5\" font-size=\"9\">{decade}</tspan>")
         };
-        write!(
+        writeln!(
             svg,
             "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{bottom}\" stroke=\"#ddd6c8\"/>\
-             <text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\" fill=\"#5c574d\">{label}</text>\n",
+             <text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\" fill=\"#5c574d\">{label}</text>",
             bottom + 20.0
         )
         .unwrap_or_default();

@@ -302,7 +302,8 @@ pub(crate) fn found(experiment: &Experiment, count: usize, towns: usize, seed: &
     let draw = |end: usize, seed: &mut Seed| usize::try_from(seed.below(end as u64)).expect("below a usize");
     let one = |number: usize, seed: &mut Seed| {
         // Friends sit around a ring: the next, the one before, the second next, and so on.
-        let step = |friend: usize| if friend % 2 == 0 { friend / 2 + 1 } else { count - friend / 2 - 1 };
+        let step =
+            |friend: usize| if friend.is_multiple_of(2) { friend / 2 + 1 } else { count - friend / 2 - 1 };
         let keepers: Vec<usize> =
             (0..experiment.friends).map(|friend| (number + step(friend)) % count).collect();
         let line = experiment.hazards.lines[draw(3, seed)];
