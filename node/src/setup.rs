@@ -2,7 +2,7 @@
 //! on as its home on the same port.
 //!
 //! Owns which of the two is going on and that there is only one; leaves founding to [`create`], restoring to
-//! [`restore`], and what is said over HTTP to [`api::setup`](crate::api::setup). Read first: [`serve_setup`],
+//! [`restore`], and what is said over HTTP to [`api::setup`]. Read first: [`serve_setup`],
 //! [`Setup`].
 //!
 //! Whoever can reach the page could make the home theirs. On this machine's own address that is its people; anywhere else

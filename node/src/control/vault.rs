@@ -1,7 +1,7 @@
 //! Commands about copies: in other homes, of other homes, on disks and in buckets.
 //!
 //! Agreements are recorded whether the node is up or not, and the other home hears of them when both are on. What other
-//! homes have to do is done only by a node that is up; alone, a command reaches folders and buckets ([`work`]).
+//! homes have to do is done only by a node that is up; alone, a command reaches folders and buckets (`work`).
 
 mod carry;
 pub mod kit;

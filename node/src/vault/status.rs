@@ -1,6 +1,6 @@
 //! How safe everything is, as the Safety page and `heirloom vault status --json` say it.
 //!
-//! Everything said here is counted from what was proved. The words are the policy's ([`health::assess`]); [`facts`] says
+//! Everything said here is counted from what was proved. The words are the policy's ([`health::assess`]); `facts` says
 //! what they are made from.
 
 mod facts;

@@ -108,7 +108,7 @@ impl TargetRow {
         }
     }
 
-    /// The place as placement and repair see it. `placed`: what [`VaultStore::placed`] says of it; `on`: whether it is
+    /// The place as placement and repair see it. `placed`: what `VaultStore::placed` says of it; `on`: whether it is
     /// reached right now.
     #[must_use]
     pub fn holder(&self, placed: Placed, on: bool) -> Holder {

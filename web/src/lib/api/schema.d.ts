@@ -2637,8 +2637,10 @@ export interface components {
             headAt?: string | null;
             /** @description The household's name, while nobody can sign in yet. */
             household?: string | null;
-            /** @description What a person should know: why it failed, or what was left aside. It may name other homes, so it is told only
-             *     while nobody can sign in yet. */
+            /**
+             * @description What a person should know: why it failed, or what was left aside. It may name other homes, so it is told only
+             *     while nobody can sign in yet.
+             */
             message?: string | null;
             /** @description What is being done. */
             stage: components["schemas"]["Stage"];
