@@ -102,7 +102,10 @@ impl Lane {
         if let Some(ended) = self.greet().await? {
             return Ok(ended);
         }
-        recount::recount(&self.run.home, self.id, &self.target).await?;
+        if let Some(forgotten) = recount::recount(&self.run.home, self.id, &self.target).await? {
+            // Otherwise the next head would only be made when something changes.
+            self.run.count_on_from(&forgotten);
+        }
         let mut changes = self.run.changes();
         loop {
             let seen = *changes.borrow_and_update();

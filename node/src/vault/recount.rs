@@ -34,18 +34,29 @@ const SETTING_SET_BACK: &str = "set-back";
 /// The alarm that a place has a newer state of the home than this one.
 const ALARM_NEWER: &str = "newer-state";
 
-/// Counts a place if there is a reason to, and has it prove what it took without proving.
+/// Counts a place if there is a reason to, and has it prove what it took without proving. Gives the newest head that this
+/// node signed and its books do not know, when the place turned out to have one.
 ///
 /// # Errors
 /// When a database cannot be read or written.
-pub(super) async fn recount(home: &Arc<Home>, id: TargetId, target: &Arc<dyn Target>) -> anyhow::Result<()> {
+pub(super) async fn recount(
+    home: &Arc<Home>,
+    id: TargetId,
+    target: &Arc<dyn Target>,
+) -> anyhow::Result<Option<VaultHead>> {
     let at = Arc::clone(home);
-    if blocking(move || is_due(&at, id)).await? && !count(home, id, target).await? {
-        return Ok(());
+    let mut forgotten = None;
+    if blocking(move || is_due(&at, id)).await? {
+        let Some(heads) = compare_heads(home, id, target).await? else { return Ok(None) };
+        forgotten = heads.forgotten;
+        if !count(home, id, target).await? {
+            return Ok(forgotten);
+        }
     }
     let at = Arc::clone(home);
     let unproven = blocking(move || Ok(at.vault.store.unproven_at(id, UNPROVEN_MAX)?)).await?;
-    ask(home, id, target, &unproven).await
+    ask(home, id, target, &unproven).await?;
+    Ok(forgotten)
 }
 
 fn is_due(home: &Home, id: TargetId) -> anyhow::Result<bool> {
@@ -81,10 +92,20 @@ pub(super) fn note_packs(home: &Home, id: TargetId, packs: u64) -> anyhow::Resul
     Ok(())
 }
 
+/// What the heads of a place say.
+struct Compared {
+    /// The newest that this node signed, if its books do not know it.
+    forgotten: Option<VaultHead>,
+}
+
 /// Looks at the heads that a place has: whether it still has what it took, and whether it has something newer than this
-/// home knows of; `false` when they cannot be read.
-async fn compare_heads(home: &Arc<Home>, id: TargetId, target: &Arc<dyn Target>) -> anyhow::Result<bool> {
-    let Ok(heads) = target.heads().await else { return Ok(false) };
+/// home knows of; `None` when they cannot be read.
+async fn compare_heads(
+    home: &Arc<Home>,
+    id: TargetId,
+    target: &Arc<dyn Target>,
+) -> anyhow::Result<Option<Compared>> {
+    let Ok(heads) = target.heads().await else { return Ok(None) };
     let at = Arc::clone(home);
     blocking(move || {
         let (store, certificate) = (&at.vault.store, &at.keys.certificate);
@@ -96,7 +117,8 @@ async fn compare_heads(home: &Arc<Home>, id: TargetId, target: &Arc<dyn Target>)
         }
         let last = store.last_head()?.map(|last| last.number);
         let own = heads.iter().filter(|head| head.certificate() == certificate && Some(head.number()) > last);
-        if let Some(head) = own.max_by_key(|head| head.number()) {
+        let forgotten = own.max_by_key(|head| head.number()).cloned();
+        if let Some(head) = &forgotten {
             note_set_back(&at, head)?;
         }
         let from = at.ledger.setting(SETTING_RESTORED_STATE)?.and_then(|text| text.parse::<i64>().ok());
@@ -107,7 +129,7 @@ async fn compare_heads(home: &Arc<Home>, id: TargetId, target: &Arc<dyn Target>)
             let row = store.target(id)?;
             tell_of_newer(&at, row.map(|row| row.place).as_ref(), made_ms)?;
         }
-        Ok(true)
+        Ok(Some(Compared { forgotten }))
     })
     .await
 }
@@ -157,9 +179,6 @@ fn day(ms: i64) -> String {
 
 /// Reads the list of a place; `false` when it could not be read to its end.
 async fn count(home: &Arc<Home>, id: TargetId, target: &Arc<dyn Target>) -> anyhow::Result<bool> {
-    if !compare_heads(home, id, target).await? {
-        return Ok(false);
-    }
     let (mut claimed, mut after) = (HashSet::new(), None);
     for _ in 0..PAGES_MAX {
         let Ok(page) = target.list(after).await else { return Ok(false) };
