@@ -33,6 +33,8 @@ pub mod envelope;
 pub mod epoch;
 #[cfg(test)]
 mod fixture;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod hash;
 pub mod ids;
 pub mod keyring;

@@ -1,7 +1,7 @@
 //! `cargo xtask`: everything a person types in this repository, as one program.
 //!
 //! One verb is one file: [`run`] (try it), [`gate`] (`cargo xtask test`), [`mod@bench`], [`web`], [`samples`], [`openapi`],
-//! [`simulate`].
+//! [`simulate`], [`fuzz`].
 //! Below them stand helpers without a verb: [`system`] (packages of the operating system), [`tools`] (programs built
 //! with cargo), [`npm`], [`daemon`] (the program `heirloom` as a child process), [`folders`], [`shell`] and [`args`].
 //!
@@ -13,6 +13,7 @@ mod args;
 mod bench;
 mod daemon;
 mod folders;
+mod fuzz;
 mod gate;
 mod npm;
 mod openapi;
@@ -38,6 +39,7 @@ cargo xtask VERB
   samples  gather the sample photos                                       samples --help
   openapi  write docs/openapi.json and the page's client from the code    openapi --help
   simulate play seeded histories of homes that share albums           simulate --help
+  fuzz     give every reader of bytes from outside millions of inputs     fuzz --help
 ";
 
 fn main() -> ExitCode {
@@ -64,6 +66,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         "samples" => samples::run(rest),
         "openapi" => openapi::run(rest),
         "simulate" => simulate::run(rest),
+        "fuzz" => fuzz::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(())

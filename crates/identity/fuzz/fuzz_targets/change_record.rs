@@ -1,9 +1,11 @@
-//! A change record from a disk or a backup. The signer and the space are those of the vectors.
+//! A change record from a disk or a backup: never panics, takes memory in proportion, and is kept as it was read. The
+//! signer and the space are those of the vectors.
 
 #![no_main]
 
 use std::sync::LazyLock;
 
+use heirloom_fuzzkit::bounded;
 use heirloom_identity::{ChangeRecord, NodeKeys, Root, SignerId, SpaceId};
 
 static EXPECTED: LazyLock<(SignerId, SpaceId)> = LazyLock::new(|| {
@@ -15,7 +17,7 @@ static EXPECTED: LazyLock<(SignerId, SpaceId)> = LazyLock::new(|| {
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let (signer, space) = &*EXPECTED;
-    if let Ok(record) = ChangeRecord::decode_verified(signer, space, bytes.to_vec()) {
+    if let Ok(record) = bounded(bytes, |bytes| ChangeRecord::decode_verified(signer, space, bytes.to_vec())) {
         assert_eq!(record.as_bytes(), bytes);
     }
 });

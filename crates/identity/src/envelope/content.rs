@@ -40,7 +40,7 @@ pub struct Content {
 
 impl Content {
     /// The bytes that are encrypted.
-    pub(super) fn padded(&self) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
+    pub(crate) fn padded(&self) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
         let too_large = EnvelopeError::ChangeTooLarge(self.change.len());
         if self.change.len() > CHANGE_BYTES_MAX {
             return Err(too_large);
@@ -58,7 +58,7 @@ impl Content {
     }
 
     /// Reads what [`Content::padded`] gave and nothing else: the padding has its only length and is zero.
-    pub(super) fn from_padded(plain: &[u8]) -> Option<Self> {
+    pub(crate) fn from_padded(plain: &[u8]) -> Option<Self> {
         let mut reader = Reader(plain);
         let account = AccountId::from_bytes(reader.array()?);
         let at_ms = reader.i64()?;
