@@ -86,6 +86,11 @@ impl Restoring {
         self.progress.subscribe()
     }
 
+    /// Begins anew, with asking this many homes and folders; nothing of an attempt before stays.
+    pub fn start(&self, places: u64) {
+        self.progress.send_replace(Some(Progress { total: places, ..Progress::at(Stage::Contact) }));
+    }
+
     /// Begins a stage; what was found out before stays.
     pub fn begin(&self, stage: Stage, total: u64, total_bytes: u64) {
         self.progress.send_modify(|progress| {
@@ -107,6 +112,14 @@ impl Restoring {
         self.change(|progress| {
             (progress.done, progress.total) = (done, total);
             (progress.bytes, progress.total_bytes) = (bytes, total_bytes);
+        });
+    }
+
+    /// Ends: all of it is here.
+    pub fn end(&self, total: u64, total_bytes: u64) {
+        self.change(|progress| {
+            (progress.stage, progress.done, progress.total) = (Stage::Done, total, total);
+            (progress.bytes, progress.total_bytes) = (total_bytes, total_bytes);
         });
     }
 
