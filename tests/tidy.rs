@@ -80,6 +80,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("axum", &["heirloom"]),
     ("clap", &["heirloom"]),
     ("tokio", &["heirloom", "heirloom-net", "heirloom-tests", "heirloom-vault"]),
+    ("tower", &["heirloom"]),
     ("tower-http", &["heirloom"]),
     ("utoipa", &["heirloom"]),
 ];

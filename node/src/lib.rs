@@ -13,6 +13,7 @@ pub mod care;
 pub mod cli;
 pub mod clock;
 pub mod control;
+pub mod front;
 pub mod home;
 pub mod index;
 pub mod ingest;

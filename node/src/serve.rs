@@ -1,6 +1,6 @@
 //! `heirloom serve`: everything that runs while a node is up, and the order in which it stops.
 //!
-//! Stopping: accept nothing new, let requests finish for [`GRACE`], end the event streams, end what the vault is doing, pause a restore, close the connections with
+//! Stopping: accept nothing new, let requests finish for [`GRACE`](crate::front::GRACE), end the event streams, end what the vault is doing, pause a restore, close the connections with
 //! other homes, end the command socket, end the workers after the photo in hand, close the home. A second signal ends the program at once,
 //! which is safe at any moment.
 
@@ -9,14 +9,16 @@ use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use anyhow::Context;
+use axum::Router;
+use axum::http::StatusCode;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{ApiState, router};
 use crate::control;
+use crate::front::Front;
 use crate::home::{Home, reconcile};
 use crate::protocols::Network;
 use crate::restore::Comeback;
@@ -24,9 +26,6 @@ use crate::restore::comeback::keep_again;
 use crate::sharing::Downloads;
 use crate::vault::worker::VaultWorker;
 use crate::workers::Workers;
-
-/// How long requests may take to finish once the node was asked to stop.
-pub const GRACE: Duration = Duration::from_secs(10);
 
 /// Where a node listens.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +71,21 @@ pub async fn serve_on(
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let address = listener.local_addr()?;
+    let front = Front::start(listener, not_yet())?;
+    serve_behind(front, home, p2p, ready, stop).await
+}
+
+/// Serves a home behind a server that runs already, as [`serve`] does, and ends the server with it.
+///
+/// # Errors
+/// When the home cannot be served; says what to do.
+pub async fn serve_behind(
+    mut front: Front,
+    home: Arc<Home>,
+    p2p: Option<SocketAddr>,
+    ready: impl FnOnce(SocketAddr),
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     // What can fail comes before what has to be stopped in order.
     let commands = Commands::start(&home)?;
     let workers = Workers::start(&home).context("cannot start the workers")?;
@@ -85,22 +98,14 @@ pub async fn serve_on(
     let vault = VaultWorker::start(&home);
     let adopting = adopt_in_background(&home);
     let stopping = CancellationToken::new();
-    let app = router(ApiState::new(Arc::clone(&home), stopping.clone()));
-    let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    let graceful = stopping.clone();
-    let server =
-        axum::serve(listener, service).with_graceful_shutdown(async move { graceful.cancelled().await });
-    let mut server = tokio::spawn(server.into_future());
-    ready(address);
+    front.show(router(ApiState::new(Arc::clone(&home), stopping.clone())));
+    ready(front.address());
     let failed = tokio::select! {
-        () = stop => None,
-        ended = &mut server => Some(ended),
+        () = stop => Ok(()),
+        failed = front.failed() => failed,
     };
     stopping.cancel();
-    if failed.is_none() && tokio::time::timeout(GRACE, &mut server).await.is_err() {
-        tracing::warn!("some requests did not finish in time and were cut off");
-        server.abort();
-    }
+    front.stop().await;
     // First whoever may hold what the vault's own tasks wait for.
     comeback.stop().await;
     vault.stop().await;
@@ -120,10 +125,12 @@ pub async fn serve_on(
         home.close();
     });
     ended.await.context("could not stop in order")?;
-    if let Some(ended) = failed {
-        ended.context("the web server ended unexpectedly")?.context("the web server failed")?;
-    }
-    Ok(())
+    failed
+}
+
+/// What is answered in the moment before the home is there.
+fn not_yet() -> Router {
+    Router::new().fallback(|| async { StatusCode::SERVICE_UNAVAILABLE })
 }
 
 /// Opens the way to other homes. Without one the node still serves its own people; `heirloom status` says so.

@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,11 +23,12 @@ use zeroize::Zeroizing;
 
 use crate::api;
 use crate::clock;
+use crate::front::Front;
 use crate::home::Home;
 use crate::home::create::{self, Founding};
 use crate::home::layout::Layout;
 use crate::restore::{self, Order, Problem, Progress, Restoring};
-use crate::serve::{Listen, bind, serve_on};
+use crate::serve::{Listen, bind, serve_behind};
 
 /// Bytes of the code that the page asks for.
 const CODE_BYTES: usize = 10;
@@ -269,6 +269,8 @@ impl Setup {
                 return Err(tokio::runtime::Handle::current().block_on(explained)?.into());
             }
         };
+        // What an attempt before came to is over when this returns.
+        self.restoring.start(from.len() as u64);
         let setup = Arc::clone(self);
         self.tasks.spawn(async move {
             let restored = tokio::select! {
@@ -282,8 +284,10 @@ impl Setup {
                 }
                 Err(problem) => {
                     tracing::warn!(%problem, "the restore ended");
+                    // At once: whoever reads that it failed may begin again.
+                    let mut phase = setup.phase();
                     setup.restoring.fail(problem.to_string());
-                    *setup.phase() = Phase::Fresh;
+                    *phase = Phase::Fresh;
                 }
             }
         });
@@ -376,60 +380,44 @@ pub async fn serve_setup(
     ready: impl FnOnce(SocketAddr, Option<&str>),
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let (listener, after) = twice(bind(listen.http).await?)?;
-    let address = listener.local_addr()?;
-    let setup = Setup::begin(Layout::of(root)?, !address.ip().is_loopback())?;
-    let closing = CancellationToken::new();
-    let app = api::setup::router(Arc::clone(&setup));
-    let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    let closed = closing.clone();
-    let server =
-        axum::serve(listener, service).with_graceful_shutdown(async move { closed.cancelled().await });
-    let server = tokio::spawn(server.into_future());
-    ready(address, setup.code());
+    let listener = bind(listen.http).await?;
+    let is_reached_from_outside = !listener.local_addr()?.ip().is_loopback();
+    let setup = Setup::begin(Layout::of(root)?, is_reached_from_outside)?;
+    let front = Front::start(listener, api::setup::router(Arc::clone(&setup)))?;
+    ready(front.address(), setup.code());
     let mut stop = std::pin::pin!(stop);
     let is_made = tokio::select! {
         () = setup.until_made() => true,
         () = &mut stop => false,
     };
-    let served =
-        if is_made { open_and_serve(&setup, root, after, listen.p2p, &closing, stop).await } else { Ok(()) };
+    let served = if is_made {
+        open_and_serve(&setup, root, front, listen.p2p, stop).await
+    } else {
+        // First whatever requests may wait for.
+        setup.stop.cancel();
+        front.stop().await;
+        Ok(())
+    };
     setup.stop.cancel();
     setup.tasks.close();
     setup.tasks.wait().await;
-    closing.cancel();
-    if tokio::time::timeout(crate::serve::GRACE, server).await.is_err() {
-        tracing::warn!("some requests did not finish in time and were cut off");
-    }
     served
 }
 
+/// Opens the home that was made and shows it instead of the first-run page. Requests that wait for it are answered still.
 async fn open_and_serve(
     setup: &Arc<Setup>,
     root: &Path,
-    listener: TcpListener,
+    front: Front,
     p2p: Option<SocketAddr>,
-    closing: &CancellationToken,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let root = root.to_owned();
     let home = tokio::task::spawn_blocking(move || Home::open(&root)).await?;
     let home = home.context("the home that was made cannot be opened")?;
     home.restoring.adopt(&setup.restoring);
-    let (at, closing) = (Arc::clone(&home), closing.clone());
-    let ready = |_| {
-        // The old server takes nobody new from now on, and answers those who wait for the home.
-        closing.cancel();
-        setup.answers(at);
-    };
-    serve_on(listener, home, p2p, ready, stop).await
-}
-
-/// The same listener twice, so that one server can follow another without the port being free in between.
-fn twice(listener: TcpListener) -> anyhow::Result<(TcpListener, TcpListener)> {
-    let one = listener.into_std()?;
-    let other = one.try_clone()?;
-    Ok((TcpListener::from_std(one)?, TcpListener::from_std(other)?))
+    let at = Arc::clone(&home);
+    serve_behind(front, home, p2p, |_| setup.answers(at), stop).await
 }
 
 #[cfg(test)]
