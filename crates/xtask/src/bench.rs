@@ -13,6 +13,7 @@ mod thumbnails;
 mod timeline;
 mod transfer;
 mod vault;
+mod vault_node;
 
 use std::path::Path;
 
@@ -23,7 +24,8 @@ use crate::args::Args;
 use crate::{folders, system, web};
 
 const HELP: &str = "\
-cargo xtask bench [thumbnails] [ingest] [timeline] [transfer] [sharing] [vault] [restore]
+cargo xtask bench [thumbnails] [ingest] [timeline] [transfer] [sharing] [vault] [vault-node]
+                  [restore]
 
 Builds optimised programs, measures (all of them when none is named), prints tables, writes target/bench.json.
 
@@ -34,6 +36,7 @@ Builds optimised programs, measures (all of them when none is named), prints tab
   sharing      how soon another home sees an edit; the first sync of an album of 100,000 entries
   vault        10 GB of photos into an encrypted folder and back, against restic and borg; needs 35 GB of room
                (HEIRLOOM_BENCH_GB=2 takes fewer)
+  vault-node   the same to another node over the loopback, once; needs 40 GB of room
   restore      restoring over a line of 40 Mbit/s, until 1,000 pictures are there; needs root
 ";
 
@@ -54,6 +57,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("transfer", transfer::measure),
     ("sharing", sharing::measure),
     ("vault", vault::measure),
+    ("vault-node", vault_node::measure),
     ("restore", restore::measure),
 ];
 

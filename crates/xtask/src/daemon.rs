@@ -130,6 +130,11 @@ fn address_in(line: &str) -> Option<String> {
 }
 
 impl Serving {
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to stop and waits until it has; fails when it does not end well.
     pub(crate) fn stop(mut self) -> Result<()> {
         let pid = self.child.id().to_string();

@@ -22,6 +22,20 @@ pub(crate) struct Spent {
     pub(crate) resident_bytes_max: u64,
 }
 
+impl Spent {
+    /// What nobody did took nothing.
+    pub(crate) const NOTHING: Self = Self { wall: Duration::ZERO, cpu: Duration::ZERO, resident_bytes_max: 0 };
+
+    /// With what another process took in the same time.
+    pub(crate) fn beside(&self, other: &Self) -> Self {
+        Self {
+            wall: self.wall.max(other.wall),
+            cpu: self.cpu + other.cpu,
+            resident_bytes_max: self.resident_bytes_max + other.resident_bytes_max,
+        }
+    }
+}
+
 /// Runs a program to its end and says what it took.
 ///
 /// The processor time is read while the process has ended but is not yet waited for, so nothing of it is missed.

@@ -24,7 +24,7 @@ const GIGABYTES: u64 = 10;
 /// A copy of a photo differs from it once in so many bytes, so that nobody can store it as the same.
 const ALTERED_EVERY: usize = 1024;
 /// Whatever opens the stores of a bench.
-const PASSWORD: &str = "a password for a bench";
+pub(super) const PASSWORD: &str = "a password for a bench";
 
 /// From one folder to the other.
 type Way = Box<dyn Fn(&Path, &Path) -> Command>;
@@ -69,14 +69,14 @@ pub(crate) fn measure() -> Result<Measured> {
     Ok(tell(&contestants, &runs, bytes))
 }
 
-fn size() -> Result<u64> {
+pub(super) fn size() -> Result<u64> {
     let text = std::env::var("HEIRLOOM_BENCH_GB").unwrap_or_default();
     let gigabytes = if text.is_empty() { GIGABYTES } else { text.parse().context("HEIRLOOM_BENCH_GB")? };
     Ok(gigabytes * 1_000_000_000)
 }
 
 /// Photos of real cameras, each copy altered all over, until there are so many bytes.
-fn make_photos(place: &Path, bytes: u64) -> Result<PathBuf> {
+pub(super) fn make_photos(place: &Path, bytes: u64) -> Result<PathBuf> {
     let source = place.join("photos");
     fs::create_dir_all(&source)?;
     let photos = corpus::photos()?;
@@ -144,7 +144,7 @@ fn contestants() -> Result<Vec<Contestant>> {
         restore: Box::new(move |store, to| with(&back, &["restore"], &[store, to])),
         syncs_itself: true,
     }];
-    provide();
+    provide(&["restic", "borg"], &["restic", "borgbackup"]);
     if shell::find("restic").is_some() {
         all.push(restic());
     }
@@ -158,15 +158,15 @@ fn contestants() -> Result<Vec<Contestant>> {
 }
 
 /// As root on Debian what is missing is installed.
-fn provide() {
+pub(super) fn provide(programs: &[&str], packages: &[&str]) {
     let is_root = shell::read(&mut shell::command("id", &["-u"])).is_ok_and(|id| id.trim() == "0");
-    let are_there = shell::find("restic").is_some() && shell::find("borg").is_some();
+    let are_there = programs.iter().all(|program| shell::find(program).is_some());
     if are_there || !is_root || shell::find("apt-get").is_none() {
         return;
     }
-    let args = ["install", "--yes", "-qq", "--no-install-recommends", "restic", "borgbackup"];
+    let args = ["install", "--yes", "-qq", "--no-install-recommends"];
     let mut install = shell::command("apt-get", &args);
-    install.env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
+    install.args(packages).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
     // What is then still missing is left out and said.
     shell::run(&mut install).ok();
 }
@@ -177,7 +177,7 @@ fn with(program: &Path, words: &[&str], paths: &[&Path]) -> Command {
     command
 }
 
-fn restic_on(store: &Path, words: &[&str]) -> Command {
+pub(super) fn restic_on(store: &Path, words: &[&str]) -> Command {
     let mut command = shell::command("restic", &["--quiet", "--no-cache", "--repo"]);
     command.arg(store).args(words).env("RESTIC_PASSWORD", PASSWORD);
     command
@@ -201,7 +201,7 @@ fn restic() -> Contestant {
     }
 }
 
-fn borg_on(words: &[&str]) -> Command {
+pub(super) fn borg_on(words: &[&str]) -> Command {
     let mut command = shell::command("borg", words);
     command.env("BORG_PASSPHRASE", PASSWORD);
     command
@@ -226,7 +226,7 @@ fn borg() -> Contestant {
     }
 }
 
-fn size_of(folder: &Path) -> Result<u64> {
+pub(super) fn size_of(folder: &Path) -> Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -235,7 +235,7 @@ fn size_of(folder: &Path) -> Result<u64> {
     Ok(bytes)
 }
 
-fn count(folder: &Path) -> Result<usize> {
+pub(super) fn count(folder: &Path) -> Result<usize> {
     let mut files = 0;
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
