@@ -6,7 +6,7 @@
 
 use std::io::{Read, Write};
 
-use super::{FolderError, PackFolder, fossils::Fossil};
+use super::{FolderError, PackFolder};
 use crate::target::DAY_MS;
 
 /// The file's name in `fossils/`.
@@ -62,7 +62,7 @@ impl PackFolder {
         let known = read.ok().and_then(|_| OwnTime::from_text(&text));
         let (time, is_new) = match known {
             Some(known) => known.look(now_ms),
-            None => (OwnTime::begin(self.fossils()?.iter().map(Fossil::at_ms).max(), now_ms), true),
+            None => (OwnTime::begin(self.fossils()?.iter().map(|fossil| fossil.at_ms).max(), now_ms), true),
         };
         if is_new {
             let write = || {

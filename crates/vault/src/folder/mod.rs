@@ -12,13 +12,18 @@ mod fossils;
 mod heads;
 mod marker;
 mod packs;
+mod proving;
+mod removal;
+mod writing;
 
 pub(crate) use clock::{CLOCK_NAME, OwnTime};
-pub(crate) use fossils::{fossil_name, parse_fossil_name};
+pub(crate) use fossils::{
+    Fossil, fossil_name, outdated, parse_fossil_name, parse_superseded_name, superseded_name,
+};
 pub(crate) use heads::{head_name, kit_name};
 pub use marker::{DiskId, MARKER_NAME, Marker};
-pub use packs::PackFolder;
 pub(crate) use packs::read_marker;
+pub use packs::{PackFolder, Volume};
 
 use std::io;
 

@@ -1,32 +1,27 @@
-//! Packs in a folder: durable writing, reading, proving, setting aside.
+//! The folder itself, and packs that come, are read and are listed.
 
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
 
 use heirloom_identity::HouseholdId;
-use heirloom_store::{Disk, SyncedFolders, place_new};
+use heirloom_store::{Disk, SyncedFolders};
 
 use super::marker::MARKER_BYTES_MAX;
 use super::{DiskId, Expected, FolderError, MARKER_NAME, Marker};
 use crate::PackId;
 use crate::pack::PACK_BYTES_MAX;
-use crate::proof::{self, Challenge, ProofError};
+use crate::proof;
 
 /// Packs looked at in one of the 256 folders below `packs/`; far more than any disk holds.
 const SHARD_PACKS_MAX: usize = 1 << 17;
-/// From here on a file is written past the page cache: nobody reads it soon, and the cache costs as much as the rest.
-const LARGE_BYTES: usize = 1 << 20;
-/// A draft this old was left behind by a crash.
-const DRAFT_AGE: Duration = Duration::from_secs(24 * 60 * 60);
-/// Leftovers of drafts removed when a folder is opened.
-const DRAFTS_MAX: usize = 4096;
+/// Leftovers of drafts, and damaged packs, looked at when a folder is opened.
+pub(super) const DRAFTS_MAX: usize = 4096;
 
 /// A folder of one household's packs. Share it between threads with an `Arc`.
 pub struct PackFolder {
@@ -35,8 +30,24 @@ pub struct PackFolder {
     pub(super) synced: SyncedFolders,
     marker: Marker,
     /// Tells the drafts of this opening from those of others, perhaps of another computer.
-    opening: u64,
-    drafts: AtomicU64,
+    pub(super) opening: u64,
+    pub(super) drafts: AtomicU64,
+}
+
+/// A disk's size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Volume {
+    /// All of it, in bytes.
+    pub bytes: u64,
+    /// What of it may still be written.
+    pub free: u64,
+}
+
+impl Volume {
+    /// What may be written when so much of the disk stays free.
+    pub(crate) fn free_for(&self, spare: impl FnOnce(u64) -> u64) -> u64 {
+        self.free.saturating_sub(spare(self.bytes))
+    }
 }
 
 impl PackFolder {
@@ -81,14 +92,6 @@ impl PackFolder {
         Ok(here)
     }
 
-    /// Makes the folders in the folder, and everything's names durable.
-    fn lay_out(&self) -> io::Result<()> {
-        for name in ["drafts", "packs", "heads", "kits"] {
-            self.disk.create_dir(&self.root.join(name))?;
-        }
-        self.disk.sync_dir(&self.root)
-    }
-
     fn at(root: &Path, marker: Marker, disk: Arc<dyn Disk>) -> Self {
         let synced = SyncedFolders::default();
         // Any number that nobody else has: its keys are random.
@@ -126,15 +129,16 @@ impl PackFolder {
         }
     }
 
-    /// Bytes that may still be written to this volume.
+    /// How large this volume is, and how much may still be written to it.
     ///
     /// # Errors
     /// [`FolderError::Absent`], [`FolderError::Io`].
-    pub fn free(&self) -> Result<u64, FolderError> {
+    pub fn volume(&self) -> Result<Volume, FolderError> {
         self.is_there()?;
         let stat = rustix::fs::statvfs(&self.root)
             .map_err(|errno| FolderError::io("the disk's free space isn't known")(errno.into()))?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+        let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+        Ok(Volume { bytes: bytes(stat.f_blocks), free: bytes(stat.f_bavail) })
     }
 
     /// Keeps a pack; returns when its bytes, its name and its folder are durable. One that is there and right stays; one
@@ -223,161 +227,6 @@ impl PackFolder {
         Ok(found)
     }
 
-    /// Removes a pack for good; fine if it isn't there.
-    ///
-    /// # Errors
-    /// [`FolderError::Absent`], [`FolderError::Io`].
-    pub fn remove(&self, id: &PackId) -> Result<(), FolderError> {
-        self.is_there()?;
-        let at = FolderError::io("the pack couldn't be removed");
-        self.disk.remove(&self.outboard_path(id)).map_err(&at)?;
-        self.disk.remove(&self.pack_path(id)).map_err(&at)?;
-        let shard = self.shard_path(id.as_bytes()[0]);
-        if shard.is_dir() { self.disk.sync_dir(&shard).map_err(&at) } else { Ok(()) }
-    }
-
-    /// Moves a damaged pack to `damaged/`, where nothing counts it.
-    ///
-    /// # Errors
-    /// [`FolderError::Absent`], [`FolderError::Io`].
-    pub fn set_aside(&self, id: &PackId) -> Result<(), FolderError> {
-        self.is_there()?;
-        let at = FolderError::io("the damaged pack couldn't be set aside");
-        let aside = self.damaged_path(id);
-        self.disk.remove(&aside).map_err(&at)?;
-        self.disk.remove(&self.outboard_path(id)).map_err(&at)?;
-        place_new(&*self.disk, &self.synced, &self.root, &self.pack_path(id), &aside).map_err(&at)?;
-        self.disk.sync_dir(&self.shard_path(id.as_bytes()[0])).map_err(&at)
-    }
-
-    /// Throws away what was set aside of a pack; fine if nothing was.
-    ///
-    /// # Errors
-    /// [`FolderError::Absent`], [`FolderError::Io`].
-    pub fn forget_damaged(&self, id: &PackId) -> Result<(), FolderError> {
-        self.is_there()?;
-        self.disk
-            .remove(&self.damaged_path(id))
-            .map_err(FolderError::io("the damaged pack couldn't be removed"))
-    }
-
-    /// Packs that were set aside, at most some.
-    pub(crate) fn damaged(&self) -> Vec<PackId> {
-        let Ok(entries) = std::fs::read_dir(self.root.join("damaged")) else { return Vec::new() };
-        let id = |entry: std::fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".pack")?.parse().ok();
-        entries.flatten().take(DRAFTS_MAX).filter_map(id).collect()
-    }
-
-    /// Removes everything that a vault's folder holds, the marker last: until then it is a vault's. What isn't a vault's
-    /// stays.
-    ///
-    /// # Errors
-    /// [`FolderError::Absent`], [`FolderError::Io`].
-    pub fn clear(&self) -> Result<(), FolderError> {
-        self.is_there()?;
-        let at = FolderError::io("the folder couldn't be emptied");
-        for name in ["drafts", "packs", "damaged", "fossils", "heads", "kits"] {
-            self.clear_folder(&self.root.join(name)).map_err(&at)?;
-        }
-        self.disk.remove(&self.root.join(MARKER_NAME)).map_err(&at)?;
-        self.disk.sync_dir(&self.root).map_err(&at)
-    }
-
-    /// Empties and removes a folder of files and of folders of files.
-    fn clear_folder(&self, folder: &Path) -> io::Result<()> {
-        let entries = match std::fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        for entry in entries {
-            let entry = entry?;
-            if !entry.file_type()?.is_dir() {
-                self.disk.remove(&entry.path())?;
-                continue;
-            }
-            for inner in std::fs::read_dir(entry.path())? {
-                self.disk.remove(&inner?.path())?;
-            }
-            self.disk.sync_dir(&entry.path())?;
-            std::fs::remove_dir(entry.path())?;
-        }
-        self.disk.sync_dir(folder)?;
-        std::fs::remove_dir(folder)
-    }
-
-    /// Answers a question about a pack with a proof that was checked.
-    ///
-    /// # Errors
-    /// [`FolderError::Wrong`] when the pack is damaged or hasn't that size or that group, [`FolderError::Missing`],
-    /// [`FolderError::Absent`], [`FolderError::Io`].
-    pub fn prove(&self, challenge: &Challenge) -> Result<Vec<u8>, FolderError> {
-        if !challenge.is_sound() || self.size(&challenge.pack)? != u64::from(challenge.bytes) {
-            return Err(FolderError::Wrong("the pack hasn't got that group"));
-        }
-        let group = self.read(&challenge.pack, &challenge.range())?;
-        let outboard = self.read_outboard(challenge);
-        match proof::prove(challenge, &group, &outboard) {
-            Err(ProofError::Outboard) => {}
-            proved => return proved.map_err(damage),
-        }
-        let whole = self.read(&challenge.pack, &(0..u64::from(challenge.bytes)))?;
-        let (root, outboard) = proof::outboard(&whole);
-        if root != challenge.pack {
-            return Err(FolderError::Wrong("the pack is damaged"));
-        }
-        self.write_outboard(&challenge.pack, &outboard).unwrap_or_default();
-        proof::prove(challenge, &group, &outboard).map_err(damage)
-    }
-
-    /// Makes a file durable under its final name. One that is there already stays.
-    pub(super) fn write_new(&self, to: &Path, bytes: &[u8]) -> io::Result<()> {
-        let number = self.drafts.fetch_add(1, Ordering::Relaxed);
-        let draft = self.root.join("drafts").join(format!("{:016x}-{number}.part", self.opening));
-        let written = self
-            .write_draft(&draft, bytes)
-            .and_then(|()| place_new(&*self.disk, &self.synced, &self.root, &draft, to));
-        match written {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                self.disk.remove(&draft).unwrap_or_default();
-                if error.kind() == io::ErrorKind::AlreadyExists { self.sync_way_to(to) } else { Err(error) }
-            }
-        }
-    }
-
-    fn write_draft(&self, draft: &Path, bytes: &[u8]) -> io::Result<()> {
-        self.disk.remove(draft)?;
-        let is_large = bytes.len() >= LARGE_BYTES;
-        let mut file = if is_large { self.disk.create_large(draft)? } else { self.disk.create_new(draft)? };
-        file.write_all(bytes)?;
-        file.sync()
-    }
-
-    /// What is there was synced before it got its name; the name may not have been.
-    fn make_durable(&self, id: &PackId) -> Result<(), FolderError> {
-        self.sync_way_to(&self.pack_path(id)).map_err(FolderError::io("the pack couldn't be made durable"))
-    }
-
-    /// Makes the names of all packs durable.
-    ///
-    /// # Errors
-    /// [`FolderError::Absent`], [`FolderError::Io`].
-    pub(crate) fn sync_names(&self) -> Result<(), FolderError> {
-        let shards = (0..=u8::MAX).map(|shard| self.shard_path(shard)).filter(|shard| shard.is_dir());
-        let folders = shards.chain([self.root.join("packs"), self.root.clone()]);
-        let at = FolderError::io("the packs couldn't be made durable");
-        folders.into_iter().try_for_each(|folder| self.disk.sync_dir(&folder)).map_err(at)?;
-        self.is_there()
-    }
-
-    fn sync_way_to(&self, path: &Path) -> io::Result<()> {
-        for folder in path.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root)) {
-            self.disk.sync_dir(folder)?;
-        }
-        Ok(())
-    }
-
     pub(super) fn read_at(&self, path: &Path, range: &Range<u64>) -> Result<Vec<u8>, FolderError> {
         let at = "the pack couldn't be read";
         let bytes = range.end.checked_sub(range.start).and_then(|bytes| usize::try_from(bytes).ok());
@@ -429,32 +278,7 @@ impl PackFolder {
         Ok(found)
     }
 
-    /// The outboard beside a pack, or bytes that prove nothing.
-    fn read_outboard(&self, challenge: &Challenge) -> Vec<u8> {
-        let range = 0..u64::from(proof::outboard_bytes(challenge.bytes));
-        self.read_at(&self.outboard_path(&challenge.pack), &range).unwrap_or_default()
-    }
-
-    fn write_outboard(&self, id: &PackId, outboard: &[u8]) -> io::Result<()> {
-        let path = self.outboard_path(id);
-        self.disk.remove(&path)?;
-        self.disk.create_new(&path)?.write_all(outboard)
-    }
-
-    /// Removes drafts that nobody can be writing any more.
-    fn sweep(&self) {
-        let Ok(entries) = std::fs::read_dir(self.root.join("drafts")) else { return };
-        for entry in entries.flatten().take(DRAFTS_MAX) {
-            let written = entry.metadata().and_then(|data| data.modified());
-            // One from the future has no age, and stays.
-            let age = written.ok().and_then(|written| written.elapsed().ok());
-            if age.is_some_and(|age| age > DRAFT_AGE) {
-                self.disk.remove(&entry.path()).unwrap_or_default();
-            }
-        }
-    }
-
-    fn shard_path(&self, shard: u8) -> PathBuf {
+    pub(super) fn shard_path(&self, shard: u8) -> PathBuf {
         self.root.join("packs").join(format!("{shard:02x}"))
     }
 
@@ -466,7 +290,7 @@ impl PackFolder {
         self.shard_path(id.as_bytes()[0]).join(format!("{id}.obao"))
     }
 
-    fn damaged_path(&self, id: &PackId) -> PathBuf {
+    pub(super) fn damaged_path(&self, id: &PackId) -> PathBuf {
         self.root.join("damaged").join(format!("{id}.pack"))
     }
 }
@@ -477,15 +301,6 @@ pub(crate) fn read_marker(root: &Path) -> Option<Marker> {
     let mut text = String::new();
     File::open(root.join(MARKER_NAME)).ok()?.take(MARKER_BYTES_MAX).read_to_string(&mut text).ok()?;
     Marker::from_text(&text)
-}
-
-fn damage(error: ProofError) -> FolderError {
-    match error {
-        ProofError::Read(source) => FolderError::Io { attempt: "the pack couldn't be read", source },
-        ProofError::Damaged | ProofError::Outboard | ProofError::NoSuchGroup { .. } => {
-            FolderError::Wrong("the pack is damaged")
-        }
-    }
 }
 
 impl std::fmt::Debug for PackFolder {

@@ -7,6 +7,17 @@ pub(super) const RESERVE_PART: u64 = 20;
 /// The part of what is kept that may be deleted in 30 days without a person: one in so many.
 pub(super) const DELETE_PART: u64 = 20;
 
+/// The part of a disk that wards leave free for this home's own photos and books: one in so many, within these bounds, and
+/// never more than a quarter.
+const SPARE_PART: u64 = 20;
+const SPARE_BYTES_MIN: u64 = 1 << 30;
+const SPARE_BYTES_MAX: u64 = 20 << 30;
+
+/// Bytes of a disk of this size that wards leave free.
+pub(super) fn spare(disk_bytes: u64) -> u64 {
+    (disk_bytes / SPARE_PART).clamp(SPARE_BYTES_MIN, SPARE_BYTES_MAX).min(disk_bytes / 4)
+}
+
 /// What counts against a ward's quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Budget {
@@ -30,6 +41,14 @@ impl Budget {
         self.common.saturating_add(self.reserve)
     }
 
+    /// Bytes of a disk of this size that stay free when the ward puts a pack. Its reserve, what a restore begins with, goes
+    /// nearer to the end of the disk; what it flags beyond that is like everything else.
+    pub(super) fn spare(&self, room: Room, bytes: u64, disk_bytes: u64) -> u64 {
+        let spare = spare(disk_bytes);
+        let is_within = self.reserve.saturating_add(bytes) <= self.quota / RESERVE_PART;
+        if room == Room::Reserve && is_within { spare / 4 } else { spare }
+    }
+
     /// Bytes that a pack may still have. What doesn't fit in the reserve goes on in the common part; the reverse never.
     pub(super) fn free(&self, room: Room) -> u64 {
         let reserve = self.quota / RESERVE_PART;
@@ -44,7 +63,7 @@ impl Budget {
 
 /// Bytes that may be deleted now without a person, when `kept` bytes are kept and `deleted` were deleted in the last 30
 /// days and are still held.
-pub(super) fn deletable(kept: u64, deleted: u64) -> u64 {
+pub(crate) fn deletable(kept: u64, deleted: u64) -> u64 {
     (kept.saturating_add(deleted) / DELETE_PART).saturating_sub(deleted)
 }
 
@@ -59,6 +78,18 @@ mod tests {
         assert_eq!((full.free(Room::Common), full.free(Room::Reserve)), (0, 50));
         let metadata_first = Budget { quota: 1000, common: 0, reserve: 80 };
         assert_eq!((metadata_first.free(Room::Common), metadata_first.free(Room::Reserve)), (920, 920));
+    }
+
+    #[test]
+    fn a_disk_keeps_room_for_its_own_home() {
+        const GB: u64 = 1 << 30;
+        assert_eq!(spare(100 * GB), 5 * GB);
+        assert_eq!(spare(8000 * GB), 20 * GB);
+        assert_eq!((spare(16 * GB), spare(2 * GB), spare(0)), (GB, GB / 2, 0));
+        let ward = Budget { quota: 20 * GB, common: 0, reserve: GB / 2 };
+        assert_eq!(ward.spare(Room::Common, 1, 100 * GB), 5 * GB);
+        assert_eq!(ward.spare(Room::Reserve, GB / 2, 100 * GB), 5 * GB / 4);
+        assert_eq!(ward.spare(Room::Reserve, GB / 2 + 1, 100 * GB), 5 * GB, "not by flagging everything");
     }
 
     #[test]

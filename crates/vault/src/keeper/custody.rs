@@ -14,9 +14,6 @@ use crate::folder::{DiskId, Expected, FolderError, Marker, PackFolder, read_mark
 use crate::target::HOLD_MS;
 use crate::{Room, TargetState};
 
-/// What this home's disk keeps free of wards' photos.
-pub(super) const SPARE_BYTES: u64 = 256 << 20;
-
 /// Everything kept for wards. Blocking; cheap but for calls that read or write packs. Share it with an `Arc`.
 pub struct Keeper {
     pub(super) db: Database,
@@ -146,7 +143,7 @@ impl Keeper {
     /// [`KeeperError::NotAWard`], [`KeeperError::DiskAbsent`], [`KeeperError::Store`].
     pub fn state(&self, ward: &HouseholdId) -> Result<TargetState, KeeperError> {
         let found = self.ward(ward)?;
-        let free = self.folder(ward)?.free()?.saturating_sub(SPARE_BYTES).min(found.free);
+        let free = self.folder(ward)?.volume()?.free_for(budget::spare).min(found.free);
         Ok(TargetState {
             quota: Some(found.quota),
             used: found.used,

@@ -12,7 +12,7 @@
 //! places it durably in the ward's folder, writes its row, and only then answers; [`Keeper::prove`] answers audits;
 //! [`Keeper::scrub_step`] reads it every 25 to 35 days; [`Keeper::delete`] starts its hold; [`Keeper::collect`] ends it.
 
-mod budget;
+pub(crate) mod budget;
 pub(crate) mod chain;
 mod copy;
 mod custody;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use heirloom_identity::HouseholdId;
 
-use super::custody::SPARE_BYTES;
+use super::budget::Budget;
 use super::rows::{self, PackRow, PackState};
 use super::scrub::scrub_after;
 use super::{AlarmKind, Keeper, KeeperError};
@@ -44,7 +44,7 @@ impl Keeper {
             if size.max(PACK_BYTES_MIN as u64) > totals.budget.free(room) {
                 return Err(KeeperError::Full { quota: row.quota, used: totals.budget.used() });
             }
-            check_disk(&folder, size, room, totals.budget.used())?;
+            check_disk(&folder, size, room, &totals.budget)?;
         }
         folder.put(pack, bytes)?;
         let (ward, pack) = (*ward, *pack);
@@ -204,14 +204,11 @@ impl Keeper {
 }
 
 /// Leaves this home's own photos room on a disk that both share.
-fn check_disk(folder: &PackFolder, size: u64, room: Room, used: u64) -> Result<(), KeeperError> {
-    let free = folder.free()?;
-    let spare = match room {
-        Room::Common => SPARE_BYTES,
-        Room::Reserve => SPARE_BYTES / 4,
-    };
-    if free.saturating_sub(spare) < size {
-        return Err(KeeperError::Full { quota: used.saturating_add(free), used });
+fn check_disk(folder: &PackFolder, size: u64, room: Room, budget: &Budget) -> Result<(), KeeperError> {
+    let volume = folder.volume()?;
+    if volume.free_for(|disk| budget.spare(room, size, disk)) < size {
+        let used = budget.used();
+        return Err(KeeperError::Full { quota: used.saturating_add(volume.free), used });
     }
     Ok(())
 }

@@ -11,17 +11,17 @@ use super::TargetError;
 /// The longest explanation that is passed on.
 const EXPLANATION_CHARS_MAX: usize = 300;
 /// How deep errors are looked into.
-const SOURCES_MAX: usize = 8;
+const SOURCES_MAX: usize = 16;
 
 /// An endpoint that may be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Endpoint {
-    pub(super) text: String,
-    pub(super) is_http: bool,
+pub(crate) struct Endpoint {
+    pub(crate) text: String,
+    pub(crate) is_http: bool,
 }
 
 /// Checks an address of a store: `https`, or `http` to an address at home.
-pub(super) fn check_endpoint(text: &str, allow_http: bool) -> Result<Endpoint, TargetError> {
+pub(crate) fn check_endpoint(text: &str, allow_http: bool) -> Result<Endpoint, TargetError> {
     let wrong = |why: &str| Err(TargetError::Wrong(format!("the store's address can't be used: {why}")));
     let text = text.trim().trim_end_matches('/');
     let Some((scheme, rest)) = text.split_once("://") else { return wrong("it begins with https://") };
@@ -61,16 +61,21 @@ impl Secrets {
         Self(some.map(|secret| Zeroizing::new(secret.to_owned())).collect())
     }
 
-    /// What went wrong, in words without secrets.
+    /// What went wrong, in words without secrets that say what to look at.
     pub(super) fn explain(&self, error: object_store::Error) -> TargetError {
         use object_store::Error as Store;
+        let text = error.to_string();
+        if let Some(known) = code_in(&text).and_then(known_code) {
+            return known;
+        }
         match error {
             Store::NotFound { .. } => TargetError::Missing,
             Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {
                 TargetError::Refused("the store doesn't accept these keys".into())
             }
-            other if is_offline(&other) => TargetError::Offline,
-            other => TargetError::Io(self.without_secrets(&other.to_string())),
+            other if is_offline(&other) => tls_trouble(&other).unwrap_or(TargetError::Offline),
+            _ if text.contains("incorrectly configured region") => refused(WRONG_REGION),
+            _ => TargetError::Io(self.without_secrets(&text)),
         }
     }
 
@@ -80,17 +85,65 @@ impl Secrets {
     }
 }
 
+const WRONG_REGION: &str = "the bucket lies in another region than the one that was given";
+
+fn refused(why: &str) -> TargetError {
+    TargetError::Refused(why.to_owned())
+}
+
+/// The code of an S3 error in the text of an answer.
+fn code_in(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("<Code>")?;
+    rest.split_once("</Code>").map(|(code, _)| code.trim())
+}
+
+/// What a store's error means, where a person can do something about it.
+fn known_code(code: &str) -> Option<TargetError> {
+    Some(match code {
+        "NoSuchBucket" => refused("the store has no bucket of that name"),
+        "InvalidAccessKeyId" | "NotSignedUp" => refused("the store doesn't know this access key"),
+        "SignatureDoesNotMatch" => refused("the secret key isn't the one that belongs to this access key"),
+        "AccessDenied" => refused("these keys may not read and write in this bucket"),
+        "RequestTimeTooSkewed" => refused("this computer's clock is wrong; set it, then it goes on"),
+        "AuthorizationHeaderMalformed" | "PermanentRedirect" => refused(WRONG_REGION),
+        "QuotaExceeded" | "XMinioAdminBucketQuotaExceeded" | "XMinioStorageFull" => {
+            TargetError::Full { quota: 0, used: 0 }
+        }
+        _ => return None,
+    })
+}
+
+/// What is wrong with the encryption of a connection; none: the network, which passes.
+fn tls_trouble(error: &object_store::Error) -> Option<TargetError> {
+    use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+    use rustls::Error as Tls;
+    Some(match sources(error).find_map(tls_error)? {
+        Tls::InvalidCertificate(
+            Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. },
+        ) => refused("the store's certificate is out of date, or this computer's clock is wrong"),
+        Tls::InvalidCertificate(_) => {
+            refused("the store's certificate is none that this computer trusts for that address")
+        }
+        Tls::InvalidMessage(_) => refused("nothing speaks https at that address"),
+        _ => return None,
+    })
+}
+
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.downcast_ref().or_else(|| inner?.downcast_ref())
+}
+
+/// An error and what it comes from.
+fn sources(error: &object_store::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    let first: &(dyn Error + 'static) = error;
+    std::iter::successors(Some(first), |&error| error.source()).take(SOURCES_MAX)
+}
+
 /// Whether no answer came at all.
 fn is_offline(error: &object_store::Error) -> bool {
-    let mut source: Option<&dyn Error> = Some(error);
-    for _ in 0..SOURCES_MAX {
-        let Some(error) = source else { return false };
-        if let Some(http) = error.downcast_ref::<HttpError>() {
-            return !matches!(http.kind(), HttpErrorKind::Decode | HttpErrorKind::Unknown);
-        }
-        source = error.source();
-    }
-    false
+    let http = sources(error).find_map(|error| error.downcast_ref::<HttpError>());
+    http.is_some_and(|http| !matches!(http.kind(), HttpErrorKind::Decode | HttpErrorKind::Unknown))
 }
 
 #[cfg(test)]
@@ -140,5 +193,38 @@ mod tests {
             text.contains("is not known") && !text.contains("AKIA-me") && !text.contains("hush"),
             "{text}"
         );
+    }
+    #[test]
+    fn what_a_store_answers_is_said_in_words() {
+        let secrets = Secrets::new("AKIA-me", "hush hush");
+        let answer = |code: &str| {
+            let source = format!("<Error><Code>{code}</Code><Message>for AKIA-me</Message></Error>").into();
+            secrets.explain(object_store::Error::PermissionDenied { path: "x".into(), source }).to_string()
+        };
+        for (code, expected) in [
+            ("NoSuchBucket", "it refuses: the store has no bucket of that name"),
+            ("RequestTimeTooSkewed", "it refuses: this computer's clock is wrong; set it, then it goes on"),
+            (
+                "PermanentRedirect",
+                "it refuses: the bucket lies in another region than the one that was given",
+            ),
+            ("XMinioStorageFull", "it is full: 0 of 0 bytes"),
+            ("Another", "it refuses: the store doesn't accept these keys"),
+        ] {
+            assert_eq!(answer(code), expected);
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_no_passing_trouble() {
+        let said = |error: rustls::Error| {
+            let source = Box::new(std::io::Error::other(error));
+            tls_trouble(&object_store::Error::Generic { store: "S3", source }).map(|said| said.to_string())
+        };
+        let untrusted = said(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer));
+        assert!(untrusted.is_some_and(|said| said.contains("trusts")));
+        let expired = said(rustls::Error::InvalidCertificate(rustls::CertificateError::Expired));
+        assert!(expired.is_some_and(|said| said.contains("clock")));
+        assert_eq!(said(rustls::Error::HandshakeNotComplete), None);
     }
 }

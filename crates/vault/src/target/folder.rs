@@ -8,6 +8,7 @@ use bytes::Bytes;
 use heirloom_identity::{HouseholdId, VaultHead};
 use heirloom_store::Disk;
 
+use super::pace::Inventory;
 use super::reply::Hands;
 use super::{
     Answer, BoxFuture, Clock, DeleteOutcome, LIST_MAX, Room, Target, TargetError, TargetState, heads,
@@ -118,15 +119,15 @@ impl Target for FolderTarget {
     }
 
     fn delete(&self, packs: Vec<PackId>) -> BoxFuture<'_, Result<DeleteOutcome, TargetError>> {
-        self.ask(move |inner, folder| {
-            let now_ms = folder.own_time((inner.clock)())?;
-            let mut held = 0;
-            for pack in packs.iter().take(DELETE_MAX) {
-                folder.bury(pack, now_ms)?;
-                held += 1;
-            }
+        let inner = Arc::clone(&self.inner);
+        Box::pin(self.hands.ask(move || {
+            let folder = inner.folder()?;
+            let packs = &packs[..packs.len().min(DELETE_MAX)];
+            inventory(&folder)?.allow(packs)?;
+            folder.bury(packs, folder.own_time((inner.clock)())?)?;
+            let held = u32::try_from(packs.len()).unwrap_or(u32::MAX);
             Ok(DeleteOutcome { held, waits_for_person: false })
-        })
+        }))
     }
 
     /// A folder asks nobody.
@@ -144,10 +145,11 @@ impl Target for FolderTarget {
             let judged = heads::judge(&here, &head);
             if judged.is_kept() {
                 folder.put_head(&head)?;
-                let now_ms = (inner.clock)();
-                for old in heads::expired(here, &head, now_ms.min(folder.own_time(now_ms)?)) {
-                    folder.remove_head(&old)?;
-                }
+                let now_ms = folder.own_time((inner.clock)())?;
+                let after = heads::after(here, &head, &folder.superseded()?, now_ms);
+                after.superseded.iter().try_for_each(|(old, at_ms)| folder.note_superseded(old, *at_ms))?;
+                after.gone.iter().try_for_each(|old| folder.remove_head(old))?;
+                folder.forget_superseded(&after.gone)?;
             }
             judged.result()
         }))
@@ -172,23 +174,24 @@ impl Target for FolderTarget {
 
     fn state(&self) -> BoxFuture<'_, Result<TargetState, TargetError>> {
         self.ask(move |_, folder| {
-            let (held, _) = folder.buried()?;
-            let mut state =
-                TargetState { held, used: held, free: Some(folder.free()?), ..TargetState::default() };
-            let mut after = None;
-            loop {
-                let page = folder.list(after.as_ref(), LIST_MAX)?;
-                let Some((last, _)) = page.last() else { return Ok(state) };
-                after = Some(*last);
-                state.packs += u64::try_from(page.len()).unwrap_or(0);
-                state.used += page.iter().map(|(_, bytes)| bytes).sum::<u64>();
-            }
+            Ok(TargetState { free: Some(folder.volume()?.free), ..inventory(folder)?.state() })
         })
     }
 
     fn tidy(&self) -> BoxFuture<'_, Result<u64, TargetError>> {
         self.ask(move |inner, folder| folder.remove_fossils(folder.own_time((inner.clock)())?))
     }
+}
+
+fn inventory(folder: &PackFolder) -> Result<Inventory, FolderError> {
+    let (mut packs, mut after) = (Vec::new(), None);
+    loop {
+        let page = folder.list(after.as_ref(), LIST_MAX)?;
+        let Some((last, _)) = page.last() else { break };
+        after = Some(*last);
+        packs.extend(page);
+    }
+    Ok(Inventory::new(packs, &folder.fossils()?))
 }
 
 fn answer(folder: &PackFolder, challenge: &Challenge) -> Answer {

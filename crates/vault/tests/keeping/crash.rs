@@ -6,10 +6,13 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use heirloom_identity::VaultHead;
-use heirloom_store::{Disk, RealDisk};
+use heirloom_store::{Disk, DraftFile, RealDisk};
 use heirloom_testkit::CrashDisk;
 use heirloom_vault::folder::{DiskId, Expected, FolderError, Marker, PackFolder};
 use heirloom_vault::keeper::Home as Side;
@@ -202,7 +205,7 @@ fn the_power_goes_while_a_folder_is_written() {
             }
             chain.iter().try_for_each(|head| folder.put_head(head))?;
             said.set(said.get() + 1);
-            folder.bury(&packs[0].0, 1000)?;
+            folder.bury(&[packs[0].0], 1000)?;
             said.set(said.get() + 1);
             folder.put(&packs[0].0, &packs[0].1)?;
             folder.set_aside(&packs[1].0)?;
@@ -232,6 +235,71 @@ fn the_power_goes_while_a_folder_is_written() {
         assert!(packs.iter().all(|(pack, _)| folder.check(pack).is_ok()), "step {step}, again");
         if !disk.is_dead() {
             assert!(step > 50);
+            return;
+        }
+    }
+}
+
+/// A disk under a program that is killed: its calls end, what it wrote stays, synced or not.
+#[derive(Clone)]
+struct Killed {
+    disk: CrashDisk,
+    left: Arc<AtomicU64>,
+}
+
+impl Killed {
+    fn step(&self) -> io::Result<&CrashDisk> {
+        let one_less =
+            self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        one_less.map(|_| &self.disk).map_err(|_| io::Error::other("killed"))
+    }
+}
+
+impl Disk for Killed {
+    fn create_new(&self, path: &Path) -> io::Result<Box<dyn DraftFile>> {
+        self.step()?.create_new(path)
+    }
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.step()?.rename_new(from, to)
+    }
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.step()?.sync_dir(path)
+    }
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.step()?.create_dir(path)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.step()?.remove(path)
+    }
+}
+
+/// Goal: "the disk is written" means that it can be pulled out. Method: writing a ward's copies is killed at every step and
+/// done again to its end; then the power goes.
+#[test]
+fn a_copy_that_was_killed_and_done_again_is_durable() {
+    for steps in 0_u64.. {
+        let disk = Killed { disk: CrashDisk::steady(), left: Arc::new(AtomicU64::new(u64::MAX)) };
+        let (home, ward) = (Home::on(Arc::new(disk.clone())).unwrap(), Household::new(9));
+        let (id, mut said) = (ward.id(), Said::default());
+        agree(&home, &ward, &mut said).unwrap();
+        (1..=2).for_each(|number| put(&home, &ward, &mut said, number, 3000).unwrap());
+        head(&home, &ward, &mut said, 1).unwrap();
+        let place = home.scratch.path().join("usb");
+        let copy = || home.keeper.write_copy(&id, &place, [5; 16], &mut |_| true);
+        disk.left.store(steps, Ordering::Relaxed);
+        let is_whole = copy().is_ok();
+        disk.left.store(u64::MAX, Ordering::Relaxed);
+        assert_eq!(copy().unwrap().packs, 2);
+        disk.disk.lose_power(steps.wrapping_mul(0x9E37_79B9)).unwrap();
+        let expected = Expected { household: id, disks: Vec::new() };
+        let folder = PackFolder::open(&place, &expected, Arc::new(RealDisk))
+            .unwrap_or_else(|error| panic!("step {steps}: {error}"));
+        for pack in said.packs.keys() {
+            assert!(folder.check(pack).is_ok(), "step {steps}: {pack}");
+        }
+        assert_eq!(folder.heads().unwrap(), said.head.into_iter().collect::<Vec<_>>(), "step {steps}");
+        if is_whole {
+            assert!(steps > 20, "{steps}");
             return;
         }
     }

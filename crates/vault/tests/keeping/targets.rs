@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
-use heirloom_identity::HouseholdId;
+use heirloom_identity::{HouseholdId, VaultHead};
 use heirloom_store::RealDisk;
 use heirloom_vault::folder::Expected;
 use heirloom_vault::keeper::Home as Side;
@@ -16,6 +16,7 @@ use heirloom_vault::target::{Clock, FolderTarget, S3Target};
 use heirloom_vault::{Answer, BoxFuture, DeleteOutcome, PackId, Room, Target, TargetError, TargetState};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use s3s::auth::SimpleAuth;
+use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::S3ServiceBuilder;
 use tokio::task::JoinHandle;
 
@@ -164,6 +165,8 @@ async fn a_folder_keeps_packs() {
     assert!(matches!(other, Err(TargetError::Refused(_))));
     suite(&target, &ward).await;
     fossils(&target, &time, &place.join("fossils")).await;
+    pacing(&target, &time, &place).await;
+    superseding(&target, &time, &ward).await;
     // The disk goes, and comes back.
     let away = scratch.path().join("away");
     std::fs::rename(&place, &away).unwrap();
@@ -198,6 +201,78 @@ async fn fossils(target: &dyn Target, time: &Time, place: &Path) {
     let is_pack = |entry: std::fs::DirEntry| entry.path().extension().is_some_and(|is| is == "pack");
     assert!(!std::fs::read_dir(place).unwrap().flatten().any(is_pack));
     assert_eq!(target.get(pack(1, 1000).0, 0..10).await, Err(TargetError::Missing));
+}
+
+/// Goal: neither this program nor an old copy of this home empties a place of its own at once, and an interrupted deletion
+/// is one deletion. Method: 8 GB of packs that are only sizes, wishes of more and less than a twentieth; then a fossil that
+/// an interrupted deletion left, and a pack that comes back and goes again.
+async fn pacing(target: &dyn Target, time: &Time, place: &Path) {
+    let large: Vec<_> = (0..256_u32).map(|number| PackId::of(&number.to_le_bytes())).collect();
+    for id in &large {
+        let shard = place.join(format!("packs/{:02x}", id.as_bytes()[0]));
+        std::fs::create_dir_all(&shard).unwrap();
+        let file = std::fs::File::create(shard.join(format!("{id}.pack"))).unwrap();
+        file.set_len(32 << 20).unwrap();
+    }
+    let small = pack(59, 1000);
+    let twentieth = target.state().await.unwrap().deletable.unwrap();
+    assert!((400 << 20..420 << 20).contains(&twentieth), "{twentieth}");
+    let all: Vec<_> = target.list(None).await.unwrap().into_iter().map(|(id, _)| id).collect();
+    for wish in [all.clone(), large.clone(), large[..14].to_vec()] {
+        let refused = target.delete(wish).await;
+        assert!(matches!(refused, Err(TargetError::Refused(_))), "{refused:?}");
+    }
+    assert_eq!(target.list(None).await.unwrap().len(), all.len(), "nothing of it was deleted");
+    // As if the program had ended between the two steps of a deletion, a while ago.
+    let fossils = place.join("fossils");
+    std::fs::write(fossils.join(format!("{}-5.pack", small.0)), &small.1).unwrap();
+    target.delete(vec![small.0]).await.unwrap();
+    let of_small = || {
+        let names = std::fs::read_dir(&fossils).unwrap().flatten().map(|entry| entry.file_name());
+        let names = names.map(|name| name.into_string().unwrap());
+        names.filter(|name| name.starts_with(&small.0.to_string())).collect::<Vec<_>>()
+    };
+    assert_eq!(of_small().len(), 1);
+    let first = of_small();
+    assert_eq!(target.state().await.unwrap().deletable.unwrap() + 1000, twentieth);
+    target.put(small.0, small.1.clone().into(), Room::Common).await.unwrap();
+    assert_eq!(target.state().await.unwrap().deletable.unwrap(), twentieth, "what came back did not go");
+    time.pass(2 * DAY_MS);
+    target.delete(vec![small.0]).await.unwrap();
+    assert_eq!(of_small().len(), 1);
+    assert_ne!(of_small(), first, "the last deletion counts");
+    target.put(small.0, small.1.clone().into(), Room::Common).await.unwrap();
+    for id in &large {
+        std::fs::remove_file(place.join(format!("packs/{:02x}/{id}.pack", id.as_bytes()[0]))).unwrap();
+    }
+}
+
+/// Goal: a superseded head is held for 30 days of the place's own time, whatever heads say of when they were made. Method:
+/// one that was made by a clock in 1970 comes between two others.
+async fn superseding(target: &dyn Target, time: &Time, ward: &Household) {
+    let days = async |days: u32| {
+        for _ in 0..days {
+            time.pass(DAY_MS);
+            target.tidy().await.unwrap();
+        }
+    };
+    let node = ward.node(3, 0);
+    let good = node.head(5, None, 100 * DAY_MS);
+    let mut last = good.clone();
+    let put = async |last: &mut VaultHead, made_ms| {
+        *last = node.head(last.number() + 1, Some(last), made_ms);
+        target.put_head(last.encode()).await.unwrap();
+        target.heads().await.unwrap().contains(&good.encode())
+    };
+    target.put_head(good.encode()).await.unwrap();
+    days(2).await;
+    assert!(put(&mut last, 0).await);
+    days(2).await;
+    assert!(put(&mut last, 101 * DAY_MS).await);
+    days(27).await;
+    assert!(put(&mut last, 102 * DAY_MS).await, "29 days");
+    days(2).await;
+    assert!(!put(&mut last, 103 * DAY_MS).await, "31 days");
 }
 
 /// A keeper as its ward reaches it, without a network between.
@@ -265,10 +340,15 @@ struct Server {
 
 impl Server {
     async fn start() -> Self {
+        Self::start_with(S3Config::default()).await
+    }
+
+    async fn start_with(config: S3Config) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         std::fs::create_dir(scratch.path().join("photos")).unwrap();
         let mut service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(scratch.path()).unwrap());
         service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        service.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
         let service = service.build();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -321,6 +401,8 @@ async fn a_bucket_keeps_packs() {
     assert_eq!(other.list(None).await, Err(TargetError::DiskAbsent));
     suite(&target, &ward).await;
     fossils(&target, &time, &server.object("fossils")).await;
+    pacing(&target, &time, &server.object("")).await;
+    superseding(&target, &time, &ward).await;
     // The same names as in a folder.
     let name = pack(100, 40_000).0.to_string();
     let object = server.object(&format!("packs/{}/{name}.pack", &name[..2]));
@@ -348,6 +430,28 @@ async fn a_bucket_that_refuses_or_is_gone_says_so_without_secrets() {
     let text = format!("{refused} {refused:?} {target:?} {place:?}");
     assert!(matches!(refused, TargetError::Refused(_)), "{text}");
     assert!(!text.contains("a-wrong-secret") && !text.contains(ACCESS_KEY), "{text}");
+    assert!(text.contains("secret key isn't the one"), "{text}");
+    // A clock that is wrong, for a store that allows no difference at all.
+    let mut strict = S3Config::default();
+    strict.presigned_url_max_skew_time_secs = 0;
+    let strict = Server::start_with(strict).await;
+    let skewed = S3Target::new(&strict.place(), ward.id(), false, time.clock()).unwrap();
+    let skewed = skewed.prepare([3; 16]).await.unwrap_err().to_string();
+    assert!(skewed.contains("this computer's clock is wrong"), "{skewed}");
+    // What else a person may have typed.
+    let right = server.place();
+    let https = server.endpoint.replace("http://", "https://");
+    for (place, expected) in [
+        (S3Place { access_key: "AKIASOMEBODYELSE".into(), ..right.clone() }, "doesn't know this access key"),
+        (S3Place { bucket: "fotos".into(), ..right.clone() }, "no bucket of that name"),
+        (S3Place { endpoint: https, ..right.clone() }, "nothing speaks https at that address"),
+    ] {
+        let target = S3Target::new(&place, ward.id(), false, time.clock()).unwrap();
+        for refused in [target.prepare([3; 16]).await.map(drop), target.list(None).await.map(drop)] {
+            let refused = refused.unwrap_err();
+            assert!(matches!(&refused, TargetError::Refused(why) if why.contains(expected)), "{refused}");
+        }
+    }
     place.endpoint = "http://127.0.0.1:1".into();
     let nobody = S3Target::new(&place, ward.id(), false, time.clock()).unwrap();
     assert_eq!(nobody.list(None).await, Err(TargetError::Offline));

@@ -108,7 +108,7 @@ fn names_are_as_drawn() {
     let kit = format!("kits/{}.kit", blake3::hash(b"kit").to_hex());
     assert!(shard.join(format!("{id}.pack")).exists() && shard.join(format!("{id}.obao")).exists());
     assert!(root.join(kit).exists() && root.join(MARKER_NAME).exists());
-    folder.bury(&id, 12_345).unwrap();
+    folder.bury(&[id], 12_345).unwrap();
     assert!(root.join(format!("fossils/{id}-12345.pack")).exists());
     let expected = Expected { household, disks: Vec::new() };
     assert_eq!(PackFolder::open(&root, &expected, Arc::new(RealDisk)).unwrap().disk_id(), DiskId([9; 16]));

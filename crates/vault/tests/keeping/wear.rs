@@ -1,6 +1,7 @@
 //! What wears out with the years: files that can't be read, packs that rot while they are held, wards that end.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use heirloom_store::RealDisk;
 use heirloom_vault::folder::{Expected, PackFolder};
@@ -36,6 +37,33 @@ fn an_unreadable_file_harms_no_other() {
     assert_eq!(home.keeper.collect().unwrap().packs, 1, "the other one goes all the same");
     assert!(!home.pack_path(&id, &packs[1].0).exists());
     assert!(proves(&home.keeper, &id, &packs[9].0, 2000));
+}
+
+/// Goal: on a share that two computers use, neither takes the other's half-written file for its own or removes it. Method:
+/// drafts of another opening, young and old, and two openings that write.
+#[test]
+fn drafts_of_another_computer_stay() {
+    let (home, ward) = agreed();
+    let id = ward.id();
+    let drafts = home.place(&id).join("drafts");
+    for (name, days) in [("young.part", 0), ("old.part", 2)] {
+        let file = std::fs::File::create(drafts.join(name)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(days * 24 * 60 * 60)).unwrap();
+    }
+    let home = home.restart();
+    assert_eq!(ids(&home.keeper, &id), []);
+    let left: Vec<_> = std::fs::read_dir(&drafts).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["young.part"]);
+    let expected = Expected { household: id, disks: Vec::new() };
+    let open = || PackFolder::open(&home.place(&id), &expected, Arc::new(RealDisk)).unwrap();
+    let (one, other) = (open(), open());
+    let packs: Vec<_> = (0..20).map(|number| pack(number, 2000)).collect();
+    std::thread::scope(|threads| {
+        for folder in [&one, &other] {
+            threads.spawn(|| packs.iter().for_each(|(pack, content)| folder.put(pack, content).unwrap()));
+        }
+    });
+    assert!(packs.iter().all(|(pack, _)| one.check(pack).is_ok()));
 }
 
 /// A deleted pack that rots is nobody's loss.

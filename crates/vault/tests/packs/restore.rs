@@ -359,3 +359,17 @@ fn an_assembly_believes_only_the_whole() {
     let index = Index::new(&[segment(&packs)]);
     assert!(matches!(fetch(&packs, &index, &claimed), Err(AssemblyError::Different)));
 }
+
+/// Goal: where a pack isn't taken, no half of a blob goes out later. Method: a blob is cut where the open pack ends, and that
+/// pack finds no room.
+#[test]
+fn a_pack_that_is_not_taken_leaves_no_half_behind() {
+    let mut packer = packer(1 << 16);
+    let (first, second) = (content(1, 40_000), content(2, 40_000));
+    Packs::default().add(&mut packer, BlobKind::Original, &first);
+    let hash = ContentHash::of(&second);
+    let mut no_room = |_: SealedPack| -> io::Result<()> { Err(io::ErrorKind::StorageFull.into()) };
+    let refused = packer.add(BlobKind::Original, hash, 40_000, &mut &second[..], &mut no_room);
+    assert!(matches!(refused.unwrap_err().cause, AddCause::Out(_)));
+    assert!(packer.flush().is_none());
+}
