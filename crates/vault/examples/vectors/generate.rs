@@ -213,6 +213,7 @@ fn manifest() -> Value {
             refused("dropped packs in another order", "segment", &swapped),
             refused("a pack dropped twice", "segment", &twice),
             refused("a count with nothing behind it", "segment", &[1, 0xff, 0xff, 0xff, 0xff, 0x0f]),
+            refused("a number that isn't spelled the shortest way", "segment", &[1, 0x80, 0, 0]),
             refused("a pointer at something else", "pointer", &with(&pointer, 1, 2)),
             refused("too long", "pointer", &[1; 511]),
         ],

@@ -70,8 +70,9 @@ pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     postcard::to_extend(value, start).expect("these values have lengths and go into memory")
 }
 
-/// Reads what [`encode`] gives, all of it, and nothing longer than `bytes_max`.
-pub(super) fn decode<T: DeserializeOwned>(
+/// Reads what [`encode`] gives, all of it, and nothing longer than `bytes_max`. A number has one spelling, the shortest:
+/// postcard takes others, too, but what they make longer shows in the length of the whole.
+pub(super) fn decode<T: DeserializeOwned + Serialize>(
     what: &'static str,
     encoded: &[u8],
     bytes_max: usize,
@@ -81,8 +82,7 @@ pub(super) fn decode<T: DeserializeOwned>(
     if *version != VERSION {
         return Err(ManifestError::Version(*version));
     }
-    match postcard::take_from_bytes(rest) {
-        Ok((value, [])) => Ok(value),
-        _ => Err(ManifestError::Malformed),
-    }
+    let (value, behind) = postcard::take_from_bytes(rest).map_err(|_| ManifestError::Malformed)?;
+    let shortest = postcard::experimental::serialized_size(&value).map_err(|_| ManifestError::Malformed)?;
+    if behind.is_empty() && shortest == rest.len() { Ok(value) } else { Err(ManifestError::Malformed) }
 }
