@@ -28,6 +28,8 @@ mod batch;
 mod document;
 mod documents;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod library;
 mod load;
 pub mod marks;

@@ -22,6 +22,8 @@ pub mod assemble;
 pub mod blob;
 pub mod compact;
 pub mod folder;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod keeper;
 pub mod manifest;
 pub mod pack;

@@ -14,6 +14,8 @@ mod pace;
 mod reply;
 mod s3;
 
+#[cfg(fuzzing)]
+pub(crate) use endpoint::check_endpoint;
 pub use folder::FolderTarget;
 pub use s3::S3Target;
 
