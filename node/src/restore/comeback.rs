@@ -110,8 +110,7 @@ async fn steps(home: &Arc<Home>, state: &mut State, stop: &CancellationToken) ->
         let home = Arc::clone(home);
         blocking(move || Ok(home.ledger.totals()?)).await?
     };
-    restoring.begin(Stage::Done, assets, bytes);
-    restoring.set(assets, assets, bytes, bytes);
+    restoring.end(assets, bytes);
     tracing::info!(assets, bytes, "everything is restored");
     home.vault.changed(home);
     Ok(())

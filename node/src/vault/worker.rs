@@ -166,11 +166,16 @@ async fn check(home: Arc<Home>, stop: CancellationToken) {
         let passed =
             now_ms.saturating_sub(last).clamp(0, i64::try_from(2 * CHECK_EVERY.as_millis()).unwrap_or(0));
         last = now_ms;
-        report("what is kept for others", keep_promises(&home, passed).await);
-        if is_on(&home) {
-            report("the time that places were away", note_time(&home, passed).await);
-            report("what others keep", ask_due(&home, &stop).await);
-        }
+        check_promises(&home, passed, &stop).await;
+    }
+}
+
+/// One look at promises after so much time with this home on: those of this home to others, and those of others to it.
+pub async fn check_promises(home: &Arc<Home>, passed_ms: i64, stop: &CancellationToken) {
+    report("what is kept for others", keep_promises(home, passed_ms).await);
+    if is_on(home) {
+        report("the time that places were away", note_time(home, passed_ms).await);
+        report("what others keep", ask_due(home, stop).await);
     }
 }
 

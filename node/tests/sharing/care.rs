@@ -4,7 +4,7 @@ use heirloom::care::doctor::examine;
 use heirloom::care::export::export;
 use heirloom_identity::Role;
 
-use crate::family::{Place, picture, two, until_true};
+use crate::family::{Place, picture, two};
 
 fn problems(place: &Place) -> Vec<String> {
     let found = examine(&place.home, true, &mut |_| true).unwrap();
@@ -19,7 +19,7 @@ async fn the_doctor_and_an_export_know_what_others_shared() {
     anna.add(&space, asset);
     anna.share(&space, &ben, Role::Viewer);
     ben.has_entry(&space, &content).await;
-    until_true("the original", || ben.home.ledger.shared_file(&content).unwrap().is_some()).await;
+    ben.until("the original", || ben.home.ledger.shared_file(&content).unwrap().is_some()).await;
     assert_eq!(problems(&ben), [""; 0]);
 
     for place in [&anna, &ben] {

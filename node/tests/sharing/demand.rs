@@ -35,10 +35,7 @@ async fn an_original_comes_when_it_is_looked_at_and_is_not_kept() {
     anna.stop().await;
     let (_, gone) = (content, ben.network.connection(&album.membership.owner.unwrap()));
     drop(gone);
-    crate::family::until_true("Anna is off", || {
-        ben.network.connection(&album.membership.owner.unwrap()).is_none()
-    })
-    .await;
+    ben.until("Anna is off", || ben.network.connection(&album.membership.owner.unwrap()).is_none()).await;
     std::fs::remove_file(path).unwrap();
     let off = demand::file(&ben.home, &album, &entry, FileKind::Original).await;
     assert_eq!(off, Err(Unreachable::Off));

@@ -7,7 +7,7 @@ use heirloom::sharing::{missing, pictures};
 use heirloom_identity::{ContentHash, Role};
 use heirloom_spaces::{AlbumEdit, Blob};
 
-use crate::family::{Place, picture, two, until_true};
+use crate::family::{Place, picture, two};
 
 /// How much of an album is here.
 fn progress(place: &Place, space: &heirloom_identity::SpaceId) -> missing::Progress {
@@ -25,7 +25,7 @@ async fn everything_comes_and_lies_where_a_person_finds_it() {
     }
     anna.share(&space, &ben, Role::Contributor);
     ben.has_album(&space).await;
-    until_true("everything is there", || {
+    ben.until("everything is there", || {
         let progress = progress(&ben, &space);
         progress.originals.of == 12 && progress.originals.have == 12 && progress.bytes_missing == 0
     })
@@ -63,12 +63,12 @@ async fn a_home_keeps_what_it_chose_to_keep() {
         let now = progress(&ben, &space);
         (now.thumbnails.have, now.previews.have, now.originals.have) == (thumbnails, previews, originals)
     };
-    until_true("the thumbnail", || have(1, 0, 0)).await;
+    ben.until("the thumbnail", || have(1, 0, 0)).await;
     for (keep, previews, originals) in [(Keep::Previews, 1, 0), (Keep::Originals, 1, 1)] {
         ben.home.ledger.set_keep(space, keep).unwrap();
         ben.home.sharing.touched(&space);
         ben.home.sharing.wake();
-        until_true("what is kept now", || have(1, previews, originals)).await;
+        ben.until("what is kept now", || have(1, previews, originals)).await;
     }
 }
 
@@ -81,7 +81,7 @@ async fn of_own_photos_only_the_pictures_are_fetched() {
     anna.add(&space, asset);
     anna.share(&space, &ben, Role::Viewer);
     ben.has_entry(&space, &content).await;
-    until_true("nothing is missing", || {
+    ben.until("nothing is missing", || {
         let now = progress(&ben, &space);
         (now.thumbnails.have, now.previews.have, now.originals.have) == (1, 1, 1)
     })
@@ -117,7 +117,7 @@ async fn one_bad_picture_stops_nothing() {
     anna.add(&space, good);
     anna.share(&space, &ben, Role::Viewer);
     ben.has_album(&space).await;
-    until_true("all but the bad one", || {
+    ben.until("all but the bad one", || {
         let now = progress(&ben, &space);
         (now.thumbnails.have, now.previews.have, now.originals.have) == (1, 2, 2)
     })
@@ -155,7 +155,7 @@ async fn a_restart_goes_on_and_loses_nothing() {
     assert_eq!(progress(&ben, &space).thumbnails.have, 0);
     let folder = ben.stop().await;
     let ben = Place::start(folder).await;
-    until_true("everything is there", || progress(&ben, &space).originals.have == 5).await;
+    ben.until("everything is there", || progress(&ben, &space).originals.have == 5).await;
 
     // What somebody deletes comes again after the next start.
     let content = photos[0].1;
@@ -165,8 +165,8 @@ async fn a_restart_goes_on_and_loses_nothing() {
     std::fs::remove_file(pictures::place(&ben.home, &entry.facts.thumbnail.unwrap().hash)).unwrap();
     let folder = ben.stop().await;
     let ben = Place::start(folder).await;
-    until_true("it is back", || ben.home.layout.original(&file.path).is_file()).await;
-    until_true("its picture too", || {
+    ben.until("it is back", || ben.home.layout.original(&file.path).is_file()).await;
+    ben.until("its picture too", || {
         pictures::place(&ben.home, &entry.facts.thumbnail.unwrap().hash).is_file()
     })
     .await;
@@ -184,7 +184,7 @@ async fn names_that_collide_get_numbers() {
     anna.share(&space, &ben, Role::Viewer);
     ben.has_album(&space).await;
     let folder = ben.home.layout.library().join("shared").join("Twins");
-    until_true("three files", || {
+    ben.until("three files", || {
         ["IMG.png", "IMG_1.png", "IMG_2.png"].iter().all(|name| folder.join(name).is_file())
     })
     .await;
@@ -203,8 +203,8 @@ async fn a_larger_album_comes_whole() {
     heirloom::sharing::add_assets(&anna.home, &space, anna.account, &all).unwrap();
     anna.share(&space, &ben, Role::Viewer);
     ben.has_album(&space).await;
-    until_true("every entry", || progress(&ben, &space).thumbnails.of == 60).await;
-    until_true("every small picture", || progress(&ben, &space).thumbnails.have == 60).await;
-    until_true("everything", || progress(&ben, &space).bytes_missing == 0).await;
+    ben.until("every entry", || progress(&ben, &space).thumbnails.of == 60).await;
+    ben.until("every small picture", || progress(&ben, &space).thumbnails.have == 60).await;
+    ben.until("everything", || progress(&ben, &space).bytes_missing == 0).await;
     assert_eq!(progress(&ben, &space).originals.have, 60);
 }

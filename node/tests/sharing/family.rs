@@ -1,28 +1,22 @@
 //! Homes in scratch folders, each with its network on loopback.
 
-use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use heirloom::home::Home;
-use heirloom::home::create::{Founding, create};
-use heirloom::ingest::{Incoming, Kept, keep_bytes};
 use heirloom::ledger::accounts::NewAccount;
-use heirloom::ledger::assets::Origin;
 use heirloom::protocols::Network;
+use heirloom::random;
 use heirloom::sharing::{self, Downloads, Outcome};
-use heirloom::workers::derive::derive_one;
-use heirloom::{clock, random};
-use heirloom_catalog::JobKind;
 use heirloom_identity::{AccountId, AssetId, ContentHash, HouseholdId, Role, SpaceId};
 use heirloom_media::InProcess;
 use heirloom_spaces::{Album, Entry};
 use heirloom_store::RealDisk;
-use heirloom_testkit::Photo;
 use tempfile::TempDir;
 
-/// How long a test waits for what must happen.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::found::{found, quick_folder};
+use crate::photos;
+pub(crate) use crate::photos::picture;
+use crate::wait::{self, wait_until_closed};
 
 /// A home that is up.
 pub(crate) struct Place {
@@ -36,20 +30,8 @@ pub(crate) struct Place {
 impl Place {
     /// A new home of this name that is up.
     pub(crate) async fn found(name: &str) -> Self {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
-        let root = folder.path().join("home");
-        let email = format!("{}@example.org", name.to_lowercase());
-        let founding = Founding {
-            name,
-            email: &email,
-            password: "correct horse battery",
-            passphrase: None,
-            now_ms: 1_700_000_000_000,
-        };
-        create(&root, &founding).unwrap();
-        let config = root.join("config.toml");
-        let text = std::fs::read_to_string(&config).unwrap();
-        std::fs::write(&config, format!("{text}\np2p_listen = \"127.0.0.1:0\"\nmdns = false\n")).unwrap();
+        let folder = Arc::new(quick_folder());
+        found(&folder.path().join("home"), name, 1_700_000_000_000);
         Self::open(folder).await
     }
 
@@ -79,14 +61,7 @@ impl Place {
 
     /// Comes up again.
     pub(crate) async fn start(folder: Arc<TempDir>) -> Self {
-        // The lock goes with the last handle, which a task that is ending may still hold.
-        for _ in 0..100 {
-            let lock = std::fs::File::open(folder.path().join("home").join("lock")).unwrap();
-            if lock.try_lock().is_ok() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        wait_until_closed(&folder.path().join("home"));
         Self::open(folder).await
     }
 
@@ -128,22 +103,13 @@ impl Place {
     }
 
     pub(crate) fn keep(&self, name: &str, bytes: Vec<u8>) -> (AssetId, ContentHash) {
-        let incoming = Incoming {
-            account: self.account,
-            given_name: name.to_owned(),
-            modified_ms: clock::now_ms(),
-            origin: Origin::Upload,
-            source: None,
-        };
-        let (Kept::Added(entry) | Kept::Duplicate(entry)) = keep_bytes(&self.home, incoming, bytes).unwrap();
+        let entry = photos::keep(&self.home, name, bytes);
         (entry.asset, entry.file.hashes.content)
     }
 
     /// Makes all pictures that are waiting to be made.
     pub(crate) fn derive(&self) {
-        while let Some(job) = self.home.catalog().claim(clock::now_ms(), &[JobKind::Derive]).unwrap() {
-            derive_one(&self.home, &job);
-        }
+        photos::derive(&self.home);
     }
 
     /// A new album of the home's first account.
@@ -159,15 +125,25 @@ impl Place {
         sharing::share(&self.home, space, with.household(), role, Vec::new()).unwrap();
     }
 
+    /// Waits until something is so here.
+    #[track_caller]
+    pub(crate) fn until<'a, Look: Fn() -> bool + 'a>(
+        &self,
+        what: &'a str,
+        look: Look,
+    ) -> impl Future<Output = ()> + use<'a, Look> {
+        wait::until(what, &[&self.home], move || look().then_some(()))
+    }
+
     /// The album, once it is here.
     pub(crate) async fn has_album(&self, space: &SpaceId) -> Album {
-        until("the album comes", || async { self.home.albums.album(space).unwrap() }).await
+        wait::until("the album", &[&self.home], || self.home.albums.album(space).unwrap()).await
     }
 
     /// The entry, once it is here.
     pub(crate) async fn has_entry(&self, space: &SpaceId, content: &ContentHash) -> Entry {
         self.has_album(space).await;
-        until("the entry comes", || async { self.home.albums.entry(space, content).unwrap() }).await
+        wait::until("the entry", &[&self.home], || self.home.albums.entry(space, content).unwrap()).await
     }
 }
 
@@ -175,11 +151,11 @@ impl Place {
 pub(crate) async fn pair(inviter: &Place, guest: &Place) {
     let invited = inviter.network.invite(true).await.unwrap();
     guest.network.accept(&invited.link).unwrap();
-    let connected = || async {
+    let connected = || {
         let there = inviter.network.connection(&guest.household());
         there.and(guest.network.connection(&inviter.household())).map(drop)
     };
-    until("the homes connect", connected).await;
+    wait::until("the homes to connect", &[&inviter.home, &guest.home], connected).await;
 }
 
 /// Two homes that know each other.
@@ -187,27 +163,4 @@ pub(crate) async fn two() -> (Place, Place) {
     let (anna, ben) = (Place::found("Anna").await, Place::found("Ben").await);
     pair(&anna, &ben).await;
     (anna, ben)
-}
-
-/// Waits until something is there.
-pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> F) -> T {
-    let found = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{what}: not in time"))
-}
-
-/// Waits until something is so.
-pub(crate) async fn until_true(what: &str, look: impl Fn() -> bool) {
-    until(what, || async { look().then_some(()) }).await;
-}
-
-/// A photo's bytes.
-pub(crate) fn picture(seed: u32) -> Vec<u8> {
-    Photo { seed, width: 320, height: 200, taken: Some("2024:05:01 12:30:00") }.png()
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::family::{Place, two, until_true};
+use crate::family::{Place, two};
 
 /// Asks as the home's first account; the status and the answer.
 async fn ask(place: &Place, method: Method, path: &str, body: &str) -> (u16, Value) {
@@ -43,7 +43,7 @@ async fn a_home_that_is_removed_is_out_of_the_albums_and_is_told() {
     let ended = ben.home.albums.album(&space).unwrap().unwrap();
     assert_eq!(ended.our_role, None, "it heard of it before the connection ended");
     let refusal = || ben.home.ledger.peer(&anna.household()).unwrap().unwrap().refusal;
-    until_true("Ben's page can say why", || refusal().is_some()).await;
+    ben.until("Ben's page can say why", || refusal().is_some()).await;
     let (_, peers) = ask(&ben, Method::GET, "/api/peers", "").await;
     assert!(peers[0]["refusal"].as_str().unwrap().starts_with("not paired"), "{peers}");
     for method in [Method::DELETE, Method::PATCH] {

@@ -13,3 +13,10 @@ mod http;
 mod serving;
 mod timeline;
 mod who;
+
+#[path = "../shared/found.rs"]
+mod found;
+#[path = "../shared/photos.rs"]
+mod photos;
+#[path = "../shared/wait.rs"]
+mod wait;

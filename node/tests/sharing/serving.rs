@@ -9,7 +9,7 @@ use heirloom_identity::{ContentHash, Role, SpaceId};
 use heirloom_net::transfer::Source;
 use heirloom_spaces::{AlbumEdit, EntryFacts};
 
-use crate::family::{Place, pair, two, until_true};
+use crate::family::{Place, pair, two};
 
 /// Whether `at` would send this file to `to`.
 fn serves(
@@ -126,7 +126,7 @@ async fn what_came_through_an_album_is_handed_on_in_that_album_only() {
     anna.add(&sea, asset);
     anna.share(&sea, &ben, Role::Admin);
     ben.has_entry(&sea, &content).await;
-    until_true("Ben has the original", || ben.home.ledger.shared_file(&content).unwrap().is_some()).await;
+    ben.until("Ben has the original", || ben.home.ledger.shared_file(&content).unwrap().is_some()).await;
     carla.share(&trap, &ben, Role::Admin);
     ben.has_album(&trap).await;
     let claim = vec![AlbumEdit::Add(vec![guessed(&carla, content)])];
@@ -138,5 +138,5 @@ async fn what_came_through_an_album_is_handed_on_in_that_album_only() {
     assert!(serves_original(&ben, &carla, &sea, &content), "a member hands on what came through the album");
     // Anna was never paired with Carla and is not connected with her: Ben is the only one who can be asked.
     carla.has_entry(&sea, &content).await;
-    until_true("Carla has it from Ben", || carla.home.ledger.shared_file(&content).unwrap().is_some()).await;
+    carla.until("Carla has it from Ben", || carla.home.ledger.shared_file(&content).unwrap().is_some()).await;
 }

@@ -7,7 +7,7 @@ use heirloom_catalog::AssetRef;
 use heirloom_identity::{AssetId, Role};
 use heirloom_spaces::{AlbumEdit, MarkChange};
 
-use crate::family::{Place, two, until_true};
+use crate::family::{Place, two};
 
 fn shown(place: &Place) -> usize {
     place.home.catalog().shared_of(&place.account).unwrap().len()
@@ -30,7 +30,7 @@ async fn an_albums_photos_come_and_go_by_choice() {
 
     // What is added later follows by itself, and what is removed goes.
     anna.add(&space, second);
-    until_true("the second photo", || shown(&ben) == 2).await;
+    ben.until("the second photo", || shown(&ben) == 2).await;
     let asset = AssetId::derive(&ben.account, &content);
     index::decide(&ben.home, ben.account, &[asset], &[MarkChange::Favourite(true)]).unwrap();
     let detail = ben.home.catalog().asset(&AssetRef::Uuid(asset)).unwrap().unwrap();
@@ -41,7 +41,7 @@ async fn an_albums_photos_come_and_go_by_choice() {
     assert!(ben.home.catalog().asset(&AssetRef::Uuid(asset)).unwrap().unwrap().favourite);
 
     anna.home.albums.edit(&space, anna.account, &[AlbumEdit::RemoveEntries(vec![content])], 0).unwrap();
-    until_true("the first photo goes", || shown(&ben) == 1).await;
+    ben.until("the first photo goes", || shown(&ben) == 1).await;
     timeline::choose(&ben.home, space, ben.account, false).unwrap();
     assert_eq!(shown(&ben), 0);
 }

@@ -5,7 +5,7 @@ use heirloom::sharing::albums::{ShareError, accounts_here, end, open_at_home};
 use heirloom::sharing::{self, timeline};
 use heirloom_identity::{AccountId, Role, SpaceId};
 
-use crate::family::{Place, two, until_true};
+use crate::family::{Place, two};
 
 /// An album of Anna's for these accounts of Ben's home.
 async fn shared(anna: &Place, ben: &Place, title: &str, accounts: Vec<AccountId>) -> SpaceId {
@@ -28,7 +28,7 @@ async fn who_saw_an_album_sees_it_after_its_end_and_nobody_else() {
     let left = shared(&anna, &ben, "Left", vec![bob]).await;
     let narrowed = shared(&anna, &ben, "Narrowed", vec![ben.account, bob]).await;
     sharing::share(&anna.home, &narrowed, ben.household(), Role::Contributor, vec![bob]).unwrap();
-    until_true("only Bob is named", || !ben.sees(ben.account, &narrowed)).await;
+    ben.until("only Bob is named", || !ben.sees(ben.account, &narrowed)).await;
     let seen =
         [(&named, true, false), (&everybodys, true, true), (&left, false, true), (&narrowed, false, true)];
     let check = |when: &str| {
@@ -46,7 +46,7 @@ async fn who_saw_an_album_sees_it_after_its_end_and_nobody_else() {
         sharing::unshare(&anna.home, space, ben.household()).unwrap();
     }
     sharing::leave(&ben.home, &left).unwrap();
-    until_true("the end", || seen.iter().all(|(space, ..)| !is_in(&ben, space))).await;
+    ben.until("the end", || seen.iter().all(|(space, ..)| !is_in(&ben, space))).await;
     check("afterwards");
     let folder = ben.stop().await;
     let ben = Place::start(folder).await;
@@ -109,18 +109,18 @@ async fn a_closed_album_leaves_the_timeline_and_stays_out() {
     open_at_home(&ben.home, &album, ben.account, &[]).unwrap();
     assert_eq!(shown(&bob), 1, "none named: everybody, as before");
     open_at_home(&ben.home, &album, ben.account, &[ben.account]).unwrap();
-    until_true("it goes from Bob's timeline", || shown(&bob) == 0).await;
+    ben.until("it goes from Bob's timeline", || shown(&bob) == 0).await;
     let (second, content) = anna.photo(2);
     anna.add(&space, second);
     ben.has_entry(&space, &content).await;
-    until_true("it comes to Ben's", || shown(&ben.account) == 2).await;
+    ben.until("it comes to Ben's", || shown(&ben.account) == 2).await;
     assert_eq!(shown(&bob), 0);
 
     // The same when the other home names somebody.
     open_at_home(&ben.home, &album, ben.account, &[]).unwrap();
-    until_true("it is back in Bob's", || shown(&bob) == 2).await;
+    ben.until("it is back in Bob's", || shown(&bob) == 2).await;
     sharing::share(&anna.home, &space, ben.household(), Role::Contributor, vec![ben.account]).unwrap();
-    until_true("it is gone again", || shown(&bob) == 0).await;
+    ben.until("it is gone again", || shown(&bob) == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,7 +142,7 @@ async fn a_home_is_taken_out_of_every_album_where_that_is_ours_to_do() {
     sharing::share(&ben.home, &theirs, anna.household(), Role::Contributor, Vec::new()).unwrap();
     anna.has_album(&theirs).await;
     assert!(sharing::unshare_everywhere(&anna.home, ben.household()).unwrap());
-    until_true("Ben hears of it", || !is_in(&ben, &ours)).await;
+    ben.until("Ben hears of it", || !is_in(&ben, &ours)).await;
     assert!(is_in(&ben, &theirs) && is_in(&anna, &theirs), "others' albums stay");
     assert!(!sharing::unshare_everywhere(&anna.home, ben.household()).unwrap(), "nothing is left to do");
 }

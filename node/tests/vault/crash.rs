@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::homes::{DAY_MS, Scratch, add_folder, files_below, photo, photos, picture, run};
 use crate::readback::Readback;
+use crate::wait::wait_until_closed;
 
 /// Runs on a disk whose power goes at a step; returns how many steps there were.
 async fn live(scratch: &Scratch, crash_at: u64, seed: u64) -> u64 {
@@ -22,20 +23,18 @@ async fn live(scratch: &Scratch, crash_at: u64, seed: u64) -> u64 {
         if let Ok(home) = opened {
             // It fails, or it was done before the power went.
             drop(backup::run(&home, &CancellationToken::new()).await);
-            closed(home).await;
+            closed(home);
         }
     }
     disk.lose_power(seed).unwrap();
     disk.steps()
 }
 
-/// Waits until nobody has the home any more, so that it can be opened again.
-pub(crate) async fn closed(home: Arc<heirloom::home::Home>) {
-    let weak = Arc::downgrade(&home);
+/// Lets go of a home, so that it can be opened again.
+pub(crate) fn closed(home: Arc<heirloom::home::Home>) {
+    let root = home.layout.root().to_owned();
     drop(home);
-    while weak.strong_count() > 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    wait_until_closed(&root);
 }
 
 /// Every file under a pack's final name is that pack.
@@ -65,7 +64,7 @@ async fn check_all(scratch: &Scratch, folder: &Path, photos: u32) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_power_goes_anywhere_in_a_run() {
     let undisturbed = {
-        let (scratch, folder) = prepared(3).await;
+        let (scratch, folder) = prepared(3);
         let steps = live(&scratch, u64::MAX, 1).await;
         check_all(&scratch, &folder, 3).await;
         steps
@@ -74,7 +73,7 @@ async fn the_power_goes_anywhere_in_a_run() {
     let lives = 14;
     for life in 0..lives {
         let step = undisturbed * life / lives;
-        let (scratch, folder) = prepared(3).await;
+        let (scratch, folder) = prepared(3);
         live(&scratch, step, life).await;
         check_packs(&folder);
         let home = scratch.open();
@@ -87,12 +86,12 @@ async fn the_power_goes_anywhere_in_a_run() {
 /// and a cut at another step each day; now and then an undisturbed run and a look at everything.
 #[tokio::test(flavor = "multi_thread")]
 async fn power_cuts_may_follow_each_other() {
-    let (scratch, folder) = prepared(0).await;
+    let (scratch, folder) = prepared(0);
     for day in 0..30_u32 {
         {
             let home = scratch.open();
             photo(&home, day);
-            closed(home).await;
+            closed(home);
         }
         let step = u64::from(day.wrapping_mul(37) % 90);
         live(&scratch, step, u64::from(day)).await;
@@ -101,17 +100,17 @@ async fn power_cuts_may_follow_each_other() {
             let home = scratch.open();
             run(&home).await;
             check_all(&scratch, &folder, day + 1).await;
-            closed(home).await;
+            closed(home);
         }
     }
 }
 
-async fn prepared(count: u32) -> (Scratch, std::path::PathBuf) {
+fn prepared(count: u32) -> (Scratch, std::path::PathBuf) {
     let scratch = Scratch::new("Anna");
     let folder = scratch.beside("disk");
     let home = scratch.open();
     photos(&home, 0..count);
     add_folder(&home, &folder);
-    closed(home).await;
+    closed(home);
     (scratch, folder)
 }

@@ -151,13 +151,8 @@ async fn what_was_away_while_copies_were_made_is_copied_later() {
     assert!(!home.vault.store.has(&contents[1]).unwrap());
     std::fs::rename(scratch.beside("away"), &path).unwrap();
     // Whoever was told of it has forgotten it since.
-    drop(home);
-    let home = loop {
-        match scratch.try_open_on(Arc::new(heirloom_store::RealDisk)) {
-            Ok(home) => break home,
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-        }
-    };
+    crate::crash::closed(home);
+    let home = scratch.open();
     heal::mend(&home, &stop()).await.unwrap();
     run(&home).await;
     assert!(home.vault.store.has(&contents[1]).unwrap());

@@ -5,21 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use heirloom::home::Home;
-use heirloom::home::create::{Founding, create};
-use heirloom::ingest::{Incoming, Kept, keep_bytes};
-use heirloom::ledger::assets::Origin;
 use heirloom::vault::backup::{self, RunReport};
-use heirloom::workers::derive::derive_one;
-use heirloom_catalog::JobKind;
 use heirloom_identity::{ContentHash, HouseholdId, Phrase};
 use heirloom_media::InProcess;
 use heirloom_store::{Disk, RealDisk};
-use heirloom_testkit::Photo;
 use heirloom_vault::policy::{Standing, TargetId};
 use heirloom_vault::store::Place;
 use heirloom_vault::target::FolderTarget;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+
+use crate::found::{found, quick_folder};
+pub(crate) use crate::photos::{derive, keep, picture};
 
 /// When every test begins.
 pub(crate) const BEGIN_MS: i64 = 1_800_000_000_000;
@@ -37,17 +34,7 @@ impl Scratch {
     /// A new home with one account.
     pub(crate) fn new(name: &str) -> Self {
         let folder = Arc::new(quick_folder());
-        let email = format!("{}@example.org", name.to_lowercase());
-        let founding = Founding {
-            name,
-            email: &email,
-            password: "correct horse battery",
-            passphrase: None,
-            now_ms: BEGIN_MS,
-        };
-        let founded = create(&folder.path().join("home"), &founding).unwrap();
-        let config = "workers = 1\np2p_listen = \"127.0.0.1:0\"\nmdns = false\n";
-        std::fs::write(folder.path().join("home/config.toml"), config).unwrap();
+        let founded = found(&folder.path().join("home"), name, BEGIN_MS);
         Self { folder, phrase: founded.phrase, clock: Arc::new(AtomicI64::new(BEGIN_MS)) }
     }
 
@@ -82,11 +69,6 @@ impl Scratch {
     }
 }
 
-/// A folder in memory where the system has one: real fsyncs would only take time.
-pub(crate) fn quick_folder() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
-
 /// The household.
 pub(crate) fn household(home: &Home) -> HouseholdId {
     *home.keys.certificate.household()
@@ -94,9 +76,9 @@ pub(crate) fn household(home: &Home) -> HouseholdId {
 
 /// A new photo of the home's first account, with its pictures made.
 pub(crate) fn photo(home: &Arc<Home>, seed: u32) -> ContentHash {
-    let content = keep(home, &format!("IMG_{seed}.png"), picture(seed));
+    let entry = keep(home, &format!("IMG_{seed}.png"), picture(seed));
     derive(home);
-    content
+    entry.file.hashes.content
 }
 
 /// Several photos.
@@ -104,30 +86,6 @@ pub(crate) fn photos(home: &Arc<Home>, seeds: std::ops::Range<u32>) {
     for seed in seeds {
         photo(home, seed);
     }
-}
-
-pub(crate) fn keep(home: &Home, name: &str, bytes: Vec<u8>) -> ContentHash {
-    let incoming = Incoming {
-        account: home.ledger.accounts().unwrap()[0].id,
-        given_name: name.to_owned(),
-        modified_ms: BEGIN_MS,
-        origin: Origin::Upload,
-        source: None,
-    };
-    let (Kept::Added(entry) | Kept::Duplicate(entry)) = keep_bytes(home, incoming, bytes).unwrap();
-    entry.file.hashes.content
-}
-
-/// Makes all pictures that are waiting to be made.
-pub(crate) fn derive(home: &Home) {
-    while let Some(job) = home.catalog().claim(heirloom::clock::now_ms(), &[JobKind::Derive]).unwrap() {
-        derive_one(home, &job);
-    }
-}
-
-/// A photo's bytes: 192 KB.
-pub(crate) fn picture(seed: u32) -> Vec<u8> {
-    Photo { seed, width: 320, height: 200, taken: Some("2024:05:01 12:30:00") }.png()
 }
 
 /// Where an original lies.
@@ -164,4 +122,10 @@ pub(crate) fn files_below(root: &Path) -> Vec<(PathBuf, u64)> {
     }
     files.sort();
     files
+}
+
+/// Copies a folder with everything in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    let mut copying = std::process::Command::new("cp");
+    assert!(copying.arg("-a").arg(from).arg(to).status().unwrap().success());
 }

@@ -8,5 +8,13 @@ mod faults;
 mod faulty;
 mod heal;
 mod homes;
+mod keepers;
 mod peers;
 mod readback;
+
+#[path = "../shared/found.rs"]
+mod found;
+#[path = "../shared/photos.rs"]
+mod photos;
+#[path = "../shared/wait.rs"]
+mod wait;

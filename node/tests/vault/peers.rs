@@ -1,8 +1,6 @@
 //! Other homes as places for copies, with real connections on loopback.
 
-use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use heirloom::home::Home;
 use heirloom::protocols::Network;
@@ -10,81 +8,80 @@ use heirloom::protocols::vault::{agreements, notices};
 use heirloom::vault::audits::{self, Scope};
 use heirloom::vault::heal;
 use heirloom::vault::status::status;
+use heirloom_identity::HouseholdId;
 use heirloom_vault::policy::{Policy, Standing};
 use tokio_util::sync::CancellationToken;
 
 use crate::homes::{Scratch, household, original, photo, photos, picture, run};
 use crate::readback::Readback;
+use crate::wait::until;
 
-/// How long a test waits for what must happen.
-const PATIENCE: Duration = Duration::from_secs(20);
 const QUOTA: u64 = 256 << 20;
 
-struct Place {
-    scratch: Scratch,
-    home: Arc<Home>,
-    network: Arc<Network>,
+/// A home that is up.
+pub(crate) struct Place {
+    pub(crate) scratch: Scratch,
+    pub(crate) home: Arc<Home>,
+    pub(crate) network: Arc<Network>,
 }
 
 impl Place {
-    async fn up(scratch: Scratch) -> Self {
+    pub(crate) async fn up(scratch: Scratch) -> Self {
         let home = scratch.open();
         let network = Network::start(&home, None).await.unwrap();
         Self { scratch, home, network }
     }
 
-    async fn down(self) -> Scratch {
+    pub(crate) async fn down(self) -> Scratch {
         self.network.stop().await;
         self.home.close();
         drop(self.network);
-        let weak = Arc::downgrade(&self.home);
-        drop(self.home);
-        until("the home is closed", || async { (weak.strong_count() == 0).then_some(()) }).await;
+        crate::crash::closed(self.home);
         self.scratch
     }
 }
 
-async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> F) -> T {
-    let found = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{what}: not in time"))
-}
-
 /// Two homes that are paired, the second of which keeps copies for the first.
-async fn keeper_and_ward() -> (Place, Place) {
+pub(crate) async fn keeper_and_ward() -> (Place, Place) {
     let anna = Place::up(Scratch::new("Anna")).await;
     let ben = Place::up(Scratch::new("Ben")).await;
-    let invited = anna.network.invite(true).await.unwrap();
-    ben.network.accept(&invited.link).unwrap();
-    until("the homes connect", || async {
-        anna.network
-            .connection(&household(&ben.home))
-            .and(ben.network.connection(&household(&anna.home)))
-            .map(drop)
-    })
-    .await;
-    agreements::ask(&anna.home, household(&ben.home), QUOTA).await.unwrap();
-    until("the wish arrives", || async { ben.home.vault.store.asks().unwrap().pop() }).await;
-    agreements::keep(&ben.home, household(&anna.home), QUOTA).await.unwrap();
-    agreed(&anna, &ben).await;
+    keeps_for(&ben, &anna).await;
     (anna, ben)
 }
 
-async fn agreed(anna: &Place, ben: &Place) {
-    until("the answer arrives", || async {
-        let row = anna.home.vault.store.target_of(&household(&ben.home)).unwrap()?;
+/// Pairs two homes, the first of which keeps copies for the second from now on.
+pub(crate) async fn keeps_for(keeper: &Place, ward: &Place) {
+    let (of_keeper, of_ward) = (household(&keeper.home), household(&ward.home));
+    let invited = ward.network.invite(true).await.unwrap();
+    keeper.network.accept(&invited.link).unwrap();
+    connected(ward, keeper).await;
+    agreements::ask(&ward.home, of_keeper, QUOTA).await.unwrap();
+    until("the wish", &[&keeper.home], || keeper.home.vault.store.asks().unwrap().pop()).await;
+    agreements::keep(&keeper.home, of_ward, QUOTA).await.unwrap();
+    until("the answer", &[&ward.home], || {
+        let row = ward.home.vault.store.target_of(&of_keeper).unwrap()?;
         (row.standing == Standing::Active).then_some(())
     })
     .await;
 }
 
-fn complete(place: &Place) -> u64 {
+/// Waits until two homes are connected; the first one dials at once.
+pub(crate) async fn connected(one: &Place, other: &Place) {
+    let (here, there) = (household(&one.home), household(&other.home));
+    one.network.wake_dialer(&there);
+    until("the homes to connect", &[&one.home, &other.home], || {
+        one.network.connection(&there).and(other.network.connection(&here)).map(drop)
+    })
+    .await;
+}
+
+/// Waits until a home is not connected.
+pub(crate) async fn gone(one: &Place, other: &HouseholdId) {
+    let is_gone = || one.network.connection(other).is_none().then_some(());
+    until("it to be gone", &[&one.home], is_gone).await;
+}
+
+pub(crate) fn complete(place: &Place) -> u64 {
     let overview =
         place.home.vault.store.overview(place.home.vault.engine.now(), &Policy::default()).unwrap();
     overview.photos.at_least(1)
@@ -123,14 +120,13 @@ async fn a_keeper_that_was_off_catches_up() {
     run(&anna.home).await;
     let ben_household = household(&ben.home);
     let ben = ben.down().await;
-    until("it is gone", || async { anna.network.connection(&ben_household).is_none().then_some(()) }).await;
+    gone(&anna, &ben_household).await;
     photo(&anna.home, 2);
     let report = run(&anna.home).await;
     assert_eq!(report.places[0].packs, 0, "{report:?}");
     assert_eq!(complete(&anna), 1, "what it has proved still counts");
     let ben = Place::up(ben).await;
-    anna.network.wake_dialer(&ben_household);
-    until("it is back", || async { anna.network.connection(&ben_household).map(drop) }).await;
+    connected(&anna, &ben).await;
     run(&anna.home).await;
     assert_eq!(complete(&anna), 2);
     drop(ben);
@@ -150,7 +146,7 @@ async fn a_deletion_in_our_name_is_a_question_here() {
     let wish = async || {
         assert!(keeper.delete(&household(&anna.home), &packs).unwrap().waits_for_person);
         notices::pass_on(&ben.network).await;
-        until("the question is here", || async { asked() }).await
+        until("the question", &[&anna.home], asked).await
     };
     assert_eq!(asked(), None);
     assert_eq!(wish().await, packs.len() as u64);
@@ -161,7 +157,7 @@ async fn a_deletion_in_our_name_is_a_question_here() {
 
     wish().await;
     agreements::answer_ward(&ben.home, household(&anna.home), false).await.unwrap();
-    until("their no is known here", || async { asked().is_none().then_some(()) }).await;
+    until("their no", &[&anna.home], || asked().is_none().then_some(())).await;
     assert_eq!(keeper.ward(&household(&anna.home)).unwrap().packs, packs.len() as u64);
 }
 
@@ -181,7 +177,7 @@ async fn what_a_keeper_finds_damaged_is_sent_again() {
     std::fs::write(&path, &bytes).unwrap();
     // 36 days of running time.
     heirloom::vault::worker::keep_promises(&ben.home, 36 * crate::homes::DAY_MS).await.unwrap();
-    until("the ward hears of it", || async { (complete(&anna) < 3).then_some(()) }).await;
+    until("the ward to hear of it", &[&anna.home], || (complete(&anna) < 3).then_some(())).await;
     run(&anna.home).await;
     assert_eq!(complete(&anna), 3);
     assert_eq!(

@@ -138,7 +138,7 @@ fn note(home: &Home, peer: &HouseholdId, state: &StateOfUs, wishes: u64) -> anyh
 
 /// It keeps something for us.
 fn note_kept(home: &Home, target: &TargetRow, kept: &Kept) -> anyhow::Result<bool> {
-    let (store, now_ms) = (&home.vault.store, clock::now_ms());
+    let (store, now_ms) = (&home.vault.store, home.vault.engine.now());
     let state = &kept.state;
     let is_news = matches!(target.standing, Standing::Asked | Standing::Refused)
         || target.reported.quota != state.quota
