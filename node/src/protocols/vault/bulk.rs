@@ -7,8 +7,9 @@ use bytes::BytesMut;
 use heirloom_identity::HouseholdId;
 use heirloom_net::{FramedStream, StreamError};
 use heirloom_vault::{Keeper, KeeperError, PackId, Room};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
+use super::incoming::{self, Unfinished};
 use super::keep::Keep;
 use super::messages::{DATA_BYTES_MAX, VaultAnswer, VaultRefusal};
 use super::places::Work;
@@ -68,7 +69,7 @@ pub(super) async fn put(
     put: Put,
     stream: &mut FramedStream,
 ) -> Result<(), StreamError> {
-    let Some(place) = home.vault.places.take(of, Work::Put).await else {
+    let Some(mut place) = home.vault.places.take(of, Work::Put).await else {
         return refuse(stream, VaultRefusal::Busy).await;
     };
     let keeper = Keep { home, of };
@@ -77,11 +78,18 @@ pub(super) async fn put(
         return refuse(stream, why).await;
     }
     stream.send(&VaultAnswer::Send.encode()).await?;
-    let until = Instant::now() + PUT_TIMEOUT;
-    let bytes = match timeout_at(until, receive(put.bytes as usize, stream)).await {
-        Ok(Ok(Some(bytes))) => bytes,
-        Ok(Ok(None)) => return refuse(stream, VaultRefusal::Malformed).await,
-        Ok(Err(error)) => return Err(error),
+    let frames = async |most: usize| stream.recv_within(DATA_BYTES_MAX.min(most), DATA_TIMEOUT).await;
+    let outbox = home.layout.outbox();
+    let coming = incoming::take_in(put.bytes as usize, &mut place, &outbox, frames);
+    let bytes = match timeout(PUT_TIMEOUT, coming).await {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(Unfinished::Stream(error))) => return Err(error),
+        Ok(Err(Unfinished::Wrong)) => return refuse(stream, VaultRefusal::Malformed).await,
+        Ok(Err(Unfinished::Busy)) => return refuse(stream, VaultRefusal::Busy).await,
+        Ok(Err(Unfinished::Disk(error))) => {
+            tracing::error!(%error, "a pack of another home that comes slowly cannot be written down");
+            return refuse(stream, VaultRefusal::Failed).await;
+        }
         Err(_) => return Err(StreamError::Stalled(PUT_TIMEOUT)),
     };
     let kept = keeper.ask_in_place(move |keeper| keeper.put(&of, &put.pack, &bytes, put.room)).await;

@@ -11,15 +11,16 @@
 //! Read first: [`messages`], [`serve`], [`PeerTarget`], [`recovery`].
 //!
 //! Life of a pack: the engine gives it to [`PeerTarget`]; [`asking`] opens a stream and says its name and size; [`serve`]
-//! takes a place (few packs are in memory at once), asks the keeper whether there is room, says "send", and answers when
-//! the pack is durable. When two homes connect, [`meeting`] lets each hear how it stands with the other, passes notices
-//! on, and lets two keepers of one household compare its newest [`heads`].
+//! takes a place (few packs are in memory at once; a slow one comes on in a file), asks the keeper whether there is room,
+//! says "send", and answers when the pack is durable. When two homes connect, [`meeting`] lets each hear how it stands with
+//! the other, passes notices on, and lets two keepers of one household compare its newest [`heads`].
 
 pub mod agreements;
 pub mod asking;
 mod bulk;
 mod guessing;
 pub mod heads;
+mod incoming;
 mod keep;
 pub mod kit_client;
 pub mod kit_messages;

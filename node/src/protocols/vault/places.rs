@@ -1,4 +1,7 @@
 //! How much work for other homes is under way at once: a few packs in memory, a few reads, and of each home fewer still.
+//!
+//! A pack over a slow line takes minutes, and a few homes with such lines would keep all others out; `incoming.rs` says how
+//! it comes without a place.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,8 +19,13 @@ pub const PUTS_PER_WARD_MAX: usize = 2;
 pub const READS_MAX: usize = 16;
 /// Other requests of one household that are being answered at once.
 pub const READS_PER_WARD_MAX: usize = 6;
-/// How long a request waits for a place before it is told that this home is busy.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a request waits for a place before it is told that this home is busy; longer than [`BRISK`], so that whoever
+/// waits first is served.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a pack that comes has its place; a slower one comes on without.
+pub const BRISK: Duration = Duration::from_secs(10);
+/// How long a pack that is here waits for its place again; whoever sent it waits longer for the answer.
+pub const RETURN_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a request needs a place for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,7 +58,24 @@ impl Default for Places {
 #[derive(Debug)]
 pub struct Place {
     _share: Share,
-    _permit: OwnedSemaphorePermit,
+    all: Arc<Semaphore>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    /// Leaves the place to others for a while; what the household does still counts as one of its own.
+    pub fn step_aside(&mut self) {
+        self.permit = None;
+    }
+
+    /// Takes a place again after [`step_aside`](Self::step_aside); whether one became free in time.
+    pub async fn come_back(&mut self) -> bool {
+        if self.permit.is_none() {
+            let again = timeout(RETURN_PATIENCE, Arc::clone(&self.all).acquire_owned()).await;
+            self.permit = again.ok().and_then(Result::ok);
+        }
+        self.permit.is_some()
+    }
 }
 
 /// What counts against one household.
@@ -81,7 +106,7 @@ impl Places {
         };
         let share = self.share(household, work, own)?;
         let permit = timeout(PATIENCE, Arc::clone(all).acquire_owned()).await.ok()?.ok()?;
-        Some(Place { _share: share, _permit: permit })
+        Some(Place { _share: share, all: Arc::clone(all), permit: Some(permit) })
     }
 
     /// Counts a request of one household, those that wait included.
