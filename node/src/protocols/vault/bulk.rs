@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use heirloom_identity::HouseholdId;
 use heirloom_net::{FramedStream, StreamError};
 use heirloom_vault::{Keeper, KeeperError, PackId, Room};
 use tokio::time::timeout;
 
-use super::incoming::{self, Unfinished};
+use super::incoming::{self, Frames, Unfinished};
 use super::keep::Keep;
 use super::messages::{DATA_BYTES_MAX, VaultAnswer, VaultRefusal};
 use super::places::Work;
@@ -20,6 +20,15 @@ use crate::home::Home;
 const DATA_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a whole pack may take to come.
 const PUT_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+
+/// The frames of a pack that comes on a stream.
+struct OnStream<'a>(&'a mut FramedStream);
+
+impl Frames for OnStream<'_> {
+    async fn next(&mut self, most: usize) -> Result<Option<Bytes>, StreamError> {
+        self.0.recv_within(DATA_BYTES_MAX.min(most), DATA_TIMEOUT).await
+    }
+}
 
 /// Sends part of a pack, never more than one frame of it in memory.
 pub(super) async fn get(
@@ -78,9 +87,8 @@ pub(super) async fn put(
         return refuse(stream, why).await;
     }
     stream.send(&VaultAnswer::Send.encode()).await?;
-    let frames = async |most: usize| stream.recv_within(DATA_BYTES_MAX.min(most), DATA_TIMEOUT).await;
     let outbox = home.layout.outbox();
-    let coming = incoming::take_in(put.bytes as usize, &mut place, &outbox, frames);
+    let coming = incoming::take_in(put.bytes as usize, &mut place, &outbox, OnStream(stream));
     let bytes = match timeout(PUT_TIMEOUT, coming).await {
         Ok(Ok(bytes)) => bytes,
         Ok(Err(Unfinished::Stream(error))) => return Err(error),

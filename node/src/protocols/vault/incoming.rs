@@ -39,18 +39,24 @@ enum Held {
     File(File),
 }
 
-/// Takes in a pack of so many bytes, frame by frame; `frames` gives the next one of at most so many bytes. `place` is taken
+/// Where the frames of a pack come from.
+pub(super) trait Frames {
+    /// The next one, of at most so many bytes; `None` at the end.
+    fn next(&mut self, most: usize) -> impl Future<Output = Result<Option<Bytes>, StreamError>> + Send;
+}
+
+/// Takes in a pack of so many bytes, frame by frame. `place` is taken
 /// when this returns bytes. A file, if one is needed, is made in `folder` and has no name there for longer than a moment.
 pub(super) async fn take_in(
     bytes: usize,
     place: &mut Place,
     folder: &Path,
-    mut frames: impl AsyncFnMut(usize) -> Result<Option<Bytes>, StreamError>,
+    mut frames: impl Frames,
 ) -> Result<Bytes, Unfinished> {
     let brisk_until = Instant::now() + BRISK;
     let (mut held, mut here) = (Held::Memory(BytesMut::new()), 0);
     while here < bytes {
-        let mut next = pin!(frames(bytes - here));
+        let mut next = pin!(frames.next(bytes - here));
         let is_in_memory = matches!(held, Held::Memory(_));
         let frame = tokio::select! {
             biased;
@@ -63,7 +69,7 @@ pub(super) async fn take_in(
         };
         let frame = frame?.filter(|frame| !frame.is_empty()).ok_or(Unfinished::Wrong)?;
         here += frame.len();
-        held.add(&frame).await?;
+        held.add(frame).await?;
     }
     if !place.come_back().await {
         return Err(Unfinished::Busy);
@@ -72,19 +78,19 @@ pub(super) async fn take_in(
 }
 
 impl Held {
-    async fn add(&mut self, frame: &[u8]) -> io::Result<()> {
+    async fn add(&mut self, mut frame: Bytes) -> io::Result<()> {
         match self {
-            Self::Memory(all) => all.extend_from_slice(frame),
-            Self::File(file) => file.write_all(frame).await?,
+            Self::Memory(all) => all.extend_from_slice(&frame),
+            Self::File(file) => file.write_all_buf(&mut frame).await?,
         }
         Ok(())
     }
 
     async fn into_file(self, folder: &Path) -> io::Result<Self> {
         match self {
-            Self::Memory(all) => {
+            Self::Memory(mut all) => {
                 let mut file = nameless(folder).await?;
-                file.write_all(&all).await?;
+                file.write_all_buf(&mut all).await?;
                 Ok(Self::File(file))
             }
             Self::File(file) => Ok(Self::File(file)),
@@ -128,6 +134,19 @@ mod tests {
 
     const FRAME: usize = 1000;
 
+    /// Calls for each frame.
+    struct Each<F>(F);
+
+    impl<F, R> Frames for Each<F>
+    where
+        F: FnMut(usize) -> R,
+        R: Future<Output = Result<Option<Bytes>, StreamError>> + Send,
+    {
+        fn next(&mut self, most: usize) -> impl Future<Output = Result<Option<Bytes>, StreamError>> + Send {
+            (self.0)(most)
+        }
+    }
+
     fn content(seed: usize) -> Bytes {
         (0..5 * FRAME + 7).map(|at| u8::try_from((at * 31 + seed) % 251).unwrap()).collect()
     }
@@ -143,13 +162,16 @@ mod tests {
         let (content, mut at) = (content(seed), 0);
         let mut place =
             places.take(HouseholdId::from_bytes([ward; 32]), Work::Put).await.ok_or(Unfinished::Busy)?;
-        let frames = async |most: usize| {
-            sleep(pause).await;
-            let end = content.len().min(at + most.min(FRAME));
-            let frame = content.slice(at..end);
+        let whole = content.clone();
+        let frames = Each(move |most: usize| {
+            let end = whole.len().min(at + most.min(FRAME));
+            let frame = whole.slice(at..end);
             at = end;
-            Ok(Some(frame))
-        };
+            async move {
+                sleep(pause).await;
+                Ok(Some(frame))
+            }
+        });
         take_in(content.len(), &mut place, folder, frames).await
     }
 
@@ -186,19 +208,22 @@ mod tests {
         let mut place = places.take(HouseholdId::from_bytes([1; 32]), Work::Put).await.unwrap();
         for pause in [Duration::ZERO, BRISK * 2] {
             let mut left = 3;
-            let frames = async |_: usize| {
-                sleep(pause).await;
+            let frames = Each(|_: usize| {
                 left -= 1;
-                Ok((left > 0).then(|| Bytes::from_static(&[7; 10])))
-            };
+                let frame = (left > 0).then(|| Bytes::from_static(&[7; 10]));
+                async move {
+                    sleep(pause).await;
+                    Ok(frame)
+                }
+            });
             let cut = take_in(100, &mut place, folder.path(), frames).await;
             assert!(matches!(cut, Err(Unfinished::Wrong)), "{cut:?}");
         }
         let nowhere = folder.path().join("nowhere");
-        let frames = async |_: usize| {
+        let frames = Each(|_: usize| async {
             sleep(BRISK * 2).await;
             Ok(Some(Bytes::from_static(&[7; 10])))
-        };
+        });
         assert!(place.come_back().await);
         let failed = take_in(100, &mut place, &nowhere, frames).await;
         assert!(matches!(failed, Err(Unfinished::Disk(_))), "{failed:?}");
