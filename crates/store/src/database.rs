@@ -14,7 +14,7 @@ use crate::{Migration, StoreError};
 /// Readers kept open while idle; more are opened under load and closed afterwards.
 const READERS_IDLE_MAX: usize = 6;
 /// How long a connection waits for another process (a backup tool, `sqlite3`) to let go.
-const BUSY_WAIT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection.
 const STATEMENTS_CACHED_MAX: usize = 128;
 
@@ -170,12 +170,17 @@ pub fn copy_database(from: &Path, to: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// A name beside a database file, as SQLite makes them.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
 /// Removes a database file and what SQLite keeps beside it.
 fn remove_database(path: &Path) -> std::io::Result<()> {
     for ending in ["", "-wal", "-shm", "-journal"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        match std::fs::remove_file(Path::new(&name)) {
+        match std::fs::remove_file(beside(path, ending)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }

@@ -37,6 +37,14 @@ pub enum StoreError {
         /// The newest version this program knows.
         known: u32,
     },
+    /// The file is not what SQLite wrote: bits rotted, or something else wrote into it.
+    #[error("the database {path} is damaged: {what}")]
+    Damaged {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite said.
+        what: String,
+    },
     /// A statement failed.
     #[error("database: {0}")]
     Sql(#[from] rusqlite::Error),
@@ -60,7 +68,20 @@ impl StoreError {
         match self {
             Self::Open { source, .. } | Self::Migrate { source, .. } | Self::Sql(source) => disk_full(source),
             Self::Commit { disk_full, .. } => *disk_full,
-            Self::TooNew { .. } | Self::WriterGone => false,
+            Self::TooNew { .. } | Self::Damaged { .. } | Self::WriterGone => false,
+        }
+    }
+
+    /// Whether the file itself is at fault, and not the disk or another program that holds it.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Open { source, .. } | Self::Migrate { source, .. } | Self::Sql(source) => matches!(
+                source.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+            ),
+            Self::TooNew { .. } | Self::Commit { .. } | Self::WriterGone => false,
         }
     }
 

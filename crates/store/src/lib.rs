@@ -10,6 +10,7 @@
 //! Life of one write: a caller hands [`Database::write`] a closure; the writer thread runs it inside a
 //! savepoint, gathers what else is waiting, commits once for all of them, and only then answers each caller.
 
+mod damage;
 mod database;
 #[cfg(target_os = "linux")]
 mod direct;
@@ -18,6 +19,7 @@ mod error;
 mod migrate;
 mod writer;
 
+pub use damage::{Found, Look, open_or_begin, set_aside_if_damaged};
 pub use database::{Database, Durability, copy_database};
 pub use disk::{Disk, DraftFile, RealDisk, SyncedFolders, place_new};
 pub use error::StoreError;

@@ -5,7 +5,7 @@
 //! has them, and can read none. Everything a keeper learns is a pack's id, its padded size, the 44 bytes before its
 //! ciphertext, and when it came.
 //!
-//! Owns `vault.sqlite` (both sides' tables), the pack and manifest formats, and the layout of a folder of packs. Leaves to
+//! Owns `vault.sqlite` (the ward's side), `keeper.sqlite` (the keeper's), the pack and manifest formats, and the layout of a folder of packs. Leaves to
 //! others: keys and the signed head (`heirloom-identity`), carrying bytes between homes (the node), the clock and
 //! randomness (arguments), and what the photos are (the node, which gives readers of bytes).
 //!
@@ -26,6 +26,7 @@ pub mod folder;
 pub mod fuzzing;
 pub mod keeper;
 pub mod manifest;
+pub mod opening;
 pub mod pack;
 pub mod packer;
 pub mod policy;
@@ -48,7 +49,7 @@ pub use proof::Challenge;
 pub use store::VaultStore;
 pub use target::{Answer, BoxFuture, DeleteOutcome, Room, Target, TargetError, TargetState};
 
-/// The numbered steps of `vault.sqlite`, which holds both sides' tables.
+/// The numbered steps of `vault.sqlite`. Until the fourth it held both sides' tables.
 pub const MIGRATIONS: &[heirloom_store::Migration] = &[
     heirloom_store::Migration {
         number: 1,
@@ -59,5 +60,29 @@ pub const MIGRATIONS: &[heirloom_store::Migration] = &[
         number: 2,
         name: "the keeper's side",
         sql: include_str!("migrations/002_keeper.sql"),
+    },
+    heirloom_store::Migration {
+        number: 3,
+        name: "how wards grow",
+        sql: include_str!("migrations/003_growth.sql"),
+    },
+    heirloom_store::Migration {
+        number: 4,
+        name: "the keeper's side has a file of its own",
+        sql: include_str!("migrations/004_keeper_moved.sql"),
+    },
+];
+
+/// The numbered steps of `keeper.sqlite`.
+pub const KEEPER_MIGRATIONS: &[heirloom_store::Migration] = &[
+    heirloom_store::Migration {
+        number: 1,
+        name: "the keeper's side",
+        sql: include_str!("migrations/002_keeper.sql"),
+    },
+    heirloom_store::Migration {
+        number: 2,
+        name: "how wards grow",
+        sql: include_str!("migrations/003_growth.sql"),
     },
 ];

@@ -3,7 +3,7 @@
 use crate::Room;
 
 /// The part of a quota that is set aside for heads and packs of metadata: one in so many.
-pub(super) const RESERVE_PART: u64 = 20;
+pub(crate) const RESERVE_PART: u64 = 20;
 /// The part of what is kept that may be deleted in 30 days without a person: one in so many.
 pub(super) const DELETE_PART: u64 = 20;
 

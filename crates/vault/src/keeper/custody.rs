@@ -1,7 +1,7 @@
 //! The handle to everything kept here, and what was agreed with each ward.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -44,7 +44,7 @@ impl Slot {
 }
 
 impl Keeper {
-    /// Takes the database that [`MIGRATIONS`](crate::MIGRATIONS) made and the folder `kept/`, whose parent exists.
+    /// Takes the database that [`KEEPER_MIGRATIONS`](crate::KEEPER_MIGRATIONS) made and the folder `kept/`, whose parent exists.
     ///
     /// # Errors
     /// [`KeeperError::Io`] when the folder can't be made.
@@ -77,7 +77,7 @@ impl Keeper {
         // A ward whose end was interrupted when nothing of it was left begins anew.
         let is_over = match row.filter(|row| row.ended) {
             Some(row) => self.describe(&row).map(|ward| ward.packs == 0 && ward.held == 0)?,
-            None => known.is_empty(),
+            None => row.is_none() && known.is_empty(),
         };
         let disk = if is_over { Some(self.make_folder(ward, DiskId(random))?) } else { None };
         let ward = *ward;
@@ -207,6 +207,11 @@ impl Keeper {
         self.folder(ward).map(drop)
     }
 
+    /// The folder `kept/`.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Where a ward's folder is.
     pub(super) fn place_of(&self, ward: &HouseholdId) -> PathBuf {
         self.root.join(ward.to_string())
@@ -248,6 +253,11 @@ impl Keeper {
         let disks = self.db.read(|conn| rows::disks(conn, ward).map_err(KeeperError::from))?;
         let expected = Expected { household: *ward, disks };
         let folder = Arc::new(PackFolder::open(&self.place_of(ward), &expected, Arc::clone(&self.disk))?);
+        if expected.disks.is_empty() {
+            // Its tables were lost while its disk was not there.
+            let (ward, disk) = (*ward, folder.disk_id());
+            self.db.write(move |conn| rows::add_disk(conn, &ward, disk).map_err(KeeperError::from))?;
+        }
         survey::compare(&self.db, ward, &folder)?;
         *known = Some(Arc::clone(&folder));
         Ok(folder)
@@ -283,7 +293,10 @@ impl Keeper {
         let state = match read_marker(&self.place_of(&ward.household)) {
             _ if ward.ended => WardState::Ended,
             None => WardState::DiskAbsent,
-            Some(found) if found.household == ward.household && disks.contains(&found.disk) => {
+            Some(found)
+                if found.household == ward.household
+                    && (disks.is_empty() || disks.contains(&found.disk)) =>
+            {
                 WardState::Keeping
             }
             Some(_) => WardState::AnotherDisk,

@@ -10,7 +10,7 @@ use crate::target::TargetError;
 #[derive(Debug, Error)]
 pub enum KeeperError {
     /// Nothing was agreed with that household, or the agreement was ended.
-    #[error("this home keeps nothing for that household")]
+    #[error("this home keeps no copies for that one")]
     NotAWard,
     /// The quota, or the disk, has no room for it.
     #[error("full: {used} of {quota} bytes are used")]
@@ -21,10 +21,10 @@ pub enum KeeperError {
         used: u64,
     },
     /// The ward's disk isn't mounted, or another disk is.
-    #[error("the disk with that household's packs isn't there")]
+    #[error("the disk with that home's copies is not there; plug it in and try again")]
     DiskAbsent,
     /// The disk is there, the pack isn't.
-    #[error("that pack isn't here")]
+    #[error("that part of the copies is not here")]
     Missing,
     /// The bytes aren't what they should be, or the request makes no sense.
     #[error("{0}")]

@@ -157,7 +157,7 @@ impl Keeper {
         }
         let household = *ward;
         self.db.write(move |conn| -> Result<(), KeeperError> {
-            for table in ["packs", "heads", "kits", "disks", "wards"] {
+            for table in ["packs", "heads", "kits", "disks", "growth", "wards"] {
                 conn.execute(
                     &format!("DELETE FROM keeper_{table} WHERE household = ?1"),
                     (blob(&household),),

@@ -1,21 +1,18 @@
 //! The SQL of the keeper's tables.
 
+mod alarms;
+mod links;
+
+pub(super) use alarms::{alarms, raise, raise_anew};
+pub(super) use links::{add_link, drop_link, links, set_lost, supersede};
+
 use heirloom_identity::HouseholdId;
-use heirloom_store::StoreError;
 use heirloom_store::rusqlite::{Connection, OptionalExtension, Result as SqlResult, Row, named_params};
 
 use super::budget::Budget;
-use super::chain::Link;
-use super::{Alarm, AlarmKind};
 use crate::folder::DiskId;
 use crate::pack::PACK_BYTES_MIN;
-use crate::target::DAY_MS;
 use crate::{PackId, Room};
-
-/// Alarms kept; older ones are dropped.
-const ALARMS_KEPT: i64 = 512;
-/// Alarms returned at once.
-const ALARMS_MAX: usize = 256;
 
 /// How a pack stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +78,7 @@ pub(super) fn count(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-fn uint(number: i64) -> u64 {
+pub(super) fn uint(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
@@ -308,155 +305,4 @@ fn small_bytes(conn: &Connection, ward: &HouseholdId) -> SqlResult<u64> {
            + (SELECT coalesce(sum(bytes), 0) FROM keeper_kits WHERE household = :ward)",
     )?
     .query_row(named_params! {":ward": blob(ward), ":head": head}, |row| row.get(0).map(uint))
-}
-
-pub(super) fn links(conn: &Connection, ward: &HouseholdId) -> SqlResult<Vec<Link>> {
-    conn.prepare_cached("SELECT * FROM keeper_heads WHERE household = :ward")?
-        .query_map(named_params! {":ward": blob(ward)}, |row| {
-            Ok(Link {
-                head: row.get("head")?,
-                previous: row.get("previous")?,
-                certificate: row.get("certificate")?,
-                generation: row.get("generation")?,
-                number: uint(row.get("number")?),
-                made_ms: row.get("made_ms")?,
-                superseded: row.get("superseded")?,
-                fork: row.get("fork")?,
-                told: row.get("told")?,
-                jump: row.get("jump")?,
-                lost: row.get("lost")?,
-            })
-        })?
-        .collect()
-}
-
-pub(super) fn add_link(conn: &Connection, ward: &HouseholdId, link: &Link) -> SqlResult<()> {
-    conn.prepare_cached(
-        "INSERT OR REPLACE INTO keeper_heads
-         VALUES (:ward, :head, :previous, :certificate, :generation, :number, :made, :superseded, :fork, :told,
-           :jump, :lost)",
-    )?
-    .execute(named_params! {
-        ":ward": blob(ward),
-        ":head": link.head,
-        ":previous": link.previous,
-        ":certificate": link.certificate,
-        ":generation": link.generation,
-        ":number": int(link.number),
-        ":made": link.made_ms,
-        ":superseded": link.superseded,
-        ":fork": link.fork,
-        ":told": link.told,
-        ":jump": link.jump,
-        ":lost": link.lost,
-    })
-    .map(drop)
-}
-
-/// Notes that every head but one has been superseded, from now on if it wasn't before. One that another keeper `told` of
-/// supersedes only such: the ward gives a head to a keeper that has what it names, and that is what can be restored.
-pub(super) fn supersede(conn: &Connection, ward: &HouseholdId, newest: &Link, now: i64) -> SqlResult<()> {
-    conn.prepare_cached(
-        "UPDATE keeper_heads SET superseded = :now, jump = (head != :previous)
-         WHERE household = :ward AND head != :newest AND superseded IS NULL AND told >= :told",
-    )?
-    .execute(named_params! {
-        ":ward": blob(ward), ":newest": newest.head, ":previous": newest.previous, ":told": newest.told,
-        ":now": now,
-    })?;
-    conn.prepare_cached(
-        "UPDATE keeper_heads SET superseded = NULL, told = :told WHERE household = :ward AND head = :newest",
-    )?
-    .execute(named_params! {":ward": blob(ward), ":newest": newest.head, ":told": newest.told})
-    .map(drop)
-}
-
-/// Notes whether a head's file is on the disk.
-pub(super) fn set_lost(conn: &Connection, ward: &HouseholdId, head: &[u8; 32], lost: bool) -> SqlResult<()> {
-    conn.prepare_cached("UPDATE keeper_heads SET lost = :lost WHERE household = :ward AND head = :head")?
-        .execute(named_params! {":ward": blob(ward), ":head": head, ":lost": lost})
-        .map(drop)
-}
-
-pub(super) fn drop_link(conn: &Connection, ward: &HouseholdId, head: &[u8; 32]) -> SqlResult<()> {
-    conn.prepare_cached("DELETE FROM keeper_heads WHERE household = :ward AND head = :head")?
-        .execute(named_params! {":ward": blob(ward), ":head": head})
-        .map(drop)
-}
-
-/// Raises an alarm; the same one within a day of running time only adds its packs, so that nobody can flood people.
-pub(super) fn raise(
-    conn: &Connection,
-    ward: &HouseholdId,
-    kind: AlarmKind,
-    packs: u64,
-) -> Result<(), StoreError> {
-    let now = running(conn)?;
-    let added = conn
-        .prepare_cached(
-            "UPDATE keeper_alarms SET packs = packs + :packs WHERE number =
-             (SELECT max(number) FROM keeper_alarms WHERE household = :ward AND kind = :kind AND raised > :since)",
-        )?
-        .execute(named_params! {
-            ":ward": blob(ward), ":kind": kind.code(), ":packs": int(packs), ":since": now - DAY_MS,
-        })?;
-    if added > 0 {
-        return Ok(());
-    }
-    raise_anew(conn, ward, kind, packs)
-}
-
-/// Raises an alarm that is another one than those before it, however late they were.
-pub(super) fn raise_anew(
-    conn: &Connection,
-    ward: &HouseholdId,
-    kind: AlarmKind,
-    packs: u64,
-) -> Result<(), StoreError> {
-    let now = running(conn)?;
-    conn.prepare_cached(
-        "INSERT INTO keeper_alarms (household, kind, packs, raised) VALUES (:ward, :kind, :packs, :now)",
-    )?
-    .execute(named_params! {
-        ":ward": blob(ward), ":kind": kind.code(), ":packs": int(packs), ":now": now,
-    })?;
-    conn.prepare_cached(
-        "DELETE FROM keeper_alarms WHERE number <= (SELECT max(number) FROM keeper_alarms) - :kept",
-    )?
-    .execute(named_params! {":kept": ALARMS_KEPT})?;
-    Ok(())
-}
-
-pub(super) fn alarms(conn: &Connection, after: i64) -> SqlResult<Vec<Alarm>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT number, household, kind, packs FROM keeper_alarms WHERE number > :after ORDER BY number LIMIT :limit",
-    )?;
-    let rows = statement.query_map(named_params! {":after": after, ":limit": count(ALARMS_MAX)}, |row| {
-        let kind = AlarmKind::of(row.get(2)?);
-        let (number, ward) = (row.get(0)?, HouseholdId::from_bytes(row.get(1)?));
-        Ok(Alarm { number, ward, kind, packs: uint(row.get(3)?) })
-    })?;
-    rows.collect()
-}
-
-impl AlarmKind {
-    const fn code(self) -> i64 {
-        match self {
-            Self::Fork => 1,
-            Self::DeletionAsked => 2,
-            Self::Damaged => 3,
-            Self::OldDisk => 4,
-            Self::Restored => 5,
-        }
-    }
-
-    fn of(code: i64) -> Self {
-        match code {
-            1 => Self::Fork,
-            2 => Self::DeletionAsked,
-            4 => Self::OldDisk,
-            5 => Self::Restored,
-            _ => Self::Damaged,
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! The `keeper_` tables of `vault.sqlite`, documented.
+//! The tables of `keeper.sqlite`, documented.
 //!
 //! This, and what lies in `kept/`, is all that a keeper knows about a ward.
 
@@ -10,9 +10,12 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("keeper_alarms.packs INTEGER", "how many packs it concerns"),
     ("keeper_alarms.raised INTEGER", "running time; the same is not raised twice within a day"),
     ("keeper_clock.one INTEGER", "1: there is one row"),
-    ("keeper_clock.running_ms INTEGER", "this home's running time"),
+    ("keeper_clock.running_ms INTEGER", "this home's running time; 0: the file was just made"),
     ("keeper_disks.household BLOB", "the ward"),
     ("keeper_disks.disk BLOB", "a disk that held its packs: the id in the folder's marker"),
+    ("keeper_growth.household BLOB", "the ward"),
+    ("keeper_growth.day INTEGER", "days since the Unix epoch, UTC"),
+    ("keeper_growth.bytes INTEGER", "what it took here at the end of that day"),
     ("keeper_heads.household BLOB", "the ward"),
     ("keeper_heads.head BLOB", "BLAKE3 of the head"),
     ("keeper_heads.previous BLOB", "the hash that it names as its predecessor's"),
@@ -57,30 +60,29 @@ mod tests {
     #[test]
     fn every_column_is_documented() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("vault.sqlite");
-        let db = Database::open(&path, Durability::Full, crate::MIGRATIONS).unwrap();
+        let path = folder.path().join("keeper.sqlite");
+        let db = Database::open(&path, Durability::Full, crate::KEEPER_MIGRATIONS).unwrap();
         let documented: Vec<_> = COLUMNS.iter().map(|(column, _)| (*column).to_owned()).collect();
-        let mut made = db.read(schema_of).unwrap();
-        made.retain(|column| column.starts_with("keeper_"));
-        assert_eq!(made, documented);
+        assert_eq!(db.read(schema_of).unwrap(), documented);
     }
 
-    /// A vault of the ward's side alone, with data in it, learns to keep and loses nothing.
+    /// A keeper of before learns how its wards grow and loses nothing.
     #[test]
-    fn a_ward_learns_to_keep() {
+    fn a_keeper_learns_to_count() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("vault.sqlite");
-        let old = Database::open(&path, Durability::Full, &crate::MIGRATIONS[..1]).unwrap();
+        let path = folder.path().join("keeper.sqlite");
+        let old = Database::open(&path, Durability::Full, &crate::KEEPER_MIGRATIONS[..1]).unwrap();
         old.write(|conn| -> Result<(), heirloom_store::StoreError> {
-            conn.execute_batch("INSERT INTO settings VALUES ('verified', '5')")?;
+            conn.execute("INSERT INTO keeper_wards VALUES (zeroblob(32), 7, 0, 0, 0, 0)", [])?;
             Ok(())
         })
         .unwrap();
         drop(old);
-        let db = Database::open(&path, Durability::Full, crate::MIGRATIONS).unwrap();
-        let setting = db.read(|conn| -> Result<String, heirloom_store::StoreError> {
-            Ok(conn.query_row("SELECT value FROM settings", [], |row| row.get(0))?)
+        let db = Database::open(&path, Durability::Full, crate::KEEPER_MIGRATIONS).unwrap();
+        let kept = db.read(|conn| -> Result<(i64, i64), heirloom_store::StoreError> {
+            let sql = "SELECT quota_bytes, (SELECT count(*) FROM keeper_growth) FROM keeper_wards";
+            Ok(conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
         });
-        assert_eq!(setting.unwrap(), "5");
+        assert_eq!(kept.unwrap(), (7, 0));
     }
 }

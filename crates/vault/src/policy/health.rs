@@ -69,7 +69,8 @@ pub struct HomeFacts {
     pub refusal: Option<String>,
     /// What else went wrong with it last.
     pub trouble: Option<String>,
-    /// For how long there has been a newer list of what is where than the one it has; 0: it has the newest.
+    /// For how long, while this home was on, there has been a newer list of what is where than the one it has; 0: it has the
+    /// newest.
     pub behind_ms: i64,
 }
 
@@ -139,6 +140,8 @@ pub struct Facts {
     pub places: Vec<PlaceFacts>,
     /// For how long this home, while it was on, has reached nobody at all.
     pub alone_ms: i64,
+    /// For how long, while this home was on, what is new here could not be listed for any place.
+    pub unlisted_ms: i64,
     /// When somebody last proved that they have the phrase.
     pub phrase_verified_ms: Option<i64>,
     /// The drills.
@@ -185,6 +188,7 @@ pub fn assess(facts: &Facts, policy: &Policy) -> Health {
     homes::absences(facts, policy, wanted, &mut reasons);
     homes::copies(facts, policy, &mut reasons);
     homes::hindrances(facts, policy, wanted, &mut reasons);
+    homes::unlisted(facts, policy, &mut reasons);
     upkeep::deletions(facts, &mut reasons);
     upkeep::originals(facts, &mut reasons);
     upkeep::drills(facts, policy, &mut reasons);
@@ -201,7 +205,7 @@ pub fn assess(facts: &Facts, policy: &Policy) -> Health {
 pub fn replaced(photos: &PhotoCounts) -> Health {
     let sentence = "Another computer has taken the place of this one.".to_owned();
     let advice = "Use the new computer. The photos here stay as plain files on this disk, and nothing more is added \
-                  here.";
+                  here. If this one is the right one, stop Heirloom here and run `heirloom keys renew` with your 24 words.";
     let reason = Reason {
         kind: "outranked",
         level: Level::Attention,

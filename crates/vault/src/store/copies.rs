@@ -116,6 +116,18 @@ impl VaultStore {
         })
     }
 
+    /// How many packs are known, dropped ones that still lie somewhere among them.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn pack_count(&self) -> Result<usize, StoreError> {
+        self.db.read(|conn| {
+            let count: u64 =
+                conn.prepare_cached("SELECT count(*) FROM packs")?.query_row([], |row| unsigned(row, 0))?;
+            Ok(usize::try_from(count).unwrap_or(usize::MAX))
+        })
+    }
+
     /// A place took packs. They count for nothing until it proved them.
     ///
     /// # Errors

@@ -162,8 +162,9 @@ impl VaultStore {
         })
     }
 
-    /// Counts on from a head of this node that a place has and that is not known here. Nothing is known of what it lists,
-    /// so that no pack is found from it or dropped by it, and what a restore begins with stays what it was.
+    /// Counts on from a head of this node that a place has and that is not known here; its hash is the one that the next
+    /// head names. Nothing is known of what it lists, so that no pack is found from it or dropped by it, and what a restore
+    /// begins with stays what it was.
     ///
     /// # Errors
     /// When it could not be saved.
@@ -201,6 +202,17 @@ impl VaultStore {
             let mut statement = conn
                 .prepare_cached("SELECT number, hash, at_ms, head FROM heads ORDER BY number DESC LIMIT 1")?;
             Ok(statement.query_row([], head_row).optional()?)
+        })
+    }
+
+    /// The head with this number that was recorded, as it was sent; the last few are remembered.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn head_numbered(&self, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.db.read(|conn| {
+            let mut statement = conn.prepare_cached("SELECT head FROM heads WHERE number = ?1")?;
+            Ok(statement.query_row([signed(number)], |row| row.get(0)).optional()?)
         })
     }
 

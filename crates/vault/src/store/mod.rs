@@ -63,7 +63,8 @@ struct Shared {
     counted: Mutex<Option<overview::Counted>>,
 }
 
-/// Opens or creates `vault.sqlite`, for [`VaultStore::new`] and the keeper's side.
+/// Opens or creates a `vault.sqlite` that was never without a `keeper.sqlite` beside it, for [`VaultStore::new`]; see
+/// [`opening`](crate::opening) for one of before.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -72,13 +73,13 @@ pub fn open_database(path: &Path) -> Result<Database, StoreError> {
 }
 
 impl VaultStore {
-    /// Takes a database that was opened with [`open_database`].
+    /// Takes an open `vault.sqlite`.
     #[must_use]
     pub fn new(db: Database) -> Self {
         Self { db, shared: Arc::default() }
     }
 
-    /// The database, for the keeper's side.
+    /// The database.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.db

@@ -33,8 +33,6 @@ pub struct TargetCounts {
     /// Packs that a restore begins with and that are lost there, or were not proved within the time: while there are any,
     /// no photo is complete there.
     pub unfounded: u64,
-    /// Since when there has been a newer head than the one that is there. Milliseconds since the Unix epoch, UTC.
-    pub behind_since_ms: Option<i64>,
     /// The oldest of the last proofs of all that it has: everything was checked since. Milliseconds since the Unix epoch,
     /// UTC.
     pub checked_all_ms: Option<i64>,
@@ -151,14 +149,11 @@ fn count(conn: &Connection, now_ms: i64, policy: &Policy) -> rusqlite::Result<Ov
 
 fn slots(conn: &Connection, policy: &Policy) -> rusqlite::Result<Vec<Slot>> {
     let mut statement = conn.prepare_cached(
-        "SELECT number, kind = 'household' AND state = 'active' AND away_ms < ?1, head,
-           (SELECT at_ms FROM heads h WHERE h.number > coalesce(targets.head, -1) ORDER BY h.number LIMIT 1)
-         FROM targets ORDER BY number LIMIT 64",
+        "SELECT number, kind = 'household' AND state = 'active' AND away_ms < ?1, head FROM targets ORDER BY number LIMIT 64",
     )?;
     statement
         .query_map([policy.replace_ms], |row| {
-            let id = TargetId(row.get(0)?);
-            let counts = TargetCounts { behind_since_ms: row.get(3)?, ..TargetCounts::default() };
+            let (id, counts) = (TargetId(row.get(0)?), TargetCounts::default());
             Ok(Slot { id, home: row.get(1)?, head: row.get(2)?, counts })
         })?
         .collect()

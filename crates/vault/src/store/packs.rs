@@ -8,6 +8,7 @@ use heirloom_store::rusqlite::{self, Connection, OptionalExtension, Row};
 
 use super::pieces::{self, Piece};
 use super::{VaultStore, bytes, impossible, signed, unsigned};
+use crate::policy::TargetId;
 use crate::{BlobKind, Entry, Located, PackId, PackRef};
 
 /// Photos that can be told apart when packs are put in order; a shelf comes before the next whatever its photos.
@@ -115,6 +116,25 @@ impl VaultStore {
         self.db.read(|conn| Ok(locate(conn, blob, without)?))
     }
 
+    /// Where a blob's pieces are in packs that this place has proved; `None` when it has not got all of it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn locate_at(&self, blob: &ContentHash, target: TargetId) -> Result<Option<Located>, StoreError> {
+        self.db.read(|conn| {
+            let mut statement = conn.prepare_cached(
+                "SELECT 1 FROM copies WHERE target = ?1 AND pack = ?2 AND state = 2 AND proven_ms IS NOT NULL",
+            )?;
+            let mut proven = Vec::new();
+            for piece in pieces_of(conn, blob)? {
+                if statement.exists((target.0, piece.0))? {
+                    proven.push(piece);
+                }
+            }
+            Ok(put_together(blob, &proven))
+        })
+    }
+
     /// Leaves packs out of the vault: their blobs are no longer found in them. The next segment tells so, and once a
     /// head that knows it is at a place, the packs may be deleted there ([`VaultStore::deletable`]).
     ///
@@ -128,6 +148,34 @@ impl VaultStore {
                 drop_one(conn, id, now_ms, &mut blobs)?;
             }
             Ok(pieces::refresh(conn, &blobs)?)
+        })
+    }
+
+    /// Forgets what stands in a pack besides these blobs: it is packed anew. `false` when nothing else stands in it.
+    ///
+    /// The pack itself stays what it is wherever it is, and manifests that list all of it stay true.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn keep_only(&self, pack: &PackId, blobs: &[ContentHash]) -> Result<bool, StoreError> {
+        let (pack, kept) = (*pack, blobs.iter().copied().collect::<HashSet<_>>());
+        self.write(move |conn| {
+            let Some((number, _)) = find(conn, &pack)? else { return Ok(false) };
+            let mut forgotten = BTreeSet::new();
+            for entry in entries_of(conn, number)?.iter().filter(|entry| !kept.contains(&entry.blob)) {
+                forgotten.extend(pieces::number_of(conn, &entry.blob)?);
+            }
+            for blob in &forgotten {
+                conn.prepare_cached("DELETE FROM entries WHERE pack = ?1 AND blob = ?2")?
+                    .execute((number, blob))?;
+            }
+            conn.prepare_cached(
+                "UPDATE packs SET plain = (SELECT coalesce(sum(max(bytes, 1)), 0) FROM entries WHERE pack = ?1)
+                 WHERE number = ?1",
+            )?
+            .execute([number])?;
+            pieces::refresh(conn, &forgotten)?;
+            Ok(!forgotten.is_empty())
         })
     }
 }
@@ -260,30 +308,36 @@ pub(super) fn locate(
     blob: &ContentHash,
     without: &HashSet<PackId>,
 ) -> rusqlite::Result<Option<Located>> {
+    let mut pieces = pieces_of(conn, blob)?;
+    pieces.retain(|(_, pack, _)| !without.contains(&pack.id));
+    Ok(put_together(blob, &pieces))
+}
+
+/// All pieces of a blob, with the number of their pack.
+fn pieces_of(conn: &Connection, blob: &ContentHash) -> rusqlite::Result<Vec<(i64, PackRef, Entry)>> {
     let mut statement = conn.prepare_cached(
         "SELECT e.kind, b.hash, e.size, e.at, e.bytes, e.offset, e.first_chunk,
            p.id, p.generation, p.salt, p.bytes, p.number
          FROM blobs b JOIN entries e ON e.blob = b.number JOIN packs p ON p.number = e.pack
          WHERE b.hash = ?1",
     )?;
-    let mut found: Vec<(i64, PackRef, Entry)> = statement
+    statement
         .query_map([blob.as_bytes()], |row| Ok((row.get(11)?, pack_ref(row, 7)?, entry(row, 0)?)))?
-        .collect::<Result<_, _>>()?;
-    found.retain(|(_, pack, _)| !without.contains(&pack.id));
-    let pieces: Vec<Piece> = found
-        .iter()
-        .map(|(pack, _, entry)| Piece {
-            pack: *pack,
-            size: entry.size,
-            at: entry.at,
-            bytes: entry.bytes.into(),
-        })
-        .collect();
-    Ok(pieces::chain(&pieces).and_then(|chosen| {
-        let pieces: Vec<_> = chosen.into_iter().map(|index| (found[index].1, found[index].2)).collect();
-        let (_, first) = pieces.first()?;
-        Some(Located { kind: first.kind, blob: *blob, size: first.size, pieces })
-    }))
+        .collect()
+}
+
+/// Chooses pieces that are the whole blob, if there are such.
+fn put_together(blob: &ContentHash, pieces: &[(i64, PackRef, Entry)]) -> Option<Located> {
+    let sizes = pieces.iter().map(|(pack, _, entry)| Piece {
+        pack: *pack,
+        size: entry.size,
+        at: entry.at,
+        bytes: entry.bytes.into(),
+    });
+    let chosen = pieces::chain(&sizes.collect::<Vec<_>>())?;
+    let chosen: Vec<_> = chosen.into_iter().map(|index| (pieces[index].1, pieces[index].2)).collect();
+    let (_, first) = chosen.first()?;
+    Some(Located { kind: first.kind, blob: *blob, size: first.size, pieces: chosen })
 }
 
 pub(super) fn pack_ref(row: &Row<'_>, from: usize) -> rusqlite::Result<PackRef> {

@@ -117,7 +117,7 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("targets.secret_key TEXT", "a secret"),
     ("targets.state TEXT", "asked, active, refused, leaving"),
     ("targets.refusal TEXT", "why it refused"),
-    ("targets.asked_bytes INTEGER", "what it was last asked to keep"),
+    ("targets.asked_bytes INTEGER", "what it was last asked to keep; of a bucket, what it may take"),
     ("targets.quota INTEGER", "what it keeps at most; null: as much as there is"),
     ("targets.added_ms INTEGER", "when it was added"),
     ("targets.seen_ms INTEGER", "when it was last reached"),
@@ -142,7 +142,7 @@ mod tests {
     fn every_column_is_documented() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vault.sqlite");
-        let db = Database::open(&path, Durability::Full, &crate::MIGRATIONS[..1]).unwrap();
+        let db = Database::open(&path, Durability::Full, crate::MIGRATIONS).unwrap();
         let documented: Vec<_> = COLUMNS.iter().map(|(column, _)| (*column).to_owned()).collect();
         assert_eq!(db.read(schema_of).unwrap(), documented);
     }

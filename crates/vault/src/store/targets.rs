@@ -101,6 +101,18 @@ impl VaultStore {
         outcome
     }
 
+    /// A person said how much a bucket may take; none: as much as fits.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn limit_bucket(&self, id: TargetId, bytes: Option<u64>) -> Result<(), StoreError> {
+        self.write(move |conn| {
+            conn.prepare_cached("UPDATE targets SET asked_bytes = ?2 WHERE number = ?1 AND kind = 's3'")?
+                .execute((id.0, bytes.map(signed)))?;
+            Ok(())
+        })
+    }
+
     /// A home said that it keeps up to `quota` bytes for us.
     ///
     /// # Errors

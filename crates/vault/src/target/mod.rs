@@ -10,6 +10,7 @@ mod endpoint;
 mod folder;
 mod heads;
 pub(crate) mod kits;
+mod limit;
 mod pace;
 mod reply;
 mod s3;

@@ -203,7 +203,7 @@ fn a_keeper_that_lost_its_database_takes_its_folder_on() {
     world::flip(&home.pack_path(&id, &packs[3].0));
     let Home { scratch, keeper } = home;
     drop(keeper);
-    for name in ["vault.sqlite", "vault.sqlite-wal", "vault.sqlite-shm"] {
+    for name in ["keeper.sqlite", "keeper.sqlite-wal", "keeper.sqlite-shm"] {
         std::fs::remove_file(scratch.path().join(name)).unwrap_or_default();
     }
     let fresh = Home::new();

@@ -5,6 +5,7 @@
 mod away;
 mod crash;
 mod faults;
+mod growth;
 mod heads;
 mod model;
 mod seen;

@@ -41,6 +41,7 @@ fn a_keeper_sees_ids_sizes_and_times() {
     }
     home.keeper.put_head(&id, ward.node(1, 0).head(1, None, 7).as_bytes()).unwrap();
     home.keeper.put_kit(&id, b"sealed").unwrap();
+    home.keeper.note_growth(5).unwrap();
     let mut found = Vec::new();
     files(&home.place(&id), &home.place(&id), &mut found);
     println!("files in kept/{id}:");
@@ -52,9 +53,9 @@ fn a_keeper_sees_ids_sizes_and_times() {
     let marker = std::fs::read_to_string(home.place(&id).join("HEIRLOOM-VAULT")).unwrap();
     println!("{marker}");
     assert_eq!(marker.lines().count(), 5);
-    let conn = Connection::open(home.scratch.path().join("vault.sqlite")).unwrap();
+    let conn = Connection::open(home.scratch.path().join("keeper.sqlite")).unwrap();
     let mut columns = 0;
-    for table in ["wards", "disks", "packs", "heads", "kits", "alarms", "clock"] {
+    for table in ["wards", "disks", "packs", "heads", "kits", "growth", "alarms", "clock"] {
         let mut statement = conn.prepare(&format!("SELECT * FROM keeper_{table}")).unwrap();
         let names: Vec<_> = statement.column_names().map(str::to_owned).collect();
         columns += names.len();

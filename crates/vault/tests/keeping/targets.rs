@@ -448,8 +448,8 @@ async fn a_bucket_that_refuses_or_is_gone_says_so_without_secrets() {
     ] {
         let target = S3Target::new(&place, ward.id(), false, time.clock()).unwrap();
         for refused in [target.prepare([3; 16]).await.map(drop), target.list(None).await.map(drop)] {
-            let refused = refused.unwrap_err();
-            assert!(matches!(&refused, TargetError::Refused(why) if why.contains(expected)), "{refused}");
+            let is_said = matches!(&refused, Err(TargetError::Refused(why)) if why.contains(expected));
+            assert!(is_said, "{expected}: {refused:?}");
         }
     }
     place.endpoint = "http://127.0.0.1:1".into();
@@ -465,4 +465,36 @@ async fn a_bucket_that_refuses_or_is_gone_says_so_without_secrets() {
         );
         assert!(matches!(wrong, Err(TargetError::Wrong(_))), "{endpoint}");
     }
+}
+
+/// Goal: a bucket takes no more than a person said, and what is there stays. Method: a limit of 100,000 bytes, packs until it
+/// is full, then a smaller and no limit.
+#[tokio::test]
+async fn a_bucket_keeps_within_its_limit() {
+    let (server, ward, time) = (Server::start().await, Household::new(9), Time::default());
+    let open =
+        |limit| S3Target::new(&server.place(), ward.id(), false, time.clock()).unwrap().limited_to(limit);
+    let target = open(Some(100_000));
+    target.prepare([3; 16]).await.unwrap();
+    let put = async |target: &S3Target, number: u32, room| {
+        let (id, content) = pack(number, 10_000);
+        target.put(id, content.into(), room).await
+    };
+    for number in 0..9 {
+        put(&target, number, Room::Common).await.unwrap();
+    }
+    let state = target.state().await.unwrap();
+    assert_eq!((state.quota, state.used, state.free), (Some(100_000), 90_000, Some(5000)));
+    // Somebody who counts anew, and somebody who counted before.
+    for target in [&open(Some(100_000)), &target] {
+        let full = put(target, 10, Room::Common).await;
+        assert_eq!(full, Err(TargetError::Full { quota: 100_000, used: 90_000 }));
+    }
+    put(&target, 11, Room::Reserve).await.unwrap();
+    assert!(matches!(put(&target, 12, Room::Reserve).await, Err(TargetError::Full { .. })));
+    let smaller = open(Some(50_000));
+    assert_eq!(smaller.state().await.unwrap().free, Some(0));
+    assert_eq!(smaller.list(None).await.unwrap().len(), 10);
+    smaller.put_head(ward.node(1, 0).head(1, None, 0).encode()).await.unwrap();
+    put(&open(None), 12, Room::Common).await.unwrap();
 }

@@ -166,9 +166,9 @@ pub(crate) fn scratch() -> tempfile::TempDir {
 }
 
 fn open(home: &Path, disk: Arc<dyn Disk>) -> Option<Keeper> {
-    let path = home.join("vault.sqlite");
+    let path = home.join("keeper.sqlite");
     // Not what the program does: these tests cut the power of files, not of SQLite, and are quicker so.
-    let db = Database::open(&path, Durability::Normal, heirloom_vault::MIGRATIONS).unwrap();
+    let db = Database::open(&path, Durability::Normal, heirloom_vault::KEEPER_MIGRATIONS).unwrap();
     Keeper::open(db, home.join("kept"), disk).ok()
 }
 

@@ -295,3 +295,21 @@ pub(super) fn hindrances(facts: &Facts, policy: &Policy, wanted: u32, reasons: &
         }
     }
 }
+
+/// What people did here since, albums and captions too, is nowhere else yet.
+pub(super) fn unlisted(facts: &Facts, policy: &Policy, reasons: &mut Vec<Reason>) {
+    if facts.unlisted_ms < policy.warn_ms || facts.active().next().is_none() {
+        return;
+    }
+    reasons.push(Reason {
+        kind: "unlisted",
+        level: if facts.unlisted_ms >= policy.alarm_ms { Level::Danger } else { Level::Attention },
+        text: format!(
+            "What is new here has not been saved in any other home for {}.",
+            days(facts.unlisted_ms)
+        ),
+        advice: "That is also what you wrote and put into albums since. Leave this computer on while another home is; if it \
+                 goes on, ask for help."
+            .to_owned(),
+    });
+}

@@ -40,6 +40,7 @@ fn well() -> Facts {
         homes: vec![home("Nonna"), home("The Smiths")],
         places: Vec::new(),
         alone_ms: 0,
+        unlisted_ms: 0,
         phrase_verified_ms: Some(NOW - 90 * DAY_MS),
         drills: DrillFacts { last: Some((NOW - 3 * DAY_MS, 0)), possible_since_ms: Some(NOW - 90 * DAY_MS) },
         originals: OriginalFacts::default(),
@@ -321,6 +322,20 @@ fn a_home_takes_nothing_new() {
 }
 
 #[test]
+fn what_is_new_could_not_be_listed_for_days() {
+    let facts = |days: i64| Facts { unlisted_ms: days * DAY_MS, ..well() };
+    check(&facts(2), Level::Safe, &[], SAFE);
+    let told = |days| format!("{SAFE} What is new here has not been saved in any other home for {days} days.");
+    check(&facts(3), Level::Attention, &["unlisted"], &told(3));
+    let told = format!("What is new here has not been saved in any other home for 6 days. {SAFE}");
+    check(&facts(6), Level::Danger, &["unlisted"], &told);
+    // Without anybody to save it at, that is what is said.
+    let alone = Facts { homes: Vec::new(), photos: photos(8_310, 0, 0), ..facts(6) };
+    let kinds: Vec<_> = assess(&alone, &Policy::default()).reasons.iter().map(|reason| reason.kind).collect();
+    assert_eq!(kinds, ["noHome"]);
+}
+
+#[test]
 fn somebody_wants_to_delete() {
     let ours = DeletionFacts { of_ours_at: vec!["Nonna".to_owned()], of_theirs: Vec::new() };
     check(
@@ -406,7 +421,7 @@ prop_compose! {
 prop_compose! {
     fn any_facts()(
         homes in proptest::collection::vec(any_home(), 0..4), none in 0..3_u64, one in 0..3_u64, two in 0..100_u64,
-        enabled in any::<bool>(), alone in 0..10_i64, phrase in 0..500_i64, drill in 0..30_i64, problems in 0..2_u64,
+        enabled in any::<bool>(), alone in 0..10_i64, unlisted in 0..10_i64, phrase in 0..500_i64, drill in 0..30_i64, problems in 0..2_u64,
         damaged in 0..2_u64, missing in 0..2_u64, restoring in any::<bool>(),
     ) -> Facts {
         Facts {
@@ -414,6 +429,7 @@ prop_compose! {
             photos: photos(none, one, two),
             homes,
             alone_ms: alone * DAY_MS / 4,
+            unlisted_ms: unlisted * DAY_MS,
             phrase_verified_ms: Some(NOW - phrase * DAY_MS),
             drills: DrillFacts { last: Some((NOW - drill * DAY_MS, problems)), ..well().drills },
             originals: OriginalFacts { damaged, missing, without_copy: damaged.min(none), restoring },

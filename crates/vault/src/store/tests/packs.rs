@@ -74,6 +74,40 @@ fn a_blob_is_looked_for_in_the_packs_that_are_left() {
 }
 
 #[test]
+fn a_blob_is_looked_for_in_the_packs_that_a_place_proved() {
+    let store = fixture();
+    let old = store.packed("old", BlobKind::Original, &["a".to_owned(), "b".to_owned()]);
+    let new = store.packed("new", BlobKind::Original, &["a".to_owned()]);
+    let (ann, ben) = (store.keeper(1), store.keeper(2));
+    store.prove(ann, &[old], NOW);
+    store.prove(ben, &[new], NOW);
+    store.place(ben, &[old]);
+    let found = |name, target| {
+        let located = store.locate_at(&blob(name), target).unwrap();
+        located.map(|located| located.pieces[0].0.id)
+    };
+    assert_eq!((found("a", ann), found("a", ben)), (Some(old), Some(new)));
+    assert_eq!((found("b", ann), found("b", ben)), (Some(old), None));
+    store.mark_lost(ann, &[old], NOW).unwrap();
+    assert_eq!(found("a", ann), None);
+}
+
+#[test]
+fn a_pack_may_keep_only_what_is_nowhere_else() {
+    let store = fixture();
+    let names = ["a", "b", "c"].map(str::to_owned);
+    let pack = store.packed("old", BlobKind::Original, &names);
+    assert!(store.keep_only(&pack, &[blob("b")]).unwrap());
+    let (_, entries) = store.pack(&pack).unwrap().unwrap();
+    assert_eq!(entries, [entry(BlobKind::Original, "b", 1)], "where it was");
+    assert_eq!(live(&store, pack), Some(10));
+    assert_eq!(store.missing_of(&names.map(|name| blob(&name))).unwrap(), [blob("a"), blob("c")]);
+    assert!(!store.keep_only(&pack, &[blob("b")]).unwrap(), "there is nothing more to forget");
+    let stranger = PackId::of(b"stranger");
+    assert!(!store.keep_only(&stranger, &[]).unwrap());
+}
+
+#[test]
 fn originals_are_read_again_when_their_time_comes() {
     let store = fixture();
     for number in [1_u32, 2, 3] {

@@ -45,6 +45,21 @@ fn a_place_is_known_once_and_its_keys_are_never_shown() {
 }
 
 #[test]
+fn a_bucket_has_a_limit_that_a_person_sets() {
+    let store = fixture();
+    let id = store.add_target(&Place::S3(bucket()), Standing::Active, NOW).unwrap();
+    let limit = |id| store.target(id).unwrap().unwrap().asked_bytes;
+    store.limit_bucket(id, Some(5_000)).unwrap();
+    store.add_target(&Place::S3(bucket()), Standing::Active, NOW).unwrap();
+    assert_eq!(limit(id), Some(5_000), "new keys change nothing of it");
+    store.limit_bucket(id, None).unwrap();
+    assert_eq!(limit(id), None);
+    let asked = store.ask_target(home(1), 500, NOW).unwrap();
+    store.limit_bucket(asked, Some(5)).unwrap();
+    assert_eq!(limit(asked), Some(500), "a home is asked, not limited");
+}
+
+#[test]
 fn places_are_bounded() {
     let store = fixture();
     for number in 0..TARGETS_MAX {

@@ -73,7 +73,7 @@ impl S3Target {
 
     pub(super) async fn add_up(&self) -> Result<TargetState, TargetError> {
         self.is_there().await?;
-        Ok(self.inventory().await?.state())
+        Ok(self.limit.apply(self.inventory().await?.state()))
     }
 
     async fn inventory(&self) -> Result<Inventory, TargetError> {

@@ -24,6 +24,7 @@ use object_store::path::Path;
 use object_store::{ClientOptions, RetryConfig};
 
 use super::endpoint::{Secrets, check_endpoint};
+use super::limit::Limit;
 use super::{Answer, BoxFuture, Clock, DeleteOutcome, Room, Target, TargetError, TargetState};
 use crate::PackId;
 use crate::folder::{DiskId, MARKER_NAME, Marker};
@@ -49,6 +50,7 @@ pub struct S3Target {
     clock: Clock,
     /// Whether the marker was seen since this was made.
     marked: AtomicBool,
+    limit: Limit,
 }
 
 impl S3Target {
@@ -87,7 +89,13 @@ impl S3Target {
         let prefix = Path::parse(place.prefix.trim_matches('/'))
             .map_err(|_| TargetError::Wrong("the prefix can't be used as a name in a bucket".into()))?;
         let marked = AtomicBool::new(false);
-        Ok(Self { store, prefix, household, secrets, clock, marked })
+        Ok(Self { store, prefix, household, secrets, clock, marked, limit: Limit::default() })
+    }
+
+    /// Takes so many bytes at most; none: as many as the store does.
+    #[must_use]
+    pub fn limited_to(self, bytes: Option<u64>) -> Self {
+        Self { limit: Limit::of(bytes), ..self }
     }
 
     /// Makes the marker, or takes one of this household that is there. To be called once, when a person adds the bucket.
@@ -133,8 +141,8 @@ impl S3Target {
 }
 
 impl Target for S3Target {
-    fn put(&self, pack: PackId, bytes: Bytes, _room: Room) -> BoxFuture<'_, Result<(), TargetError>> {
-        Box::pin(self.put_pack(pack, bytes))
+    fn put(&self, pack: PackId, bytes: Bytes, room: Room) -> BoxFuture<'_, Result<(), TargetError>> {
+        Box::pin(self.put_pack(pack, bytes, room))
     }
 
     fn get(&self, pack: PackId, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, TargetError>> {

@@ -9,16 +9,22 @@ use super::S3Target;
 use crate::PackId;
 use crate::pack::PACK_BYTES_MAX;
 use crate::proof::{self, Challenge, ProofError};
-use crate::target::{Answer, LIST_MAX, TargetError};
+use crate::target::{Answer, LIST_MAX, Room, TargetError};
 
 impl S3Target {
-    pub(super) async fn put_pack(&self, pack: PackId, bytes: Bytes) -> Result<(), TargetError> {
+    pub(super) async fn put_pack(&self, pack: PackId, bytes: Bytes, room: Room) -> Result<(), TargetError> {
         let (root, outboard) = proof::outboard(&bytes);
         if bytes.is_empty() || bytes.len() > PACK_BYTES_MAX || root != pack {
             return Err(TargetError::Wrong("the bytes aren't the pack that was named".into()));
         }
         self.was_there().await?;
+        if self.limit.is_unknown() {
+            self.add_up().await?;
+        }
+        let size = bytes.len() as u64;
+        self.limit.check(size, room)?;
         self.write(&self.pack_name(&pack, "pack"), bytes).await?;
+        self.limit.took(size);
         // Derived: a proof makes it again if this fails.
         drop(self.write(&self.pack_name(&pack, "obao"), outboard.into()).await);
         Ok(())
