@@ -8,6 +8,7 @@ mod album;
 mod care;
 mod import;
 mod init;
+mod keys;
 mod openapi;
 mod output;
 mod peer;
@@ -69,6 +70,8 @@ enum Verb {
     Restore(restore::Arguments),
     /// The recovery phrase: check that a sheet is right.
     Phrase(phrase::Arguments),
+    /// This computer's keys: make new ones, lock them.
+    Keys(keys::Arguments),
     /// Copies in other homes, and of other homes: ask, keep, check, repair.
     Vault(vault::Arguments),
     /// The node in numbers.
@@ -109,6 +112,7 @@ impl Verb {
             Self::Album(arguments) => album::run(&arguments),
             Self::Restore(arguments) => restore::run(&arguments),
             Self::Phrase(arguments) => phrase::run(&arguments),
+            Self::Keys(arguments) => keys::run(&arguments),
             Self::Vault(arguments) => vault::run(&arguments),
             Self::Status(arguments) => status::run(&arguments),
             Self::Doctor(arguments) => care::doctor(&arguments),
@@ -128,6 +132,7 @@ impl Verb {
             Self::Album(arguments) => arguments.wants_json(),
             Self::Restore(arguments) => arguments.common.json,
             Self::Phrase(arguments) => arguments.wants_json(),
+            Self::Keys(arguments) => arguments.wants_json(),
             Self::Vault(arguments) => arguments.wants_json(),
             Self::Status(arguments) => arguments.common.json,
             Self::Doctor(arguments) => arguments.common.json,

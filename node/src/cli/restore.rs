@@ -14,8 +14,9 @@ use zeroize::Zeroizing;
 use super::{Common, output};
 use crate::home::Home;
 use crate::home::layout::Layout;
+use crate::protocols::start::read_certificates;
 use crate::restore::kit::KitOrder;
-use crate::restore::{self, Order, Progress, Restoring, Stage, when};
+use crate::restore::{self, Order, Progress, RelayAccess, Restoring, Stage, when};
 use crate::serve::{bind, serve_on};
 
 /// Time between two lines of progress.
@@ -39,10 +40,18 @@ pub(super) struct Arguments {
     /// A file with a part of the kit that was printed. May be given several times.
     #[arg(long, value_name = "FILE", requires = "kit")]
     paper: Vec<PathBuf>,
-    /// An invitation of a home that keeps copies for you, or a folder that such a home wrote. May be given several times:
-    /// the newest state wins, and all of them help.
-    #[arg(long, value_name = "INVITATION|DIR", required = true)]
+    /// An invitation of a home that keeps copies for you, a folder that such a home wrote, or a bucket, as
+    /// s3://BUCKET/FOLDER?endpoint=https://…, whose keys are in the environment as AWS_ACCESS_KEY_ID and
+    /// AWS_SECRET_ACCESS_KEY. May be given several times: the newest state wins, and all of them help.
+    #[arg(long, value_name = "INVITATION|DIR|BUCKET", required = true)]
     from: Vec<String>,
+    /// A file with the token that the relay in an invitation asks for, if it asks; the first line counts.
+    #[arg(long, value_name = "FILE")]
+    relay_token_file: Option<PathBuf>,
+    /// A file with certificates (PEM or DER) that relays are checked against, instead of the public ones. May be given
+    /// several times.
+    #[arg(long, value_name = "FILE")]
+    relay_root: Vec<PathBuf>,
     /// Where the page listens meanwhile, so that photos can be looked at before all of them are here; port 0 takes any free
     /// one. The settings' address when absent.
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -66,7 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     } else {
         let phrase = runtime.block_on(phrase(&root, arguments))?;
         match Order::read(&root, &phrase, &arguments.from) {
-            Ok(order) => Some(order),
+            Ok(order) => Some(order.over(relays(arguments)?)),
             Err(problem) => {
                 let explained = restore::guess::explain(problem, &phrase, &arguments.from);
                 return Err(runtime.block_on(explained).into());
@@ -84,6 +93,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         bring_photos(&root, arguments, &restoring, began).await
     })
+}
+
+/// What relays ask for.
+fn relays(arguments: &Arguments) -> anyhow::Result<RelayAccess> {
+    let token = arguments.relay_token_file.as_deref().map(output::read_secret).transpose()?;
+    let mut roots = Vec::new();
+    for file in &arguments.relay_root {
+        roots.extend(read_certificates(file)?);
+    }
+    Ok(RelayAccess { token: token.map(|token| token.to_string()), roots })
 }
 
 /// The phrase: from its file, or from the parts of a kit.

@@ -98,6 +98,17 @@ struct Secrets {
 }
 
 impl KeyFile {
+    /// The household that a file of keys belongs to; needs no passphrase.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is none.
+    pub fn household_in(path: &Path) -> anyhow::Result<HouseholdId> {
+        let attempt = || format!("cannot read the household from {}", path.display());
+        let text = Zeroizing::new(std::fs::read_to_string(path).with_context(attempt)?);
+        let text: Text = toml::from_str(&text).with_context(attempt)?;
+        text.household.parse().map_err(|_| anyhow!("it names no household")).with_context(attempt)
+    }
+
     /// Makes keys for the first node of a new household and has its root sign for them.
     ///
     /// # Errors
@@ -209,6 +220,14 @@ impl KeyFile {
     /// What the system says.
     pub fn save(&self, path: &Path, passphrase: Option<&str>) -> anyhow::Result<()> {
         super::create::write_private(path, self.text_with(self.vault(), passphrase)?.as_bytes())
+    }
+
+    /// Writes the file in place of the one that is there, at once or not at all; locked if there is a passphrase.
+    ///
+    /// # Errors
+    /// What the system says; the file before stays then.
+    pub fn replace(&self, path: &Path, passphrase: Option<&str>) -> anyhow::Result<()> {
+        replace(path, &self.text_with(self.vault(), passphrase)?)
     }
 
     fn text_with(

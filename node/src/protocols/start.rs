@@ -227,7 +227,10 @@ fn settings(home: &Home, listen: SocketAddr) -> anyhow::Result<NetConfig> {
 }
 
 /// The certificates of a file, which is PEM or one certificate in DER.
-fn read_certificates(path: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
+///
+/// # Errors
+/// When it cannot be read, or is no such file.
+pub(crate) fn read_certificates(path: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
     let attempt = || format!("cannot read the certificates in {}", path.display());
     let size = std::fs::metadata(path).with_context(attempt)?.len();
     if size > ROOTS_BYTES_MAX {

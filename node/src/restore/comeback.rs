@@ -1,6 +1,7 @@
 //! What is left to do once a restored home is open: keep for others again, tell albums of the new node, and bring pictures
 //! and originals. It goes on at every start until all of it is done, and after every error once that may be over.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::fetch::Fetcher;
-use super::source::Source;
+use super::source::{self, Source};
 use super::state::State;
 use super::{Restoring, Stage, blocking, pictures, renew};
 use crate::clock;
@@ -94,6 +95,7 @@ async fn steps(home: &Arc<Home>, state: &mut State, stop: &CancellationToken) ->
         blocking(move || home.name()).await?
     };
     restoring.found(&name, state.head_at_ms);
+    open_folders(home, &state.folders);
     if !state.pictured {
         restoring.begin(Stage::Pictures, 0, 0);
         bring_pictures(home, &restoring, stop).await?;
@@ -114,6 +116,20 @@ async fn steps(home: &Arc<Home>, state: &mut State, stop: &CancellationToken) ->
     tracing::info!(assets, bytes, "everything is restored");
     home.vault.changed(home);
     Ok(())
+}
+
+/// After a start of the program, the folders that the restore was begun from are read from again: one that was lent is none
+/// of this home's places. A disk that is not there now may come.
+fn open_folders(home: &Home, folders: &[PathBuf]) {
+    if !home.restoring.sources().is_empty() {
+        return;
+    }
+    let household = *home.keys.certificate.household();
+    let open = |folder: &PathBuf| {
+        let target = source::open_folder(folder, household).ok()?;
+        Some(Source::new(folder.display().to_string(), target))
+    };
+    home.restoring.keep_sources(folders.iter().filter_map(open).collect());
 }
 
 /// Keeps copies for those homes again for which the old machine did. What it kept is gone; they send it again. To be done
@@ -151,6 +167,13 @@ async fn bring_pictures(
         let keyring = home.keys.vault().context("this home's vault has no keys")?.keyring.clone();
         let household = *home.keys.certificate.household();
         let fetcher = Fetcher::new(sources(home).await?, Arc::new(keyring), household);
+        let at = Arc::clone(home);
+        let fetcher = fetcher.looking_besides(move |blob, without| {
+            at.vault.store.locate_without(blob, without).unwrap_or_else(|error| {
+                tracing::error!(%error, "cannot look for other packs");
+                None
+            })
+        });
         if pictures::bring(home, &fetcher, restoring, stop).await? {
             return Ok(());
         }

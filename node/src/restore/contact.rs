@@ -8,14 +8,15 @@ use std::sync::Arc;
 use anyhow::Context;
 use heirloom_identity::{AuthorityKey, Certificate, HouseholdId, Invitation, NodeKeys, Phrase};
 use heirloom_net::{NodeAddress, RelayConfig};
-use heirloom_vault::store::Place;
+use heirloom_vault::store::{Place, S3Place};
 use heirloom_vault::{PackId, Target};
 use zeroize::Zeroizing;
 
 use super::source::{Origin, Source};
-use super::{Problem, Restoring};
+use super::{Problem, RelayAccess, Restoring, bucket};
 use crate::protocols::vault::recover_client::{RecoverConfig, address_of};
 use crate::protocols::vault::{RecoverError, RecoverNet};
+use crate::vault::own_places::bucket_name;
 
 /// Pages of packs that a place may list.
 const PAGES_MAX: usize = 4_096;
@@ -46,6 +47,7 @@ pub(super) struct Contacts {
 pub(super) async fn open(
     origins: &[Origin],
     phrase: &Phrase,
+    relays: &RelayAccess,
     restoring: &Restoring,
 ) -> Result<Contacts, Problem> {
     let household = phrase.root().authority().household();
@@ -54,16 +56,22 @@ pub(super) async fn open(
         .iter()
         .filter_map(|origin| match origin {
             Origin::Home(invitation) => Some(&**invitation),
-            Origin::Folder { .. } => None,
+            Origin::Folder { .. } | Origin::Bucket(_) => None,
         })
         .collect();
     for origin in origins {
-        if let Origin::Folder { place, vaults } = origin {
-            contacts.open_folder(place, vaults, &household)?;
+        match origin {
+            Origin::Folder { place, vaults } => contacts.open_folder(place, vaults, &household)?,
+            Origin::Bucket(place) => match bucket::open(place, household).await {
+                Ok(target) => contacts.open_bucket(place, target),
+                Err(Problem::Unreachable(why)) => contacts.silent.push(why),
+                Err(other) => return Err(other),
+            },
+            Origin::Home(_) => {}
         }
     }
     if !invitations.is_empty() {
-        let net = Caller(start(&invitations, phrase.root().authority()).await?);
+        let net = Caller(start(&invitations, phrase.root().authority(), relays).await?);
         let calls = invitations.iter().map(|invitation| net.connect_to(invitation));
         for (invitation, called) in invitations.iter().zip(futures_util::future::join_all(calls).await) {
             contacts.called(invitation, called);
@@ -96,6 +104,12 @@ impl Contacts {
         self.sources.push(source);
         self.folders.push(folder.clone());
         Ok(())
+    }
+
+    fn open_bucket(&mut self, place: &S3Place, target: Arc<dyn Target>) {
+        let source = Source::new(format!("the bucket {}", bucket_name(place)), target);
+        self.places.push((Place::S3(place.clone()), Arc::clone(&source)));
+        self.sources.push(source);
     }
 
     /// Which packs are where, so that the restored home does not send again what is there. A place that stops answering
@@ -175,17 +189,18 @@ impl Caller {
 pub(super) async fn start(
     invitations: &[&Invitation],
     authority: AuthorityKey,
+    access: &RelayAccess,
 ) -> Result<RecoverNet, Problem> {
     let secrets = Zeroizing::new(crate::random::bytes::<{ NodeKeys::BYTES }>()?);
     let keys = NodeKeys::from_bytes(&secrets);
-    let relay = |url: &str| RelayConfig { url: url.to_owned(), token: None, quic_port: None };
+    let relay = |url: &str| RelayConfig { url: url.to_owned(), token: access.token.clone(), quic_port: None };
     let mut urls: Vec<&str> = invitations.iter().filter_map(|invitation| invitation.relay()).collect();
     urls.sort_unstable();
     urls.dedup();
     let config = RecoverConfig {
         listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
         relays: urls.into_iter().map(relay).collect(),
-        relay_roots: Vec::new(),
+        relay_roots: access.roots.clone(),
         mdns: true,
     };
     let net = RecoverNet::start(&keys, authority, config).await;

@@ -1,11 +1,12 @@
 //! Fetching blobs from several sources at once. Nothing is believed that does not decrypt and have its hash; what one
-//! source lacks or spoils is asked of the next.
+//! source lacks or spoils is asked of the next, and what none has in one pack is looked for in another.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use heirloom_identity::{HouseholdId, Keyring};
+use heirloom_identity::{ContentHash, HouseholdId, Keyring};
 use heirloom_vault::pack::piece_range;
 use heirloom_vault::{Assembly, Located, PackId, PackRef, TargetError};
 
@@ -18,6 +19,8 @@ const FETCHES_MAX: usize = 6;
 const WINDOW_BYTES_MAX: u64 = 4 << 20;
 /// Bytes between two wanted pieces that are fetched along rather than begun anew.
 const GAP_BYTES_MAX: u64 = 128 << 10;
+/// Ways in which one blob stands in packs that are tried.
+const PACKINGS_MAX: u32 = 8;
 /// The largest blob that is put together in memory.
 const BLOB_BYTES_MAX: u64 = 64 << 20;
 /// How often all sources are asked again while one of them is away or busy, by whoever asks again later anyway.
@@ -45,6 +48,23 @@ pub struct Fetcher {
     household: HouseholdId,
     /// Told when somebody is waited for.
     patient: Option<Arc<Restoring>>,
+    besides: Option<Arc<Besides>>,
+}
+
+/// Finds a blob in other packs than those that could not be read: one may stand in several.
+type Besides = dyn Fn(&ContentHash, &HashSet<PackId>) -> Option<Located> + Send + Sync;
+
+/// What came of asking every source.
+struct Asked {
+    lack: Lack,
+    /// One of those that are away may come back soon.
+    is_worth_waiting: bool,
+}
+
+/// What one source lacks of a blob, and in which pack.
+struct Missed {
+    lack: Lack,
+    pack: Option<PackId>,
 }
 
 /// Neighbours in one pack that are fetched together.
@@ -58,12 +78,20 @@ struct Window<K> {
 impl Fetcher {
     /// Fetches from these sources, the earlier ones preferred.
     pub fn new(sources: Vec<Arc<Source>>, keyring: Arc<Keyring>, household: HouseholdId) -> Self {
-        Self { sources, keyring, household, patient: None }
+        Self { sources, keyring, household, patient: None, besides: None }
     }
 
     /// Waits for sources that are away for a while, and tells why it takes so long.
     pub fn patient(self, restoring: Arc<Restoring>) -> Self {
         Self { patient: Some(restoring), ..self }
+    }
+
+    /// Looks for blobs in other packs, too, when some cannot be read.
+    pub fn looking_besides(
+        self,
+        besides: impl Fn(&ContentHash, &HashSet<PackId>) -> Option<Located> + Send + Sync + 'static,
+    ) -> Self {
+        Self { besides: Some(Arc::new(besides)), ..self }
     }
 
     /// One blob.
@@ -73,21 +101,15 @@ impl Fetcher {
     pub async fn blob(&self, located: &Located) -> Result<Vec<u8>, Lack> {
         let mut pause = PAUSE;
         for round in 1_u32.. {
-            let (mut lack, mut is_worth_waiting) = (Lack::Lost, false);
-            for source in self.in_order(0) {
-                match self.blob_from(source, located).await {
-                    Ok(bytes) => {
-                        if let Some(restoring) = self.patient.as_ref().filter(|_| round > ROUNDS) {
-                            restoring.unsay();
-                        }
-                        return Ok(bytes);
+            let Asked { lack, is_worth_waiting } = match self.from_anybody(located).await {
+                Ok(bytes) => {
+                    if let Some(restoring) = self.patient.as_ref().filter(|_| round > ROUNDS) {
+                        restoring.unsay();
                     }
-                    Err(why) => {
-                        lack = lack.max(why);
-                        is_worth_waiting |= why == Lack::Away && !source.is_silent_for(PATIENCE);
-                    }
+                    return Ok(bytes);
                 }
-            }
+                Err(asked) => asked,
+            };
             let may_wait = round < ROUNDS || self.patient.is_some() && is_worth_waiting;
             if lack == Lack::Lost || !may_wait {
                 return Err(lack);
@@ -100,6 +122,36 @@ impl Fetcher {
             pause = (pause * 2).min(PAUSE_MAX);
         }
         Err(Lack::Away)
+    }
+
+    /// Asks every source once, and once for each other way in which the blob stands in packs.
+    async fn from_anybody(&self, located: &Located) -> Result<Vec<u8>, Asked> {
+        let mut asked = Asked { lack: Lack::Lost, is_worth_waiting: false };
+        let (mut without, mut next) = (HashSet::new(), Some(located.clone()));
+        for _ in 0..PACKINGS_MAX {
+            let Some(located) = next else { break };
+            for source in self.in_order(0) {
+                match self.blob_from(source, &located).await {
+                    Ok(bytes) => return Ok(bytes),
+                    Err(Missed { lack, pack }) => {
+                        asked.lack = asked.lack.max(lack);
+                        asked.is_worth_waiting |= lack == Lack::Away && !source.is_silent_for(PATIENCE);
+                        without.extend(pack);
+                    }
+                }
+            }
+            next = self.look_besides(&located.blob, &without).await;
+        }
+        Err(asked)
+    }
+
+    async fn look_besides(&self, blob: &ContentHash, without: &HashSet<PackId>) -> Option<Located> {
+        let (besides, blob, without) = (Arc::clone(self.besides.as_ref()?), *blob, without.clone());
+        let looked = super::blocking(move || Ok(besides(&blob, &without))).await;
+        looked.unwrap_or_else(|error| {
+            tracing::error!("cannot look for other packs: {error:#}");
+            None
+        })
     }
 
     /// Many blobs, in whatever order they come; `take` is told of each once. Ends early when `take` fails.
@@ -169,12 +221,14 @@ impl Fetcher {
         Some(plain)
     }
 
-    async fn blob_from(&self, source: &Source, located: &Located) -> Result<Vec<u8>, Lack> {
+    async fn blob_from(&self, source: &Source, located: &Located) -> Result<Vec<u8>, Missed> {
+        let lost = |pack| Missed { lack: Lack::Lost, pack };
+        let first = located.pieces.first().map(|(pack, _)| pack.id);
         if located.size > BLOB_BYTES_MAX {
-            return Err(Lack::Lost);
+            return Err(lost(None));
         }
         let assembly = Assembly::new(&self.keyring, &self.household, located.clone());
-        let mut assembly = assembly.map_err(|_| Lack::Lost)?;
+        let mut assembly = assembly.map_err(|_| lost(first))?;
         let mut plain = Vec::new();
         while let Some((pack, range)) = assembly.next().map(|(pack, range)| (pack.id, range)) {
             let mut cipher = match source.target.get(pack, range).await {
@@ -184,17 +238,17 @@ impl Fetcher {
                 }
                 Err(error) => {
                     note(source, &pack, &error);
-                    return Err(lack(&error));
+                    return Err(Missed { lack: lack(&error), pack: Some(pack) });
                 }
             };
             if assembly.accept(&mut cipher, &mut plain).is_err() {
                 source.doubt("a part of a pack does not open");
-                return Err(Lack::Lost);
+                return Err(lost(Some(pack)));
             }
         }
         match assembly.finish() {
             Ok(()) => Ok(plain),
-            Err(_) => Err(Lack::Lost),
+            Err(_) => Err(lost(first)),
         }
     }
 
@@ -262,4 +316,55 @@ fn windows<K>(mut wanted: Vec<(K, Located)>) -> Vec<Window<K>> {
         }
     }
     windows
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use heirloom_store::RealDisk;
+    use heirloom_vault::folder::Expected;
+    use heirloom_vault::target::FolderTarget;
+    use heirloom_vault::{BlobKind, Index, Packer, Room, SealedPack, Segment, Target};
+
+    use super::*;
+
+    /// Goal: a blob that stands in two packs comes from the second when nobody has the first. Method: a folder that lacks
+    /// the pack that is looked in first.
+    #[tokio::test]
+    async fn a_blob_comes_from_its_other_pack() {
+        let folder = tempfile::tempdir().unwrap();
+        let household = HouseholdId::from_bytes([4; 32]);
+        let keyring = Arc::new(Keyring::begin([5; 32]));
+        let content = b"what a household is made of".repeat(100);
+        let packs = [1, 2].map(|salt| packed(&keyring, household, &content, salt));
+        let listed = packs.iter().map(|sealed| (sealed.pack, sealed.entries.clone()));
+        let index = Arc::new(Index::new(&[Segment::of(listed)]));
+        let located = index.lookup(&ContentHash::of(&content)).unwrap();
+        let target = target(folder.path(), household);
+        let other = packs.into_iter().find(|sealed| sealed.pack.id != located.pieces[0].0.id).unwrap();
+        target.put(other.pack.id, other.bytes.into(), Room::Common).await.unwrap();
+
+        let source = Source::new("a disk".to_owned(), target);
+        let fetcher = Fetcher::new(vec![source], keyring, household);
+        assert_eq!(fetcher.blob(&located).await, Err(Lack::Lost));
+        let fetcher = fetcher.looking_besides(move |blob, without| index.lookup_without(blob, without));
+        assert_eq!(fetcher.blob(&located).await.as_deref(), Ok(content.as_slice()));
+    }
+
+    fn packed(keyring: &Keyring, household: HouseholdId, content: &[u8], salt: u8) -> SealedPack {
+        let salts = Box::new(move || [salt; 32]);
+        let mut packer = Packer::new(keyring.newest().clone(), household, salts);
+        let (blob, size) = (ContentHash::of(content), content.len() as u64);
+        let mut full = |_| Ok(());
+        packer.add(BlobKind::Table, blob, size, &mut &content[..], &mut full).unwrap();
+        packer.flush().unwrap()
+    }
+
+    fn target(folder: &Path, household: HouseholdId) -> Arc<dyn Target> {
+        FolderTarget::create(folder, &household, [7; 16], Arc::new(RealDisk)).unwrap();
+        let expected = Expected { household, disks: Vec::new() };
+        let clock = Arc::new(crate::clock::now_ms);
+        Arc::new(FolderTarget::new(folder.to_owned(), expected, Arc::new(RealDisk), clock).unwrap())
+    }
 }

@@ -7,9 +7,9 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use heirloom_identity::{Guess, Invitation, PhraseFix, guesses};
 
-use super::contact;
 use super::problem::{Problem, WordProblem};
 use super::source::{Origin, SOURCES_MAX};
+use super::{RelayAccess, contact};
 use crate::protocols::vault::recover_client::address_of;
 
 /// How long all homes together may take to answer.
@@ -26,7 +26,7 @@ pub async fn explain(problem: Problem, text: &str, from: &[String]) -> Problem {
         .iter()
         .filter_map(|origin| match origin {
             Origin::Home(invitation) => Some(&**invitation),
-            Origin::Folder { .. } => None,
+            Origin::Folder { .. } | Origin::Bucket(_) => None,
         })
         .collect();
     let meant = guesses(text);
@@ -41,7 +41,7 @@ pub async fn explain(problem: Problem, text: &str, from: &[String]) -> Problem {
 
 /// Asks all of them at once; whoever waits has only just pressed a button.
 async fn ask(homes: &[&Invitation], meant: &[Guess]) -> Option<usize> {
-    let net = contact::start(homes, meant.first()?.root.authority()).await.ok()?;
+    let net = contact::start(homes, meant.first()?.root.authority(), &RelayAccess::default()).await.ok()?;
     let asked = async {
         let mut answers: FuturesUnordered<_> =
             homes.iter().map(|home| async { net.which(&address_of(home), meant).await }).collect();

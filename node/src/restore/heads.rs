@@ -72,18 +72,20 @@ pub(super) async fn ask(sources: &[Arc<Source>], folders: &[PathBuf], household:
 }
 
 impl Heads {
-    /// Whether there may be a state that this program cannot read. An older one that lies beside it is not taken without
+    /// That there may be a state which this program cannot read. An older one that lies beside it is not taken without
     /// a word: what is in the newer one would be given up.
-    pub(super) fn newer(&self) -> Option<Problem> {
+    pub(super) fn newer(&self) -> Option<String> {
         let source = self.newer.as_ref()?;
-        Some(Problem::Newer(format!(
-            "in {source} is a state of your household that a newer program wrote (leave {source} out if you are sure \
-             that an older state elsewhere is the right one)"
-        )))
+        Some(format!(
+            "in {source} is a state of your household that a newer program wrote, or that is damaged"
+        ))
     }
 
     /// Why there is none.
     pub(super) fn none(self) -> Problem {
+        if let Some(newer) = self.newer() {
+            return Problem::Newer(newer);
+        }
         if self.is_silent {
             return Problem::Unreachable(self.notes.join("; "));
         }
@@ -125,7 +127,8 @@ fn has_newer(folder: &Path) -> bool {
     )
 }
 
-fn sorted(mut heads: Vec<VaultHead>) -> Vec<VaultHead> {
+/// Heads in the order in which they are to be tried.
+pub(crate) fn sorted(mut heads: Vec<VaultHead>) -> Vec<VaultHead> {
     heads.sort_by(|a, b| {
         if a.hash() == b.hash() {
             std::cmp::Ordering::Equal

@@ -11,21 +11,21 @@ use super::source::Source;
 use super::{Problem, Restoring};
 
 /// A state of the household, opened.
-pub(super) struct Opened {
+pub(crate) struct Opened {
     /// The head.
-    pub(super) head: VaultHead,
+    pub(crate) head: VaultHead,
     /// Every key of the vault.
-    pub(super) keyring: Arc<Keyring>,
+    pub(crate) keyring: Arc<Keyring>,
     /// Where the root is.
-    pub(super) root_at: Located,
+    pub(crate) root_at: Located,
     /// What a home consists of.
-    pub(super) root: Root,
+    pub(crate) root: Root,
     /// Which packs there are.
-    pub(super) segments: Vec<Segment>,
+    pub(crate) segments: Vec<Segment>,
     /// Where every blob is.
-    pub(super) index: Arc<Index>,
+    pub(crate) index: Arc<Index>,
     /// What fetches them.
-    pub(super) fetcher: Fetcher,
+    pub(crate) fetcher: Fetcher,
 }
 
 /// Opens the state that a head stands for.
@@ -44,11 +44,27 @@ pub(super) async fn open(
         KeyringError::Version(_) => Problem::Newer(error.to_string()),
         other => Problem::Incomplete(other.to_string()),
     })?);
-    let pointer = keyring.newest().open_root(&household, head.number(), head.pointer());
-    let pointer = pointer.map_err(|error| Problem::Incomplete(error.to_string()))?;
-    let root_at = Pointer::decode(&pointer).map_err(|error| malformed(&error))?.root;
     let fetcher = Fetcher::new(sources.to_vec(), Arc::clone(&keyring), household);
-    let fetcher = fetcher.patient(Arc::clone(restoring));
+    read(head, keyring, fetcher.patient(Arc::clone(restoring))).await
+}
+
+/// Reads the state that a head stands for, with the vault's keys at hand.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) async fn read(
+    head: VaultHead,
+    keyring: Arc<Keyring>,
+    fetcher: Fetcher,
+) -> Result<Opened, Problem> {
+    let household = *head.household();
+    // It was sealed with the key that was the newest when it was signed.
+    let pointer = keyring.keys().iter();
+    let pointer =
+        pointer.map(|key| key.open_root(&household, head.number(), head.pointer())).find(Result::is_ok);
+    let pointer = pointer.and_then(Result::ok);
+    let pointer = pointer.ok_or_else(|| Problem::Incomplete("no key opens the signed list".to_owned()))?;
+    let root_at = Pointer::decode(&pointer).map_err(|error| malformed(&error))?.root;
     let root = fetcher.blob(&root_at).await.map_err(|lack| lacking(lack, "the list of everything"))?;
     let root = Root::decode(&root).map_err(|error| malformed(&error))?;
     let mut segments = Vec::with_capacity(root.segments.len());
@@ -57,6 +73,8 @@ pub(super) async fn open(
         segments.push(Segment::decode(&bytes).map_err(|error| malformed(&error))?);
     }
     let index = Arc::new(Index::new(&segments));
+    let known = Arc::clone(&index);
+    let fetcher = fetcher.looking_besides(move |blob, without| known.lookup_without(blob, without));
     Ok(Opened { head, keyring, root_at, root, segments, index, fetcher })
 }
 

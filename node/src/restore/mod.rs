@@ -18,13 +18,15 @@
 //! there with the right hash is not fetched again. From *place* on it is a home like any other, which brings its photos
 //! whenever it is up. Nothing here writes to the places that are restored from.
 
+pub mod bucket;
 pub mod comeback;
 mod contact;
 pub mod fetch;
 pub mod guess;
-mod heads;
+pub(crate) mod heads;
+pub mod keys;
 pub mod kit;
-mod manifest;
+pub(crate) mod manifest;
 mod pictures;
 pub mod place;
 pub mod problem;
@@ -32,7 +34,7 @@ mod progress;
 mod renew;
 pub mod source;
 mod space;
-mod stage;
+pub(crate) mod stage;
 pub mod state;
 mod tables;
 pub mod words;
@@ -43,6 +45,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use heirloom_identity::{Phrase, VaultHead};
 
+use self::bucket::Variables;
 pub use self::comeback::Comeback;
 use self::contact::Contacts;
 pub use self::problem::{Problem, WordProblem};
@@ -61,6 +64,16 @@ pub struct Order {
     layout: Layout,
     phrase: Phrase,
     origins: Vec<Origin>,
+    relays: RelayAccess,
+}
+
+/// What relays of the keepers' invitations ask for; lost with the old home's settings.
+#[derive(Debug, Clone, Default)]
+pub struct RelayAccess {
+    /// What they ask for before they carry anything.
+    pub token: Option<String>,
+    /// Certificates (DER) that they are checked against, instead of the public ones.
+    pub roots: Vec<Vec<u8>>,
 }
 
 impl Order {
@@ -69,15 +82,35 @@ impl Order {
     /// # Errors
     /// What is wrong with the words, the places, or the folder to restore into.
     pub fn read(root: &Path, phrase: &str, from: &[String]) -> Result<Self, Problem> {
+        Self::read_with(root, phrase, from, &bucket::environment)
+    }
+
+    /// [`Order::read`], with the keys of buckets from elsewhere than this program's environment.
+    ///
+    /// # Errors
+    /// Those of [`Order::read`].
+    pub fn read_with(
+        root: &Path,
+        phrase: &str,
+        from: &[String],
+        variable: Variables<'_>,
+    ) -> Result<Self, Problem> {
         let layout = Layout::of(root)?;
         vacant(&layout)?;
         if from.is_empty() || from.len() > SOURCES_MAX {
             let said = "name an invitation of a home that keeps copies for you, or a folder that it wrote";
             return Err(Problem::Origin(said.to_owned()));
         }
-        let origins = from.iter().map(|text| Origin::read(text)).collect::<Result<Vec<_>, _>>()?;
+        let origins = from.iter().map(|text| Origin::read_with(text, variable));
+        let origins = origins.collect::<Result<Vec<_>, _>>()?;
         let phrase = words::read(phrase, &origins)?;
-        Ok(Self { layout, phrase, origins })
+        Ok(Self { layout, phrase, origins, relays: RelayAccess::default() })
+    }
+
+    /// The same over relays that ask for something.
+    #[must_use]
+    pub fn over(self, relays: RelayAccess) -> Self {
+        Self { relays, ..self }
     }
 }
 
@@ -111,7 +144,7 @@ pub async fn run(order: &Order, restoring: &Arc<Restoring>) -> Result<(), Proble
         return Ok(());
     }
     vacant(layout)?;
-    let contacts = contact::open(&order.origins, &order.phrase, restoring).await?;
+    let contacts = contact::open(&order.origins, &order.phrase, &order.relays, restoring).await?;
     restoring.add(contacts.sources.len() as u64, 0);
     restoring.keep_sources(contacts.sources.clone());
     let household = order.phrase.root().authority().household();
@@ -119,16 +152,17 @@ pub async fn run(order: &Order, restoring: &Arc<Restoring>) -> Result<(), Proble
     for note in &heads.notes {
         restoring.say(note.clone());
     }
-    if let Some(newer) = heads.newer() {
-        return Err(newer);
-    }
     if heads.best_first.is_empty() {
         return Err(heads.none());
+    }
+    let passed = heads.newer();
+    if let Some(newer) = &passed {
+        pass_over(layout, newer).await?;
     }
     let generation = contacts.known.as_ref().map_or(0, heirloom_identity::Certificate::generation);
     let generation = generation.max(heads.generation);
     let coming = Coming { order, contacts: &contacts, generation, lock: &lock };
-    newest_complete(&coming, heads.best_first, restoring).await?;
+    newest_complete(&coming, heads.best_first, passed, restoring).await?;
     let layout = layout.clone();
     blocking(move || {
         place::finish(&layout)?;
@@ -151,28 +185,60 @@ struct Coming<'a> {
 
 /// Restores the newest state that is complete in what can be reached. All of them are tried, of each source as many as it
 /// may show: keepers tell each other newer heads than those whose packs they have, and one without its root is seen at
-/// once.
+/// once. So neither rubbish that a thief signed nor one spoilt state keeps the others from coming back. `passed` says what
+/// was passed over already.
 async fn newest_complete(
     coming: &Coming<'_>,
     heads: Vec<VaultHead>,
+    mut passed: Option<String>,
     restoring: &Arc<Restoring>,
 ) -> Result<(), Problem> {
     let mut first = None;
     for head in heads {
-        let made_at_ms = head.made_at_ms();
-        match one_state(coming, head, restoring).await {
+        let date = when(head.made_at_ms());
+        let (why, problem) = match one_state(coming, head, passed.clone(), restoring).await {
             Ok(()) => return Ok(()),
             Err(Problem::Incomplete(why)) => {
-                restoring.say(format!("the state of {} is not complete: {why}", when(made_at_ms)));
-                first.get_or_insert(Problem::Incomplete(why));
+                (format!("the state of {date} is not complete: {why}"), Problem::Incomplete(why))
+            }
+            Err(Problem::Newer(why)) => {
+                let said = format!("the state of {date} cannot be read: {why}");
+                pass_over(&coming.order.layout, &said).await?;
+                (said, Problem::Newer(why))
             }
             Err(other) => return Err(other),
-        }
+        };
+        restoring.say(why.clone());
+        passed.get_or_insert(why);
+        first.get_or_insert(problem);
     }
     Err(first.unwrap_or_else(|| Problem::Incomplete("there is none".to_owned())))
 }
 
-async fn one_state(coming: &Coming<'_>, head: VaultHead, restoring: &Arc<Restoring>) -> Result<(), Problem> {
+/// The note in `restoring/` that somebody was told of a state which this program cannot read.
+const TOLD_OF_NEWER: &str = "newer-was-told";
+
+/// Says once that there is a state which this program cannot read; whoever begins again has read it.
+async fn pass_over(layout: &Layout, newer: &str) -> Result<(), Problem> {
+    let layout = layout.clone();
+    let is_told = blocking(move || {
+        let note = layout.restoring().join(TOLD_OF_NEWER);
+        if note.exists() {
+            return Ok(true);
+        }
+        make_folder(&layout.restoring())?;
+        state::write_whole(&note, b"")?;
+        Ok(false)
+    });
+    if is_told.await? { Ok(()) } else { Err(Problem::NewerState(newer.to_owned())) }
+}
+
+async fn one_state(
+    coming: &Coming<'_>,
+    head: VaultHead,
+    passed: Option<String>,
+    restoring: &Arc<Restoring>,
+) -> Result<(), Problem> {
     let Coming { order, contacts, generation, lock } = *coming;
     let layout = &order.layout;
     let opened = manifest::open(head, &order.phrase, &contacts.sources, restoring).await?;
@@ -192,9 +258,9 @@ async fn one_state(coming: &Coming<'_>, head: VaultHead, restoring: &Arc<Restori
     files.bring(&opened.root.files, restoring).await?;
     let held = contacts.held().await;
     let (mut state, phrase, reached) = (state, order.phrase.clone(), contacts.reached.clone());
-    let (layout, lock) = (layout.clone(), Arc::clone(lock));
+    let (layout, lock, relay_roots) = (layout.clone(), Arc::clone(lock), order.relays.roots.clone());
     let made = tokio::task::spawn_blocking(move || {
-        let comer = Comer { phrase: &phrase, generation, reached, held };
+        let comer = Comer { phrase: &phrase, generation, reached, held, relay_roots, passed };
         let made = stage::make(&layout, &mut state, &opened, &comer);
         drop(lock);
         made

@@ -6,13 +6,17 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use super::stage::RELAY_ROOTS;
 use super::state::{Reached, State, sync_folder};
 use super::tables::{beside, remove};
 use crate::home::create::make_folders;
+use crate::home::keys::KeyFile;
 use crate::home::layout::Layout;
+use crate::home::library;
 
 /// What is placed, in this order, before `config.toml`.
-const FILES: [&str; 5] = ["home.sqlite", "spaces.sqlite", "catalog.sqlite", "vault.sqlite", "keys.toml"];
+const FILES: [&str; 6] =
+    ["home.sqlite", "spaces.sqlite", "catalog.sqlite", "vault.sqlite", "keys.toml", RELAY_ROOTS];
 
 /// Goes on placing files, if that was begun; says whether a restored home is there now that still lacks photos.
 ///
@@ -30,6 +34,8 @@ pub fn finish(layout: &Layout) -> anyhow::Result<bool> {
         for name in FILES {
             move_into_place(layout, name)?;
         }
+        // Originals that come back are not to land on an empty mount point.
+        library::mark(layout, &KeyFile::household_in(&layout.keys())?)?;
         // The files must be there for good before the one that makes them count.
         sync_folder(layout.root())?;
         move_into_place(layout, "config.toml")?;

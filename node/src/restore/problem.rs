@@ -79,7 +79,8 @@ pub enum Problem {
     /// Parts could not be fetched because a source is away.
     #[error(
         "{what} could not be fetched completely, because a home or a disk went away; see that it is on and begin again: \
-         what is here stays, and the restore goes on where it was"
+         what is here stays, and the restore goes on where it was. Leave out one that does not come back; an older state may \
+         come then"
     )]
     Away {
         /// What.
@@ -93,6 +94,12 @@ pub enum Problem {
     /// Something was written by a newer program.
     #[error("{0}; install the newest Heirloom and try again: nothing was changed")]
     Newer(String),
+    /// A state that this program cannot read stands before one that it can; said once, and then passed over.
+    #[error(
+        "{0}. Install the newest Heirloom and begin again: nothing was changed. If you have no newer one, begin again with \
+         this one: then the newest state that it can read comes back, and what came after it stays in the copies for 30 days"
+    )]
+    NewerState(String),
     /// No room.
     #[error(
         "the photos need {needed} and this disk has {free} free; use a larger disk, or make room, and begin again"

@@ -1,4 +1,5 @@
-//! Where a restore gets things from: a home that keeps copies, named by its invitation, or a folder that a keeper wrote.
+//! Where a restore gets things from: a home that keeps copies, named by its invitation, a folder that a keeper wrote, or a
+//! bucket.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,10 +10,12 @@ use heirloom_identity::{HouseholdId, Invitation};
 use heirloom_store::RealDisk;
 use heirloom_vault::Target;
 use heirloom_vault::folder::{Expected, MARKER_NAME, Marker};
+use heirloom_vault::store::S3Place;
 use heirloom_vault::target::FolderTarget;
 use tokio::time::Instant;
 
-use super::Problem;
+use super::bucket::Variables;
+use super::{Problem, bucket};
 use crate::clock;
 
 /// Sources of one restore.
@@ -76,6 +79,8 @@ impl Source {
 pub enum Origin {
     /// A home.
     Home(Box<Invitation>),
+    /// A bucket, with its keys.
+    Bucket(Box<S3Place>),
     /// A folder, and the vaults found in it.
     Folder {
         /// As it was named.
@@ -86,12 +91,23 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Reads what a person typed: an invitation's link, or a folder.
+    /// Reads what a person typed: an invitation's link, a bucket, or a folder.
     ///
     /// # Errors
     /// [`Problem::Origin`], [`Problem::NoVault`].
     pub fn read(text: &str) -> Result<Self, Problem> {
+        Self::read_with(text, &bucket::environment)
+    }
+
+    /// [`Origin::read`], with the keys of buckets from elsewhere than this program's environment.
+    ///
+    /// # Errors
+    /// Those of [`Origin::read`].
+    pub fn read_with(text: &str, variable: Variables<'_>) -> Result<Self, Problem> {
         let text = text.trim();
+        if let Some(place) = bucket::read(text, variable)? {
+            return Ok(Self::Bucket(Box::new(place)));
+        }
         if text.contains("://") || text.contains("#pair") {
             return match Invitation::parse(text) {
                 Ok(invitation) => Ok(Self::Home(Box::new(invitation))),
@@ -116,10 +132,10 @@ impl Origin {
         Ok(Self::Folder { place, vaults })
     }
 
-    /// Whose vaults lie in it; none for a home, which tells nobody.
+    /// Whose vaults lie in it; none for a home, which tells nobody, and a bucket, which is not asked yet.
     pub fn households(&self) -> Vec<HouseholdId> {
         match self {
-            Self::Home(_) => Vec::new(),
+            Self::Home(_) | Self::Bucket(_) => Vec::new(),
             Self::Folder { vaults, .. } => vaults.iter().map(|(_, marker)| marker.household).collect(),
         }
     }

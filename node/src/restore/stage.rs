@@ -5,10 +5,10 @@
 //! [placed](super::place).
 
 use std::collections::HashMap;
-use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context;
+use data_encoding::BASE64;
 use heirloom_identity::{ContentHash, HouseholdId, Phrase, ReceiveKey};
 use heirloom_net::NodeAddress;
 use heirloom_store::StoreError;
@@ -27,6 +27,8 @@ use crate::home::layout::Layout;
 use crate::ledger::Ledger;
 use crate::ledger::invitations::InvitationState;
 use crate::protocols::network::SETTING_OUTRANKED;
+use crate::vault::known_places::{KnownPlaces, PLACES, name_of};
+use crate::vault::remembered;
 
 /// The setting that says when this home was restored.
 pub const SETTING_RESTORED: &str = "restored_ms";
@@ -34,14 +36,20 @@ pub const SETTING_RESTORED: &str = "restored_ms";
 pub const SETTING_RESTORED_STATE: &str = "restored_state_ms";
 /// Bytes of a record in `pictures`: the hashes of an original, its thumbnail and its preview.
 pub const PICTURE_BYTES: usize = 96;
+/// The file with these records.
+pub(crate) const PICTURES: &str = "pictures";
 /// The alarm about places of one's own after a restore.
 const ALARM_PLACES: &str = "restored-places";
 /// The alarm about keys that were locked on the old machine and are not here.
 const ALARM_UNLOCKED: &str = "keys-unlocked";
+/// The alarm that a newer state than the one that was restored was seen.
+const ALARM_PASSED: &str = "restored-older";
 /// Ledger rows that are noted at once.
 const BATCH: u32 = 1_000;
 /// The longest settings file that is taken back.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
+/// The file in the home with the certificates of relays that were named for the restore.
+pub(super) const RELAY_ROOTS: &str = "relay-roots.pem";
 /// Settings that mean nothing on another machine: an address, and files that are not in the vault.
 const SETTINGS_OF_THE_OLD_MACHINE: [&str; 3] = ["p2p_external", "key_passphrase_file", "relay_roots"];
 
@@ -55,6 +63,10 @@ pub(super) struct Comer<'a> {
     pub(super) reached: Vec<(HouseholdId, NodeAddress)>,
     /// Places that were restored from, and the packs that each has.
     pub(super) held: Vec<(Place, Vec<PackId>)>,
+    /// Certificates (DER) that relays are checked against, if a person named some.
+    pub(super) relay_roots: Vec<Vec<u8>>,
+    /// Why the newest state that somebody has is not the one that is restored, if so.
+    pub(super) passed: Option<String>,
 }
 
 /// Makes everything, and notes that the files may be placed.
@@ -89,7 +101,7 @@ pub(super) fn make(
         settle(&folder.join(name))?;
     }
     make_keys(&folder, opened, comer, now_ms)?;
-    make_config(&folder)?;
+    make_config(&folder, &comer.relay_roots)?;
     sync_folder(&folder)?;
     let ours = |agreement: &heirloom_vault::Agreement| {
         // TOML has no larger numbers.
@@ -110,12 +122,9 @@ fn unusable(error: StoreError) -> Problem {
 
 /// The ledger as it was, but for what was true of the old machine only.
 fn mend_ledger(ledger: &Ledger, opened: &Opened, comer: &Comer<'_>, now_ms: i64) -> anyhow::Result<()> {
-    for invitation in ledger.invitations()? {
-        if invitation.state == InvitationState::Open {
-            // It names the old machine.
-            ledger.end_invitation(&invitation.id, InvitationState::Cancelled)?;
-        }
-    }
+    cancel_invitations(ledger)?;
+    // For whom the old machine kept copies, and where its own were, is taken over from the manifest.
+    remembered::forget(ledger)?;
     ledger.set_setting(SETTING_OUTRANKED, "")?;
     ledger.set_setting(SETTING_RESTORED, &now_ms.to_string())?;
     ledger.set_setting(SETTING_RESTORED_STATE, &opened.head.made_at_ms().to_string())?;
@@ -124,6 +133,16 @@ fn mend_ledger(ledger: &Ledger, opened: &Opened, comer: &Comer<'_>, now_ms: i64)
         // An address is of one node; that of another one is said in its hello.
         if known.is_some_and(|peer| *peer.certificate.node() == address.node) {
             ledger.peer_seen(household, Some(address.encode()), now_ms)?;
+        }
+    }
+    Ok(())
+}
+
+/// Open invitations name the machine before this one.
+pub(super) fn cancel_invitations(ledger: &Ledger) -> anyhow::Result<()> {
+    for invitation in ledger.invitations()? {
+        if invitation.state == InvitationState::Open {
+            ledger.end_invitation(&invitation.id, InvitationState::Cancelled)?;
         }
     }
     Ok(())
@@ -143,9 +162,44 @@ fn make_vault(
         remove(&beside(&path, ending))?;
     }
     let store = VaultStore::new(open_database(&path).map_err(unusable)?);
-    note_pictures(folder, ledger, &store, now_ms)?;
-    store.load_manifest(&opened.root, &opened.segments).map_err(unusable)?;
-    store.record_located(&opened.root_at, now_ms).map_err(unusable)?;
+    let pictures = match std::fs::File::open(folder.join(PICTURES)) {
+        Ok(file) => {
+            read_pictures(std::io::BufReader::new(file)).context("cannot read which pictures there are")?
+        }
+        Err(_) => Pictures::new(),
+    };
+    fill_books(&store, ledger, opened, &pictures, OriginalState::Missing, now_ms)?;
+    let known = KnownPlaces::load(&folder.join(PLACES));
+    let own = own_places(known.as_ref(), comer);
+    take_over_places(&store, opened, comer, own.clone(), now_ms).map_err(unusable)?;
+    if let Some(alarm) = about_places(known.as_ref(), &own, comer) {
+        store.raise(&alarm, now_ms).map_err(unusable)?;
+    }
+    if let Some(passed) = &comer.passed {
+        store.raise(&about_passed(passed, opened.head.made_at_ms()), now_ms).map_err(unusable)?;
+    }
+    if old_config(folder).is_some_and(|(_, config)| config.key_passphrase_file.is_some()) {
+        store.raise(&about_keys(), now_ms).map_err(unusable)?;
+    }
+    Ok(())
+}
+
+/// Fills empty books with everything that a manifest says of packs, and notes the photos of the ledger, whose originals here
+/// are as `originals` says. Where copies are is asked for again.
+///
+/// # Errors
+/// When a database cannot be read or written.
+pub(crate) fn fill_books(
+    store: &VaultStore,
+    ledger: &Ledger,
+    opened: &Opened,
+    pictures: &Pictures,
+    originals: OriginalState,
+    now_ms: i64,
+) -> anyhow::Result<()> {
+    note_pictures(store, ledger, pictures, originals, now_ms)?;
+    store.load_manifest(&opened.root, &opened.segments)?;
+    store.record_located(&opened.root_at, now_ms)?;
     let head = HeadRow {
         number: opened.head.number(),
         hash: *opened.head.hash().as_bytes(),
@@ -154,40 +208,69 @@ fn make_vault(
     };
     let chunks = opened.root.files.iter().flat_map(|file| &file.chunks).copied();
     let needs: Vec<ContentHash> = std::iter::once(opened.root_at.blob).chain(chunks).collect();
-    store.record_head(&head, &needs).map_err(unusable)?;
-    take_over_places(&store, opened, comer, now_ms).map_err(unusable)?;
-    store.raise(&about_places(comer), now_ms).map_err(unusable)?;
-    if old_config(folder).is_some_and(|(_, config)| config.key_passphrase_file.is_some()) {
-        store.raise(&about_keys(), now_ms).map_err(unusable)?;
-    }
-    Ok(())
+    Ok(store.record_head(&head, &needs)?)
 }
 
-/// Which places of one's own are used from now on: the manifest names other homes only.
-fn about_places(comer: &Comer<'_>) -> NewAlarm {
-    let folders = comer.held.iter().filter_map(|(place, _)| match place {
-        Place::Folder(folder) => Some(folder.as_str()),
-        _ => None,
-    });
-    let folders = folders.collect::<Vec<_>>().join(" and ");
-    let (text, lent) = if folders.is_empty() {
-        (
-            "Disks and buckets that you added before the restore are not used any more.".to_owned(),
-            String::new(),
-        )
-    } else {
-        (
-            format!(
-                "Copies are written to {folders} from now on, because this home was restored from there."
-            ),
-            "If that was only lent to you, take it out on the Safety page. ".to_owned(),
-        )
+/// Of the places that were restored from, those that are this household's own. A disk may be lent: nothing is written to
+/// one that the manifest does not name. Whoever has a bucket's keys may use it.
+fn own_places(known: Option<&KnownPlaces>, comer: &Comer<'_>) -> Vec<Place> {
+    let is_own = |place: &&Place| match place {
+        Place::Household(_) => false,
+        Place::Folder(folder) => known.is_some_and(|known| known.has_folder(folder)),
+        Place::S3(_) => true,
     };
-    let advice = format!(
-        "{lent}Add other disks and buckets of your own again, if you had any: their names and keys were on the old \
-         computer only."
-    );
-    NewAlarm { kind: ALARM_PLACES, household: None, text, advice }
+    comer.held.iter().map(|(place, _)| place).filter(is_own).cloned().collect()
+}
+
+/// Which places of one's own are used from now on, and which are not; `None` when there is nothing to say.
+fn about_places(known: Option<&KnownPlaces>, own: &[Place], comer: &Comer<'_>) -> Option<NewAlarm> {
+    let join = |names: Vec<String>| names.join(" and ");
+    let used = join(own.iter().filter_map(name_of).collect());
+    let lent = comer.held.iter().map(|(place, _)| place).filter(|place| !own.contains(place));
+    let lent = join(lent.filter_map(name_of).collect());
+    let forgotten = known.map(|known| join(known.besides(own)));
+    let mut text = Vec::new();
+    if !used.is_empty() {
+        text.push(format!("Copies are written to {used} from now on, as before the restore."));
+    }
+    if !lent.is_empty() {
+        text.push(format!(
+            "Nothing is written to {lent}, from which this home was restored: it is not one of its places."
+        ));
+    }
+    match forgotten.as_deref() {
+        Some("") => {}
+        Some(forgotten) => {
+            text.push(format!("Before the restore, copies went to {forgotten}, too; now they don't."))
+        }
+        None => {
+            text.push("Disks and buckets that you added before the restore are not used any more.".to_owned())
+        }
+    }
+    let is_complete = lent.is_empty() && forgotten.is_some_and(|forgotten| forgotten.is_empty());
+    let advice = if is_complete {
+        "If that is not wanted, take it out on the Safety page."
+    } else {
+        "Add disks and buckets of your own again on the Safety page, or with `heirloom vault target add`. The keys of buckets \
+         were on the old computer only."
+    };
+    let alarm =
+        NewAlarm { kind: ALARM_PLACES, household: None, text: text.join(" "), advice: advice.to_owned() };
+    (!text.is_empty()).then_some(alarm)
+}
+
+fn about_passed(passed: &str, made_at_ms: i64) -> NewAlarm {
+    NewAlarm {
+        kind: ALARM_PASSED,
+        household: None,
+        text: format!(
+            "What was restored is the state of {}, and not the newest that was seen: {passed}.",
+            super::when(made_at_ms)
+        ),
+        advice: "Photos and captions may be missing. Restore once more into another folder, with the newest Heirloom and \
+                 with every home and disk that keeps copies; homes hold newer states for 30 days."
+            .to_owned(),
+    }
 }
 
 fn about_keys() -> NewAlarm {
@@ -196,22 +279,24 @@ fn about_keys() -> NewAlarm {
         household: None,
         text: "The keys of this computer are not locked with a passphrase, as those of the old one were."
             .to_owned(),
-        advice: "Whoever has its disk can use them. Encrypt the disk if it may be stolen.".to_owned(),
+        advice: "Whoever has its disk can use them. To lock them again, stop Heirloom and run `heirloom keys lock \
+                 --passphrase-file FILE`, with the passphrase in that file's first line."
+            .to_owned(),
     }
 }
 
-/// The homes that keep copies, and the folders that were restored from; what was listed there need not be sent again once
-/// it is proved.
+/// The homes that keep copies, and places of one's own that were restored from; what was listed there need not be sent again
+/// once it is proved.
 fn take_over_places(
     store: &VaultStore,
     opened: &Opened,
     comer: &Comer<'_>,
+    own: Vec<Place>,
     now_ms: i64,
 ) -> Result<(), StoreError> {
     let homes = opened.root.agreements.iter().filter(|agreement| agreement.they_keep.is_some());
     let homes = homes.map(|agreement| (Place::Household(agreement.household), agreement.they_keep));
-    let folders = comer.held.iter().map(|(place, _)| place).filter(|place| matches!(place, Place::Folder(_)));
-    for (place, quota) in homes.chain(folders.map(|place| (place.clone(), None))) {
+    for (place, quota) in homes.chain(own.into_iter().map(|place| (place, None))) {
         // One that is not taken over is found again when a person adds it.
         let id = match store.add_target(&place, Standing::Active, now_ms) {
             Ok(id) => id,
@@ -230,9 +315,14 @@ fn take_over_places(
     Ok(())
 }
 
-/// Which pictures belong to which photo; every original is missing for now.
-fn note_pictures(folder: &Path, ledger: &Ledger, store: &VaultStore, now_ms: i64) -> anyhow::Result<()> {
-    let pictures = read_pictures(&folder.join("pictures"))?;
+/// Which pictures belong to which photo, and how its original is here.
+fn note_pictures(
+    store: &VaultStore,
+    ledger: &Ledger,
+    pictures: &Pictures,
+    originals: OriginalState,
+    now_ms: i64,
+) -> anyhow::Result<()> {
     let mut seed = Seed::new(u64::from_le_bytes(crate::random::bytes()?));
     let mut after = 0;
     loop {
@@ -253,18 +343,19 @@ fn note_pictures(folder: &Path, ledger: &Ledger, store: &VaultStore, now_ms: i64
         });
         store.note_pictures(&noted.collect::<Vec<_>>())?;
         let contents: Vec<_> = entries.iter().map(|entry| entry.file.hashes.content).collect();
-        store.set_original_state(&contents, OriginalState::Missing)?;
+        store.set_original_state(&contents, originals)?;
     }
 }
 
 /// Thumbnail and preview of each original.
-type Pictures = HashMap<ContentHash, (Option<ContentHash>, Option<ContentHash>)>;
+pub(crate) type Pictures = HashMap<ContentHash, (Option<ContentHash>, Option<ContentHash>)>;
 
-/// Reads `pictures`; without one there are none, and they are made anew from the originals.
-fn read_pictures(path: &Path) -> anyhow::Result<Pictures> {
+/// Reads the records of `pictures`; half a record at its end is left out.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn read_pictures(mut file: impl std::io::Read) -> std::io::Result<Pictures> {
     let mut pictures = Pictures::new();
-    let Ok(file) = std::fs::File::open(path) else { return Ok(pictures) };
-    let mut file = std::io::BufReader::new(file);
     let mut record = [0; PICTURE_BYTES];
     let hash = |bytes: &[u8]| {
         let bytes = <[u8; 32]>::try_from(bytes).ok().filter(|bytes| *bytes != [0; 32])?;
@@ -274,7 +365,7 @@ fn read_pictures(path: &Path) -> anyhow::Result<Pictures> {
         match file.read_exact(&mut record) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(pictures),
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+            Err(error) => return Err(error),
         }
         if let Some(content) = hash(&record[..32]) {
             pictures.insert(content, (hash(&record[32..64]), hash(&record[64..])));
@@ -309,11 +400,23 @@ fn make_keys(folder: &Path, opened: &Opened, comer: &Comer<'_>, now_ms: i64) -> 
     keys.save(&path, None)
 }
 
-/// The person's settings, without those that mean nothing on another machine.
-fn make_config(folder: &Path) -> anyhow::Result<()> {
+/// The person's settings, without those that mean nothing on another machine; with relays' certificates that were named for
+/// the restore, because the photos come over the same relays.
+fn make_config(folder: &Path, relay_roots: &[Vec<u8>]) -> anyhow::Result<()> {
     let mended = old_config(folder).and_then(|(text, before)| without_old_machine(&text, &before));
-    let path = folder.join("config.toml");
-    write_whole(&path, mended.as_deref().unwrap_or(Config::EXAMPLE).as_bytes())
+    let mut text = mended.unwrap_or_else(|| Config::EXAMPLE.to_owned());
+    let roots = folder.join(RELAY_ROOTS);
+    if relay_roots.is_empty() {
+        remove(&roots)?;
+    } else {
+        let pem = |root: &Vec<u8>| {
+            format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", BASE64.encode(root))
+        };
+        write_whole(&roots, relay_roots.iter().map(pem).collect::<String>().as_bytes())?;
+        // First, because a setting below a heading would belong to that.
+        text = format!("relay_roots = [\"{RELAY_ROOTS}\"]\n{text}");
+    }
+    write_whole(&folder.join("config.toml"), text.as_bytes())
 }
 
 /// The settings as they were, if they came back and can be read.
@@ -358,7 +461,7 @@ mod tests {
                 Some(text) => std::fs::write(&path, text).unwrap(),
                 None => std::fs::remove_file(&path).unwrap(),
             }
-            make_config(folder.path()).unwrap();
+            make_config(folder.path(), &[]).unwrap();
             let config: Config = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
             assert_eq!(config.workers, workers);
             assert_eq!(config.key_passphrase_file, None);
@@ -368,6 +471,11 @@ mod tests {
         check(Some("relay_roots = [\n  \"a.pem\",\n]\nworkers = 3\n"), 3);
         check(Some("listen = \"127.0.0.1:2283\"\nworkers = 2 # as many as we have\n"), 2);
         assert!(std::fs::read_to_string(&path).unwrap().contains("as many as we have"));
+        let roots = [b"one".to_vec(), b"two".to_vec()];
+        make_config(folder.path(), &roots).unwrap();
+        let config = Config::load(&path).unwrap();
+        assert_eq!((config.relay_roots.len(), config.workers), (1, 2));
+        assert_eq!(crate::protocols::start::read_certificates(&config.relay_roots[0]).unwrap(), roots);
         check(Some("nonsense"), 0);
         check(None, 0);
     }

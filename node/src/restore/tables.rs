@@ -19,12 +19,13 @@ use crate::home::lock::Lock;
 use crate::restore::blocking;
 
 /// What a home consists of, besides its photos, and whether it can do without.
-const FILES: [(&str, bool); 5] = [
+const FILES: [(&str, bool); 6] = [
     ("home.sqlite", true),
     ("spaces.sqlite", true),
     ("catalog.sqlite", false),
     ("pictures", false),
     ("config.toml", false),
+    ("places", false),
 ];
 /// The largest file that is taken back.
 const FILE_BYTES_MAX: u64 = 1 << 40;

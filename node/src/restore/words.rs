@@ -25,7 +25,7 @@ pub fn read(text: &str, origins: &[Origin]) -> Result<Phrase, Problem> {
     let phrase = parsed.map_err(Problem::Phrase)?;
     let folder = origins.iter().find_map(|origin| match origin {
         Origin::Folder { place, .. } => Some(place.display().to_string()),
-        Origin::Home(_) => None,
+        Origin::Home(_) | Origin::Bucket(_) => None,
     });
     match folder {
         Some(place) => Err(Problem::OtherHousehold { place }),

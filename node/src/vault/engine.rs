@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::heal::Unreachable;
 use super::shelf::Shelf;
+use super::strangers::OnSince;
 use crate::clock;
 
 /// What a person asked for; the worker does it soon.
@@ -59,6 +60,8 @@ pub struct Engine {
     /// Folders and object stores that are open, by the place's number.
     pub(super) open: Mutex<HashMap<TargetId, Open>>,
     clock: OnceLock<Clock>,
+    /// Since when this computer has been on without a break.
+    pub(super) on_since: OnSince,
 }
 
 /// Photos that something happened to.

@@ -5,34 +5,34 @@
 //! Unless the place has heads of a newer state than this home came from: then what is unknown here may be the only copy of
 //! photos, nothing is deleted, and people are told.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use heirloom_identity::{HouseholdId, VaultHead};
+use heirloom_identity::VaultHead;
 use heirloom_vault::policy::{DAY_MS, TargetId};
 use heirloom_vault::proof::CHALLENGES_MAX;
-use heirloom_vault::store::{NewAlarm, Place};
+use heirloom_vault::store::NewAlarm;
 use heirloom_vault::target::{DELETE_MAX, LIST_MAX};
 use heirloom_vault::{Challenge, PackId, PackRef, Target};
 
 use super::lane::random_challenge;
 use super::polite::blocking;
-use super::{audits, place};
-use crate::api::dates::iso;
+use super::strangers::{self, ALARM_NEWER};
+use super::{audits, place, refill};
 use crate::home::Home;
 use crate::restore::SETTING_RESTORED_STATE;
 
 /// How often a place is counted when nothing else is a reason to.
 const COUNT_EVERY_MS: i64 = 7 * 24 * 60 * 60 * 1000;
-/// Pages of a list that are read: 16 million packs.
-const PAGES_MAX: usize = 4_096;
+/// Pages of a list that are read: a place may send them with a name or two each.
+const PAGES_MAX: usize = 65_536;
 /// Packs that were sent and not proved that are asked for in one go.
 const UNPROVEN_MAX: usize = 4_096;
-
-/// Says that this node's own books are older than what a place has: from then on nothing that they do not know is deleted.
-const SETTING_SET_BACK: &str = "set-back";
-/// The alarm that a place has a newer state of the home than this one.
-const ALARM_NEWER: &str = "newer-state";
+/// The version of heads that this program reads, their first byte.
+const VERSION: u8 = 1;
+/// Packs that a place may list for each that is known here, and beyond that: more is no mistake, and costs memory.
+const LISTED_PER_KNOWN: usize = 2;
+const LISTED_BEYOND: usize = 65_536;
 
 /// Counts a place if there is a reason to, and has it prove what it took without proving. Gives the newest head that this
 /// node signed and its books do not know, when the place turned out to have one.
@@ -46,9 +46,13 @@ pub(super) async fn recount(
 ) -> anyhow::Result<Option<VaultHead>> {
     let at = Arc::clone(home);
     let mut forgotten = None;
-    if blocking(move || is_due(&at, id)).await? {
-        let Some(heads) = compare_heads(home, id, target).await? else { return Ok(None) };
-        forgotten = heads.forgotten;
+    let is_due = blocking(move || {
+        strangers::note_on(&at)?;
+        is_due(&at, id)
+    });
+    if is_due.await? {
+        let Some(found) = compare_heads(home, id, target).await? else { return Ok(None) };
+        forgotten = found;
         if !count(home, id, target).await? {
             return Ok(forgotten);
         }
@@ -80,114 +84,112 @@ fn newer(id: TargetId) -> String {
     format!("newer-{id}")
 }
 
-/// A place says how many packs it has: one that has fewer than it proved has begun anew, or lost some, and is counted.
+/// A place says how many packs it has: one that has fewer than it proved has begun anew, or lost some, or somebody had some
+/// deleted there, and is counted. Whether that is news.
 ///
 /// # Errors
 /// When the database cannot be read or written.
-pub(super) fn note_packs(home: &Home, id: TargetId, packs: u64) -> anyhow::Result<()> {
-    let store = &home.vault.store;
-    if packs < store.proven_at(id)? {
-        store.set_setting(&counted(id), "")?;
-    }
-    Ok(())
+pub(crate) fn note_packs(home: &Home, id: TargetId, packs: u64) -> anyhow::Result<bool> {
+    Ok(packs < home.vault.store.proven_at(id)? && count_soon(home, id)?)
 }
 
-/// What the heads of a place say.
-struct Compared {
-    /// The newest that this node signed, if its books do not know it.
-    forgotten: Option<VaultHead>,
+/// A place says which is its newest head: one that this home does not know of is looked at. Whether that is news.
+///
+/// # Errors
+/// When the database cannot be read or written.
+pub(crate) fn note_head(home: &Home, id: TargetId, number: u64) -> anyhow::Result<bool> {
+    let last = home.vault.store.last_head()?.map_or(0, |last| last.number);
+    Ok(number > last && count_soon(home, id)?)
 }
 
-/// Looks at the heads that a place has: whether it still has what it took, and whether it has something newer than this
-/// home knows of; `None` when they cannot be read.
+/// The place is counted by the next run; whether that is news.
+fn count_soon(home: &Home, id: TargetId) -> anyhow::Result<bool> {
+    let (store, key) = (&home.vault.store, counted(id));
+    let is_news = store.setting(&key)?.is_some_and(|counted| !counted.is_empty());
+    store.set_setting(&key, "")?;
+    Ok(is_news)
+}
+
+/// Looks at the heads that a place has: whether it still has what it took, and whether it has something that this home does
+/// not know of. The newest that this node signed and its books do not know, if there is one; `None` when they cannot be
+/// read.
 async fn compare_heads(
     home: &Arc<Home>,
     id: TargetId,
     target: &Arc<dyn Target>,
-) -> anyhow::Result<Option<Compared>> {
+) -> anyhow::Result<Option<Option<VaultHead>>> {
     let Ok(heads) = target.heads().await else { return Ok(None) };
     let at = Arc::clone(home);
     blocking(move || {
-        let (store, certificate) = (&at.vault.store, &at.keys.certificate);
-        let heads = heads.iter().filter_map(|head| VaultHead::decode(head).ok());
-        let heads: Vec<_> = heads.filter(|head| head.household() == certificate.household()).collect();
-        let newest = heads.iter().map(VaultHead::number).max();
-        if store.head_at(id)? > newest {
-            store.head_lost_at(id, newest)?;
-        }
-        let last = store.last_head()?.map(|last| last.number);
-        let own = heads.iter().filter(|head| head.certificate() == certificate && Some(head.number()) > last);
-        let forgotten = own.max_by_key(|head| head.number()).cloned();
-        if let Some(head) = &forgotten {
-            note_set_back(&at, head)?;
-        }
-        let from = at.ledger.setting(SETTING_RESTORED_STATE)?.and_then(|text| text.parse::<i64>().ok());
-        let others = heads.iter().filter(|head| head.certificate() != certificate);
-        let made_ms = others.map(VaultHead::made_at_ms).filter(|made_ms| Some(*made_ms) > from).max();
-        if let Some(made_ms) = made_ms {
-            store.set_moment(&newer(id), made_ms)?;
-            let row = store.target(id)?;
-            tell_of_newer(&at, row.map(|row| row.place).as_ref(), made_ms)?;
-        }
-        Ok(Some(Compared { forgotten }))
+        let has_unreadable = heads.iter().any(|head| head.first().is_some_and(|version| *version > VERSION));
+        let heads: Vec<_> = heads.iter().filter_map(|head| VaultHead::decode(head).ok()).collect();
+        Ok(Some(look_at_heads(&at, id, &heads, has_unreadable)?))
     })
     .await
 }
 
-/// This node signed a head that its books do not know: they were set back to an older state.
-///
-/// # Errors
-/// When it could not be saved.
-pub(super) fn note_set_back(home: &Home, head: &VaultHead) -> anyhow::Result<()> {
-    let store = &home.vault.store;
-    store.set_moment(SETTING_SET_BACK, head.made_at_ms())?;
-    let text =
-        format!("This home was set back: its copies know a newer state, of {}.", day(head.made_at_ms()));
-    let advice = "Photos that came since may be in the copies only; nothing is deleted there. To have them, restore \
-                  this home from the copies into an empty folder.";
-    raise(home, None, text, advice)
+/// What the heads of a place say; see [`compare_heads`].
+pub(super) fn look_at_heads(
+    home: &Home,
+    id: TargetId,
+    heads: &[VaultHead],
+    has_unreadable: bool,
+) -> anyhow::Result<Option<VaultHead>> {
+    let (store, certificate) = (&home.vault.store, &home.keys.certificate);
+    let ours = heads.iter().filter(|head| head.household() == certificate.household());
+    let newest = ours.clone().map(VaultHead::number).max();
+    if store.head_at(id)? > newest {
+        store.head_lost_at(id, newest)?;
+    }
+    let forgotten = strangers::look_at_heads(home, id, heads)?;
+    let from = home.ledger.setting(SETTING_RESTORED_STATE)?.and_then(|text| text.parse::<i64>().ok());
+    let mut made_ms = has_unreadable.then(|| home.vault.engine.now());
+    for head in ours.filter(|head| head.certificate() != certificate) {
+        if Some(head.made_at_ms()) > from && strangers::knows(store, head)? != Some(true) {
+            made_ms = made_ms.max(Some(head.made_at_ms()));
+        }
+    }
+    if let Some(made_ms) = made_ms {
+        store.set_moment(&newer(id), made_ms)?;
+        tell_of_newer(home, id, made_ms)?;
+    }
+    Ok(forgotten)
 }
 
-fn tell_of_newer(home: &Home, place: Option<&Place>, made_ms: i64) -> anyhow::Result<()> {
-    let household = match place {
-        Some(Place::Household(household)) => Some(*household),
-        _ => None,
-    };
-    let name = match (place, household) {
-        (_, Some(household)) => {
-            let peer = home.ledger.peer(&household)?;
-            peer.map_or_else(|| household.to_string()[..8].to_owned(), |peer| peer.name())
-        }
-        (Some(Place::Folder(folder)), None) => folder.clone(),
-        _ => "A bucket".to_owned(),
-    };
-    let text =
-        format!("{name} has a newer state of your home than the one that was restored, of {}.", day(made_ms));
+fn tell_of_newer(home: &Home, id: TargetId, made_ms: i64) -> anyhow::Result<()> {
+    let name = strangers::name_of(home, id)?;
+    let text = format!(
+        "{name} has a newer state of your home than the one that was restored, of {}.",
+        strangers::day(made_ms)
+    );
     let advice = "This home deletes nothing there. To have what came since, restore once more from there within 30 days: \
                   homes forget older states after that.";
-    raise(home, household, text, advice)
-}
-
-fn raise(home: &Home, household: Option<HouseholdId>, text: String, advice: &str) -> anyhow::Result<()> {
+    let household = home.vault.store.target(id)?.and_then(|row| row.household());
     let alarm = NewAlarm { kind: ALARM_NEWER, household, text, advice: advice.to_owned() };
     Ok(home.vault.store.raise(&alarm, home.vault.engine.now())?)
 }
 
-fn day(ms: i64) -> String {
-    iso(ms).chars().take(10).collect()
-}
-
 /// Reads the list of a place; `false` when it could not be read to its end.
 async fn count(home: &Arc<Home>, id: TargetId, target: &Arc<dyn Target>) -> anyhow::Result<bool> {
-    let (mut claimed, mut after) = (HashSet::new(), None);
+    let (mut claimed, mut after, mut listed) = (HashSet::new(), None, 0);
+    let at = Arc::clone(home);
+    let known = blocking(move || Ok(at.vault.store.pack_count()?)).await?;
+    let listed_max = known.saturating_mul(LISTED_PER_KNOWN).saturating_add(LISTED_BEYOND);
     for _ in 0..PAGES_MAX {
         let Ok(page) = target.list(after).await else { return Ok(false) };
-        let page: Vec<PackId> = page.into_iter().take(LIST_MAX).map(|(pack, _)| pack).collect();
+        let sizes: HashMap<PackId, u64> = page.into_iter().take(LIST_MAX).collect();
+        let mut page: Vec<PackId> = sizes.keys().copied().collect();
+        page.sort_unstable();
         let Some(last) = page.last().copied() else { break };
         if after.is_some_and(|after| last <= after) {
             return Ok(false);
         }
         after = Some(last);
+        listed += page.len();
+        if listed > listed_max {
+            note_endless(home, id).await?;
+            return Ok(false);
+        }
         let at = Arc::clone(home);
         let (page, unknown) = blocking(move || {
             let store = &at.vault.store;
@@ -197,7 +199,8 @@ async fn count(home: &Arc<Home>, id: TargetId, target: &Arc<dyn Target>) -> anyh
         })
         .await?;
         claimed.extend(page);
-        delete_unknown(home, id, target, unknown).await?;
+        let unknown = unknown.into_iter().map(|pack| (pack, sizes.get(&pack).copied().unwrap_or(0)));
+        delete_unknown(home, id, target, unknown.collect()).await?;
     }
     let at = Arc::clone(home);
     let unclaimed = blocking(move || {
@@ -212,29 +215,50 @@ async fn count(home: &Arc<Home>, id: TargetId, target: &Arc<dyn Target>) -> anyh
     Ok(true)
 }
 
+/// A place lists far more packs than this home ever made: it is broken, or lies.
+async fn note_endless(home: &Arc<Home>, id: TargetId) -> anyhow::Result<()> {
+    let at = Arc::clone(home);
+    blocking(move || {
+        let trouble = "it lists far more packs than this home has sent; its list is not believed";
+        Ok(at.vault.store.set_target_trouble(id, Some(trouble))?)
+    })
+    .await
+}
+
 /// Packs that this home knows nothing of, though it knows what every head lists: left by a run that a restore undid.
 async fn delete_unknown(
     home: &Arc<Home>,
     id: TargetId,
     target: &Arc<dyn Target>,
-    unknown: Vec<PackId>,
+    mut unknown: Vec<(PackId, u64)>,
 ) -> anyhow::Result<()> {
     let at = Arc::clone(home);
     let is_complete = blocking(move || {
         // Without a head of its own this home may not know its packs yet; and what is unknown may be all that there is of
         // photos that are still to be packed or sent.
         let store = &at.vault.store;
-        let has_head = store.last_head()?.is_some() && !at.is_outranked();
+        let has_head = store.last_head()?.is_some() && !refill::is_owed(store)? && !at.is_outranked();
         let has_all =
             store.unpacked_pictures(i64::MAX, 1)?.is_empty() && store.pending_for(id, 1)?.is_empty();
-        let is_newest = store.setting(&newer(id))?.is_none() && store.setting(SETTING_SET_BACK)?.is_none();
+        let is_newest =
+            store.setting(&newer(id))?.is_none() && store.setting(strangers::SETTING_SET_BACK)?.is_none();
         Ok(has_head && has_all && is_newest)
     })
     .await?;
     if !is_complete || unknown.is_empty() || place::is_restoring(home) {
         return Ok(());
     }
-    for packs in unknown.chunks(DELETE_MAX) {
+    // No more than goes without asking people, the smallest first; the rest has time.
+    let Ok(state) = target.state().await else { return Ok(()) };
+    let mut left = state.deletable.unwrap_or(u64::MAX);
+    unknown.sort_by_key(|(_, bytes)| *bytes);
+    let fits = unknown.iter().take_while(|(_, bytes)| {
+        let fits = *bytes <= left;
+        left = left.saturating_sub(*bytes);
+        fits
+    });
+    let fits: Vec<PackId> = fits.map(|(pack, _)| *pack).collect();
+    for packs in fits.chunks(DELETE_MAX) {
         if let Err(error) = target.delete(packs.to_vec()).await {
             tracing::debug!(%error, "packs that nobody needs stay a little longer");
         }
@@ -255,6 +279,7 @@ async fn ask(
         let is_answered = outcomes
             .iter()
             .any(|(_, outcome)| outcome.is_loss() || *outcome == heirloom_vault::policy::audit::Outcome::Ok);
+        strangers::look_for_deletions(home, id, target, &outcomes).await?;
         audits::record(home, id, outcomes).await?;
         if !is_answered {
             break;

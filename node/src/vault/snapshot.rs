@@ -1,5 +1,5 @@
-//! The home's own files into the vault: its databases as they stand at one moment, its settings, and which pictures belong
-//! to which photo.
+//! The home's own files into the vault: its databases as they stand at one moment, its settings, which pictures belong to
+//! which photo, and which disks and buckets hold copies.
 //!
 //! A file is cut into chunks of 64 KiB, each named by its hash. SQLite changes a page where it stands, so a chunk in which
 //! nothing changed is in a pack already, and a backup after a few photos is small.
@@ -16,6 +16,7 @@ use heirloom_identity::ContentHash;
 use heirloom_store::copy_database;
 use heirloom_vault::{BlobKind, FileSnapshot};
 
+use super::known_places::{KnownPlaces, PLACES};
 use super::packing::Packing;
 use crate::home::Home;
 
@@ -53,6 +54,8 @@ pub(super) fn take(packing: &mut Packing) -> anyhow::Result<Vec<FileSnapshot>> {
     let settings = home.layout.config();
     let opened = File::open(&settings).with_context(|| format!("cannot read {}", settings.display()))?;
     files.push(cut(home, packing, CONFIG, opened)?);
+    let places = toml::to_string(&KnownPlaces::of(home)?).context("the places cannot be written down")?;
+    files.push(cut(home, packing, PLACES, places.as_bytes())?);
     packing.flush()?;
     files.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(files)

@@ -20,7 +20,7 @@ use super::{heads, notices};
 use crate::clock;
 use crate::home::Home;
 use crate::protocols::network::Network;
-use crate::vault::deletions;
+use crate::vault::{deletions, recount};
 
 /// The kind of the alarm that a home no longer keeps copies.
 const ALARM_ENDED: &str = "ended";
@@ -140,7 +140,7 @@ fn note(home: &Home, peer: &HouseholdId, state: &StateOfUs, wishes: u64) -> anyh
 fn note_kept(home: &Home, target: &TargetRow, kept: &Kept) -> anyhow::Result<bool> {
     let (store, now_ms) = (&home.vault.store, home.vault.engine.now());
     let state = &kept.state;
-    let is_news = matches!(target.standing, Standing::Asked | Standing::Refused)
+    let mut is_news = matches!(target.standing, Standing::Asked | Standing::Refused)
         || target.reported.quota != state.quota
         || target.absent_ms.is_none() != kept.disk_is_there;
     // A wish for more room is answered by a larger quota only.
@@ -152,6 +152,8 @@ fn note_kept(home: &Home, target: &TargetRow, kept: &Kept) -> anyhow::Result<boo
     if kept.disk_is_there {
         let reported = Reported { quota: state.quota, used: state.used, held: state.held, free: state.free };
         store.target_seen(target.id, reported, &Policy::default(), now_ms)?;
+        is_news |= recount::note_packs(home, target.id, state.packs)?;
+        is_news |= recount::note_head(home, target.id, kept.head)?;
     } else {
         store.target_disk_absent(target.id, now_ms)?;
     }

@@ -127,6 +127,13 @@ pub enum Notice {
         /// When, in milliseconds since the Unix epoch, UTC.
         at_ms: i64,
     },
+    /// You keep packs for us that you were asked to delete in our name, and not by us.
+    NotAsked {
+        /// How many packs.
+        packs: u64,
+        /// When, in milliseconds since the Unix epoch, UTC.
+        at_ms: i64,
+    },
 }
 
 /// What is answered.

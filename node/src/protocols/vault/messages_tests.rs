@@ -31,6 +31,7 @@ fn requests() -> Vec<VaultRequest> {
         VaultRequest::Notice(Notice::Recovery { node: NodeId::from_bytes([1; 32]), at_ms: -1 }),
         VaultRequest::Notice(Notice::Deletion { packs: 1, bytes: 2, at_ms: 3 }),
         VaultRequest::Notice(Notice::Fork { number: 9, at_ms: 3 }),
+        VaultRequest::Notice(Notice::NotAsked { packs: 7, at_ms: 3 }),
         VaultRequest::Notice(Notice::Damaged(vec![pack(1); DAMAGED_MAX])),
         VaultRequest::AnswerDeletion { allow: true },
         VaultRequest::Damaged,

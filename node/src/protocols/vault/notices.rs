@@ -25,9 +25,13 @@ use crate::vault::deletions::{self, Asked};
 /// The setting that holds the notices that wait.
 const SETTING_WAITING: &str = "notices";
 /// The setting that holds the number of the keeper's last alarm that was passed on.
-const SETTING_TOLD: &str = "keeper_alarm_told";
+pub(crate) const SETTING_TOLD: &str = "keeper_alarm_told";
 /// Notices that wait at once.
 const WAITING_MAX: usize = 512;
+/// Machines that restored a household and are remembered; the one that came longest ago is forgotten first.
+const MACHINES_MAX: usize = 16;
+/// A machine that comes again after so long is told of once more.
+const MACHINE_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// The notices that wait: for whom, of which kind, which.
 type Waiting = BTreeMap<(HouseholdId, u8), Notice>;
@@ -40,6 +44,7 @@ fn kind_of(notice: &Notice) -> u8 {
         Notice::Damaged(_) => 3,
         Notice::Fork { .. } => 4,
         Notice::KitAsked { .. } => 5,
+        Notice::NotAsked { .. } => 6,
     }
 }
 
@@ -86,7 +91,7 @@ pub(super) async fn deliver(network: &Network, peer: HouseholdId, line: &Line) -
 }
 
 /// Tells another home what waits for it, now, if it is connected; else when it is met.
-pub(super) fn deliver_soon(network: &Arc<Network>, peer: HouseholdId) {
+pub(crate) fn deliver_soon(network: &Arc<Network>, peer: HouseholdId) {
     let Some(connection) = network.connection(&peer) else { return };
     let told = Arc::clone(network);
     network.tasks.spawn(async move {
@@ -117,13 +122,38 @@ pub(super) async fn take(network: &Arc<Network>, peer: HouseholdId, notice: Noti
     Ok(())
 }
 
-/// Records a notice; whether it was one of a keeper of ours.
+/// Tells a keeper, when it is met, that packs were not to be deleted. Blocks.
+pub(crate) fn not_asked(home: &Home, keeper: HouseholdId, packs: u64) -> anyhow::Result<()> {
+    wait_for(home, keeper, Notice::NotAsked { packs, at_ms: clock::now_ms() })
+}
+
+/// A ward says that packs which it was said to want deleted are still wanted.
+fn note_not_asked(home: &Home, ward: &HouseholdId, packs: u64) -> anyhow::Result<bool> {
+    if home.vault.keeper.ward(ward).is_err() {
+        return Ok(false);
+    }
+    let name = name_of(home, ward)?;
+    alarm(
+        home,
+        "not_asked_here",
+        ward,
+        &format!("You were asked, in the name of {name}, to delete packs that it needs ({packs} in all)."),
+        "Call them: somebody may have the keys of their computer. You hold the packs for 30 days, and what they need \
+         they send again.",
+    )?;
+    Ok(true)
+}
+
+/// Records a notice; whether it was one of a keeper of ours, or of a ward.
 fn note(home: &Home, peer: &HouseholdId, notice: Notice, us: &NodeId) -> anyhow::Result<bool> {
+    if let Notice::NotAsked { packs, .. } = notice {
+        return note_not_asked(home, peer, packs);
+    }
     let store = &home.vault.store;
     let Some(target) = store.target_of(peer)? else { return Ok(false) };
     let name = name_of(home, peer)?;
     match notice {
-        Notice::Agreement | Notice::KitAsked { .. } => return Ok(false),
+        Notice::Agreement | Notice::KitAsked { .. } | Notice::NotAsked { .. } => return Ok(false),
         // We came ourselves.
         Notice::Recovery { node, .. } if node == *us => return Ok(false),
         Notice::Recovery { .. } => alarm(
@@ -151,7 +181,9 @@ fn note(home: &Home, peer: &HouseholdId, notice: Notice, us: &NodeId) -> anyhow:
             "fork",
             peer,
             &format!("Two computers write the copies that {name} keeps for you."),
-            "If this computer was restored from an old disk, switch the other one off; else its keys may be stolen.",
+            "If this computer was set back to an older disk, or this home also runs on a second computer, switch that one \
+             off for good. If not, its keys were stolen: stop Heirloom, run `heirloom keys renew` with your 24 words, and \
+             start it again.",
         )?,
     }
     Ok(true)
@@ -180,23 +212,48 @@ pub async fn scrubbed(network: &Arc<Network>, bad: &[(HouseholdId, PackId)]) {
     pass_on(network).await;
 }
 
-/// Tells people here, and the household's node, that somebody with its phrase reads what is kept for it.
+/// Tells people here, and the household's node, that somebody with its phrase reads what is kept for it: once for each
+/// machine, however often it connects.
 pub(super) async fn recovered(
     network: &Arc<Network>,
     household: HouseholdId,
     node: NodeId,
 ) -> anyhow::Result<()> {
     let recorded = move |home: &Home| {
+        let now_ms = clock::now_ms();
+        let (setting, mut machines) = machines(home, &household)?;
+        if machines.iter().any(|(known, at_ms)| *known == node && (0..MACHINE_MS).contains(&(now_ms - at_ms)))
+        {
+            return Ok(false);
+        }
         let name = name_of(home, &household)?;
         let text = format!("Somebody restores {name} from the copies kept here, with its recovery phrase.");
         let advice = "If you know nothing of it, ask them; the phrase may be in the wrong hands.";
         alarm(home, "recovery_here", &household, &text, advice)?;
-        wait_for(home, household, Notice::Recovery { node, at_ms: clock::now_ms() })
+        wait_for(home, household, Notice::Recovery { node, at_ms: now_ms })?;
+        // Last: people are told twice rather than never.
+        machines.retain(|(known, _)| *known != node);
+        machines.insert(0, (node, now_ms));
+        machines.truncate(MACHINES_MAX);
+        let bytes = postcard::to_stdvec(&machines).context("a machine cannot be written down")?;
+        home.vault.store.set_setting(&setting, &HEXLOWER.encode(&bytes))?;
+        Ok(true)
     };
-    network.blocking(recorded).await?;
-    network.home.vault.changed(&network.home);
-    deliver_soon(network, household);
+    if network.blocking(recorded).await? {
+        network.home.vault.changed(&network.home);
+        deliver_soon(network, household);
+    }
     Ok(())
+}
+
+/// The machines that restored a household from here, and when it was told; and the setting that holds them.
+fn machines(home: &Home, household: &HouseholdId) -> anyhow::Result<(String, Vec<(NodeId, i64)>)> {
+    let setting = format!("recoveries/{household}");
+    let text = home.vault.store.setting(&setting)?.unwrap_or_default();
+    // A list that cannot be read is as good as none: people are told once more.
+    let bytes = HEXLOWER.decode(text.as_bytes()).unwrap_or_default();
+    let machines = postcard::from_bytes(&bytes).unwrap_or_default();
+    Ok((setting, machines))
 }
 
 /// Passes on what the keeper raised since it was last asked: to people here, and to the ward it is about.
