@@ -9,6 +9,8 @@
 //! the page asks for a code that the terminal shows. [`Setup::admits_host`] keeps out web sites that lead a browser here
 //! under their own name, [`Setup::admits_proxies`] those who come through another server on this machine.
 
+mod kit;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
+use self::kit::Asking;
+pub use self::kit::AskingNow;
 use crate::api;
 use crate::clock;
 use crate::front::Front;
@@ -44,6 +48,8 @@ const LOCAL_ENDINGS: [&str; 5] = [".local", ".lan", ".home", ".home.arpa", ".int
 pub enum SetupState {
     /// Nothing is here.
     Fresh,
+    /// Homes are asked for their parts of a recovery kit.
+    Asking,
     /// A household is being restored.
     Restoring,
     /// It is a home.
@@ -57,6 +63,8 @@ enum Phase {
     Founding,
     /// They are made, and the phrase is being written down by whoever has this token.
     Prepared(String),
+    /// Homes are asked for their parts of a recovery kit, for days if need be.
+    Asking(Asking),
     Restoring,
     /// The files are complete; the home is being opened.
     Opening,
@@ -107,6 +115,8 @@ pub struct Setup {
     code: Option<Zeroizing<String>>,
     phase: Mutex<Phase>,
     restoring: Arc<Restoring>,
+    /// Held by whoever asks for the parts of a kit.
+    turn: tokio::sync::Mutex<()>,
     /// Turns true when the files of a home are complete.
     made: watch::Sender<bool>,
     /// Turns true when the home answers.
@@ -137,6 +147,7 @@ impl Setup {
             code,
             phase: Mutex::new(phase),
             restoring: Arc::default(),
+            turn: tokio::sync::Mutex::default(),
             made: watch::Sender::new(false),
             ready: watch::Sender::new(false),
             stop: CancellationToken::new(),
@@ -186,6 +197,7 @@ impl Setup {
     pub fn state(&self) -> SetupState {
         match &*self.phase() {
             Phase::Fresh | Phase::Founding | Phase::Prepared(_) => SetupState::Fresh,
+            Phase::Asking(_) => SetupState::Asking,
             Phase::Restoring | Phase::Opening => SetupState::Restoring,
             Phase::Ready(home) => match home.restoring.progress() {
                 Some(progress) if progress.stage != restore::Stage::Done => SetupState::Restoring,
@@ -278,10 +290,7 @@ impl Setup {
                 () = setup.stop.cancelled() => return,
             };
             match restored {
-                Ok(()) => {
-                    *setup.phase() = Phase::Opening;
-                    setup.made.send_replace(true);
-                }
+                Ok(()) => setup.home_is_made(),
                 Err(problem) => {
                     tracing::warn!(%problem, "the restore ended");
                     // At once: whoever reads that it failed may begin again.
@@ -307,12 +316,21 @@ impl Setup {
             (Phase::Restoring | Phase::Opening, Some(_)) => {
                 Err(SetupError::Busy("A household is being restored here already."))
             }
+            (Phase::Asking(_), Some(_)) => Err(SetupError::Busy(
+                "The parts of a recovery kit are being asked for here. Load the page again; there it can be given up.",
+            )),
             (_, Some(_)) => Err(SetupError::Busy("A home is being made here already.")),
         }
     }
 
     fn phase(&self) -> MutexGuard<'_, Phase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The files are complete, and the home can be opened.
+    fn home_is_made(&self) {
+        *self.phase() = Phase::Opening;
+        self.made.send_replace(true);
     }
 
     async fn until_made(&self) {
@@ -383,6 +401,7 @@ pub async fn serve_setup(
     let listener = bind(listen.http).await?;
     let is_reached_from_outside = !listener.local_addr()?.ip().is_loopback();
     let setup = Setup::begin(Layout::of(root)?, is_reached_from_outside)?;
+    setup.go_on_asking()?;
     let front = Front::start(listener, api::setup::router(Arc::clone(&setup)))?;
     ready(front.address(), setup.code());
     let mut stop = std::pin::pin!(stop);

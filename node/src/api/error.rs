@@ -205,15 +205,24 @@ impl From<DecideError> for ApiError {
     }
 }
 
+/// An error's words as a sentence: they begin small, to follow a colon in a log or a terminal.
+pub(super) fn sentence(error: &impl std::fmt::Display) -> String {
+    let words = error.to_string();
+    let mut letters = words.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let end = if words.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
 impl From<AlbumError> for ApiError {
     fn from(error: AlbumError) -> Self {
         match error {
             AlbumError::Unknown(_) => Self::not_found(),
             AlbumError::Ended | AlbumError::Role { .. } | AlbumError::Account | AlbumError::Refused(_) => {
-                Self::forbidden(error.to_string())
+                Self::forbidden(sentence(&error))
             }
             AlbumError::Bounds(_) | AlbumError::Entry(_) | AlbumError::Missing(_) | AlbumError::Full(_) => {
-                Self::bad_request(error.to_string())
+                Self::bad_request(sentence(&error))
             }
             AlbumError::Store(error) => error.into(),
             other => Self::internal(other),
@@ -225,8 +234,8 @@ impl From<ShareError> for ApiError {
     fn from(error: ShareError) -> Self {
         match error {
             ShareError::NoSuchAlbum => Self::not_found(),
-            ShareError::NotPaired | ShareError::NotMet => Self::bad_request(error.to_string()),
-            ShareError::OthersLeft | ShareError::Named => Self::forbidden(error.to_string()),
+            ShareError::NotPaired | ShareError::NotMet => Self::bad_request(sentence(&error)),
+            ShareError::OthersLeft | ShareError::Named => Self::forbidden(sentence(&error)),
             ShareError::Album(error) => error.into(),
             ShareError::Store(error) => error.into(),
         }
@@ -266,11 +275,11 @@ impl From<KeeperError> for ApiError {
     fn from(error: KeeperError) -> Self {
         match error {
             KeeperError::NotAWard | KeeperError::Missing => Self::not_found(),
-            KeeperError::DiskAbsent => Self::away(error.to_string()),
+            KeeperError::DiskAbsent => Self::away(sentence(&error)),
             KeeperError::Busy => Self::unavailable("This home is busy.", BUSY_SECS),
             KeeperError::Full { .. } => Self::disk_full(error),
             KeeperError::Wrong(_) | KeeperError::TooLarge { .. } => Self::bad_request(error.to_string()),
-            KeeperError::Older | KeeperError::Fork => Self::new(StatusCode::CONFLICT, error.to_string()),
+            KeeperError::Older | KeeperError::Fork => Self::new(StatusCode::CONFLICT, sentence(&error)),
             KeeperError::Store(error) => error.into(),
             KeeperError::Io(_) => Self::internal(error),
         }
@@ -288,7 +297,7 @@ impl From<TargetError> for ApiError {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "There is no room there.")
             }
             TargetError::Refused(why) | TargetError::Wrong(why) => Self::bad_request(why),
-            TargetError::Older | TargetError::Fork => Self::new(StatusCode::CONFLICT, error.to_string()),
+            TargetError::Older | TargetError::Fork => Self::new(StatusCode::CONFLICT, sentence(&error)),
             TargetError::Io(_) => Self::away("That home could not do it.").cause(error),
         }
     }
@@ -300,9 +309,9 @@ impl From<PlaceError> for ApiError {
             PlaceError::Unfit(why) => Self::bad_request(why),
             PlaceError::Away(why) => Self::away(why),
             PlaceError::Unknown => Self::not_found(),
-            PlaceError::NoKeys => Self::new(StatusCode::CONFLICT, error.to_string()),
-            PlaceError::Outranked => Self::forbidden(error.to_string()),
-            PlaceError::Full => Self::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string()),
+            PlaceError::NoKeys => Self::new(StatusCode::CONFLICT, sentence(&error)),
+            PlaceError::Outranked => Self::forbidden(sentence(&error)),
+            PlaceError::Full => Self::new(StatusCode::INSUFFICIENT_STORAGE, sentence(&error)),
             PlaceError::Here(error) => error.into(),
         }
     }
@@ -313,9 +322,9 @@ impl From<CarryError> for ApiError {
         match error {
             CarryError::NotAWard => Self::not_found(),
             CarryError::Place(error) => error.into(),
-            CarryError::DiskAbsent | CarryError::Stopped => Self::away(error.to_string()),
+            CarryError::DiskAbsent | CarryError::Stopped => Self::away(sentence(&error)),
             CarryError::NoRoom { .. } | CarryError::Full => {
-                Self::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string())
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, sentence(&error))
             }
             CarryError::Keeper(error) => error.into(),
         }
@@ -332,6 +341,11 @@ impl From<IngestError> for ApiError {
             IngestError::NotAPhoto(failure) => {
                 Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, failure.to_string())
             }
+            IngestError::LibraryAway => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The disk with the photos is not there, so nothing can be kept now.",
+            )
+            .hint("Connect it and try again; nothing was lost."),
             other => Self::internal(other),
         }
     }

@@ -22,7 +22,7 @@ use super::dates::iso;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Json, blocking};
 use super::page::Page;
-use crate::restore::{Stage, WordProblem};
+use crate::restore::{Problem, Stage, WordProblem};
 use crate::setup::{NewHousehold, Prepared, Setup, SetupError, SetupState};
 
 /// The header in which the page sends the code that the terminal showed.
@@ -31,7 +31,7 @@ const CODE_HEADER: &str = "x-setup-code";
 /// Where the handlers find what they work on, whichever router they stand in.
 #[derive(Clone)]
 pub struct Door {
-    setup: Arc<Setup>,
+    pub(super) setup: Arc<Setup>,
     page: Option<Arc<Page>>,
 }
 
@@ -59,6 +59,7 @@ where
         .routes(routes!(found))
         .routes(routes!(finish))
         .routes(routes!(restore, progress))
+        .merge(super::setup_kit::routes())
 }
 
 /// Everything that is answered while there is no home: the page, and how to make one.
@@ -107,7 +108,7 @@ async fn page(State(door): State<Door>, request: Request) -> Response {
     }
 }
 
-fn admitted(door: &Door, headers: &HeaderMap) -> Result<(), ApiError> {
+pub(super) fn admitted(door: &Door, headers: &HeaderMap) -> Result<(), ApiError> {
     let given = headers.get(CODE_HEADER).and_then(|code| code.to_str().ok());
     if door.setup.admits(given) {
         return Ok(());
@@ -135,8 +136,9 @@ impl From<SetupError> for ApiError {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SetupJson {
-    /// `fresh`: nothing is here; `restoring`: a household is coming back; `ready`: it is a home.
-    #[schema(pattern = "fresh|restoring|ready")]
+    /// `fresh`: nothing is here; `asking`: homes are asked for their parts of a recovery kit; `restoring`: a household is
+    /// coming back; `ready`: it is a home.
+    #[schema(pattern = "fresh|asking|restoring|ready")]
     state: &'static str,
     /// Whether requests need the code that the terminal shows, in the header `x-setup-code`.
     needs_code: bool,
@@ -147,6 +149,7 @@ pub struct SetupJson {
 async fn state(State(door): State<Door>) -> Json<SetupJson> {
     let state = match door.setup.state() {
         SetupState::Fresh => "fresh",
+        SetupState::Asking => "asking",
         SetupState::Restoring => "restoring",
         SetupState::Ready => "ready",
     };
@@ -240,6 +243,17 @@ pub struct RestoreRefused {
     word: Option<WordProblem>,
 }
 
+impl RestoreRefused {
+    pub(super) fn of(problem: &Problem) -> Self {
+        Self { message: problem.to_string(), word: problem.word() }
+    }
+}
+
+/// What stands on lines of its own.
+pub(super) fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
 /// Begins to restore a household; `GET` on the same address tells how far it is.
 #[utoipa::path(post, path = "/setup/restore", tag = "setup", security(()), request_body = RestoreJson,
     responses((status = 202), (status = 400, body = RestoreRefused), (status = 403, body = ErrorBody),
@@ -250,15 +264,13 @@ async fn restore(
     Json(asked): Json<RestoreJson>,
 ) -> Result<Response, ApiError> {
     admitted(&door, &headers)?;
-    let places = asked.from.lines().map(str::trim).filter(|line| !line.is_empty());
-    let from: Vec<String> = places.map(str::to_owned).collect();
+    let from = lines(&asked.from);
     // The tasks of a restore need this thread's runtime, the reading of folders may wait for a disk.
     let begun = tokio::task::spawn_blocking(move || door.setup.restore(&asked.phrase, &from)).await;
     match begun.map_err(ApiError::internal)? {
         Ok(()) => Ok(StatusCode::ACCEPTED.into_response()),
         Err(SetupError::Restore(problem)) if problem.is_input() => {
-            let refused = RestoreRefused { message: problem.to_string(), word: problem.word() };
-            Ok((StatusCode::BAD_REQUEST, Json(refused)).into_response())
+            Ok((StatusCode::BAD_REQUEST, Json(RestoreRefused::of(&problem))).into_response())
         }
         Err(error) => Err(error.into()),
     }

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use zeroize::Zeroizing;
 
 use super::ApiState;
-use super::error::{ApiError, ErrorBody};
+use super::error::{ApiError, ErrorBody, sentence};
 use super::extract::{Json, Path, blocking};
 use super::households::DONE;
 use super::session::SignedIn;
@@ -21,7 +21,7 @@ use crate::clock;
 use crate::home::phrase::PhraseProblem;
 use crate::protocols::vault::kits;
 use crate::vault::kits::owner::{self, KitProblem, Wanted};
-use crate::vault::kits::{holder, status};
+use crate::vault::kits::{holder, reminders, status};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::new()
@@ -30,6 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(revoke_kit))
         .routes(routes!(refuse_kit))
         .routes(routes!(answer_request))
+        .routes(routes!(answer_reminder))
 }
 
 /// A kit that is to be made.
@@ -86,9 +87,9 @@ async fn make_kit(
         owner::create(&state.home, phrase, wanted, clock::now_ms()).await.map_err(
             |problem| match problem {
                 KitProblem::Phrase(PhraseProblem::Wrong { message, .. }) => {
-                    ApiError::new(StatusCode::BAD_REQUEST, message)
+                    ApiError::new(StatusCode::BAD_REQUEST, sentence(&message))
                 }
-                KitProblem::Choice(message) => ApiError::new(StatusCode::CONFLICT, message),
+                KitProblem::Choice(message) => ApiError::new(StatusCode::CONFLICT, sentence(&message)),
                 KitProblem::Phrase(PhraseProblem::Failed(error)) | KitProblem::Failed(error) => error.into(),
             },
         )?;
@@ -152,7 +153,7 @@ async fn must_exist(state: &Arc<ApiState>, id: KitId) -> Result<(), ApiError> {
     let at = Arc::clone(state);
     let kits = blocking(move || Ok(status::kits(&at.home)?)).await?;
     let is_there = kits.iter().any(|kit| kit.id == id && kit.state != "ending");
-    if is_there { Ok(()) } else { Err(ApiError::new(StatusCode::NOT_FOUND, "There is no such kit.")) }
+    if is_there { Ok(()) } else { Err(ApiError::new(StatusCode::NOT_FOUND, "There is no such kit any more.").hint("Load the page again; perhaps somebody ended it.")) }
 }
 
 /// What a person says to whoever asks.
@@ -177,11 +178,61 @@ async fn answer_request(
     let at = Arc::clone(&state);
     let news = blocking(move || {
         holder::answer(&at.home, &id, answer.allow, None, clock::now_ms())
-            .map_err(|error| ApiError::new(StatusCode::CONFLICT, error.to_string()))
+            .map_err(|error| ApiError::new(StatusCode::CONFLICT, sentence(&error)))
     })
     .await?;
     if let (Some(news), Some(network)) = (news, state.home.network()) {
         kits::tell(&network, news).await;
     }
+    Ok(DONE)
+}
+
+/// What a person says to a reminder.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ReminderAnswer {
+    /// Not now; it comes again in a month.
+    Later,
+    /// The papers of this kit are where they should be.
+    There,
+}
+
+/// See [`ReminderAnswer`].
+#[derive(Deserialize, ToSchema)]
+pub struct ReminderAnswerJson {
+    /// What they say.
+    pub answer: ReminderAnswer,
+}
+
+/// Answers a yearly reminder, for admins. The phrase and the parts at homes are answered by checking them.
+#[utoipa::path(post, path = "/vault/reminders/{about}", tag = "vault", request_body = ReminderAnswerJson,
+    params(("about" = String, Path, description = "`phrase`, or the id of a kit")),
+    responses((status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody)))]
+async fn answer_reminder(
+    State(state): State<Arc<ApiState>>,
+    signed_in: SignedIn,
+    Path(about): Path<String>,
+    Json(said): Json<ReminderAnswerJson>,
+) -> Result<StatusCode, ApiError> {
+    may_change(&state, &signed_in)?;
+    let kit = about.parse::<KitId>().ok();
+    match kit {
+        Some(kit) => must_exist(&state, kit).await?,
+        None if about == reminders::PHRASE && said.answer == ReminderAnswer::Later => {}
+        None => return Err(ApiError::not_found()),
+    }
+    let at = Arc::clone(&state);
+    blocking(move || {
+        let now_ms = at.home.vault.engine.now();
+        match (kit, said.answer) {
+            (Some(kit), ReminderAnswer::There) => reminders::papers_are_there(&at.home, &kit, now_ms)?,
+            (None, ReminderAnswer::There) | (_, ReminderAnswer::Later) => {
+                reminders::put_off(&at.home, &about, now_ms)?;
+            }
+        }
+        Ok(())
+    })
+    .await?;
     Ok(DONE)
 }

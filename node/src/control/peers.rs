@@ -230,7 +230,7 @@ pub(super) fn find(home: &Home, who: &str) -> anyhow::Result<Peer> {
 }
 
 fn unknown(who: &str) -> String {
-    format!("no home {who} is paired with this one; `heirloom peer list` shows those that are")
+    format!("no home {who} is connected with this one; `heirloom peer list` shows those that are")
 }
 
 fn network(home: &Home) -> anyhow::Result<Arc<Network>> {

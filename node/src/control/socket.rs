@@ -35,9 +35,9 @@ pub fn connect(path: &Path) -> std::io::Result<UnixStream> {
 pub fn ask(mut stream: UnixStream, command: &Command, say: &mut Say<'_>) -> anyhow::Result<()> {
     let mut line = zeroize::Zeroizing::new(serde_json::to_string(command)?);
     line.push('\n');
-    stream.write_all(line.as_bytes()).context("the node went away")?;
+    stream.write_all(line.as_bytes()).context("the running program went away; start it again and repeat the command")?;
     for line in BufReader::new(stream).lines() {
-        let answer: Value = serde_json::from_str(&line.context("the node went away")?)?;
+        let answer: Value = serde_json::from_str(&line.context("the running program went away; start it again and repeat the command")?)?;
         if let Some(error) = answer.get("error").and_then(Value::as_str) {
             bail!("{error}");
         }
@@ -46,7 +46,7 @@ pub fn ask(mut stream: UnixStream, command: &Command, say: &mut Say<'_>) -> anyh
             _ => return Ok(()),
         }
     }
-    Err(anyhow!("the node stopped before it was done; start it again and repeat the command"))
+    Err(anyhow!("the running program stopped before it was done; start it again and repeat the command"))
 }
 
 /// Binds the socket, for the owner only. A socket that a killed node left is replaced; the lock on the home
@@ -134,7 +134,7 @@ fn answer(home: &Arc<Home>, stream: &UnixStream, stopping: &AtomicBool) -> anyho
     let command: Command = match serde_json::from_str(&line) {
         Ok(command) => command,
         Err(_) => {
-            let error = "the running node does not know this command; is it another version? Restart it";
+            let error = "the program that runs does not know this command; it is another version. Restart it";
             return Ok(writeln!(writer, "{}", json!({ "error": error }))?);
         }
     };

@@ -12,6 +12,7 @@ use super::SETTING_NAME;
 use super::config::Config;
 use super::keys::KeyFile;
 use super::layout::Layout;
+use super::library;
 use crate::ledger::Ledger;
 use crate::ledger::accounts::NewAccount;
 use crate::{password, random};
@@ -73,6 +74,7 @@ pub fn prepare(root: &Path, founding: &Founding<'_>, account_name: &str) -> anyh
     let phrase = Phrase::of(&Root::from_bytes(*root_secret));
     let keys = KeyFile::make(phrase.root(), founding.now_ms)?;
     keys.save(&layout.keys(), founding.passphrase)?;
+    library::mark(&layout, keys.certificate.household())?;
     let account = AccountId::from_random(random::bytes()?);
     let ledger = Ledger::open(&layout.home_db())?;
     ledger.set_setting(SETTING_NAME, founding.name)?;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use heirloom_identity::ContentHash;
 
+use super::library::MARKER_NAME;
+
 /// The paths of a home; pure, but for the few methods that say so.
 #[derive(Debug, Clone)]
 pub struct Layout {
@@ -59,9 +61,13 @@ impl Layout {
     pub fn catalog_db(&self) -> PathBuf {
         self.root.join("catalog.sqlite")
     }
-    /// Custody of packs: what this home knows of its own in other homes, and what it keeps for them.
+    /// What this home knows of its own packs elsewhere.
     pub fn vault_db(&self) -> PathBuf {
         self.root.join("vault.sqlite")
+    }
+    /// What this home knows of the packs that it keeps for others.
+    pub fn keeper_db(&self) -> PathBuf {
+        self.root.join("keeper.sqlite")
     }
     /// What the vault writes for itself.
     pub fn vault(&self) -> PathBuf {
@@ -116,7 +122,8 @@ impl Layout {
 
     /// Whether photos or decisions lie here, whatever else is missing.
     pub fn is_used(&self) -> bool {
-        let has_photos = std::fs::read_dir(self.library()).is_ok_and(|mut library| library.next().is_some());
+        let library = std::fs::read_dir(self.library()).into_iter().flatten().flatten();
+        let has_photos = library.map(|entry| entry.file_name()).any(|name| name != MARKER_NAME);
         has_photos || self.spaces_db().exists()
     }
 

@@ -13,6 +13,7 @@ pub mod create;
 pub mod events;
 pub mod keys;
 pub mod layout;
+pub mod library;
 pub mod lock;
 pub mod phrase;
 pub mod reconcile;
@@ -27,8 +28,7 @@ use heirloom_catalog::{Catalog, CatalogError};
 use heirloom_identity::ContentHash;
 use heirloom_media::{Decoder, InProcess};
 use heirloom_spaces::{AlbumKeys, Albums, Library, LibraryKeys, News};
-use heirloom_store::rusqlite::ErrorCode;
-use heirloom_store::{Database, Disk, Durability, RealDisk, StoreError, SyncedFolders};
+use heirloom_store::{Database, Disk, Durability, RealDisk, SyncedFolders};
 use tokio::sync::broadcast;
 
 use crate::home::config::Config;
@@ -44,7 +44,7 @@ use crate::protocols::sync::NEWS_QUEUED_MAX;
 use crate::protocols::{Network, hello};
 use crate::restore::Restoring;
 use crate::sharing::{self, Sharing};
-use crate::vault::Vault;
+use crate::vault::{Vault, refill};
 use crate::workers::Work;
 
 /// The setting that holds the household's name.
@@ -130,8 +130,8 @@ impl Home {
         let outranked = is_outranked(&ledger, &keys)?;
         let (library, albums) = open_spaces(&layout, &keys)?;
         let catalog = open_catalog(&layout)?;
-        let vault = Vault::open(&layout, &config, Arc::clone(&disk))?;
         let was_unclean = lock.was_unclean();
+        let vault = Vault::open(&layout, &config, Arc::clone(&disk), was_unclean)?;
         let home = Arc::new(Self {
             layout,
             config,
@@ -157,6 +157,8 @@ impl Home {
             network: Mutex::new(None),
             lock,
         });
+        library::at_opening(&home)?;
+        refill::at_opening(&home)?;
         reconcile::at_start(&home).or_else(|error| home.derive_catalog_again(error))?;
         let news = home.news.clone();
         // Nobody need listen.
@@ -289,10 +291,7 @@ fn open_spaces(layout: &Layout, keys: &KeyFile) -> anyhow::Result<(Library, Albu
 /// Whether the file itself is at fault, and not the disk or another program that holds it.
 fn is_damage(error: &CatalogError) -> bool {
     match error {
-        CatalogError::Store(StoreError::Sql(error)) => {
-            matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-        }
-        CatalogError::Store(_) => false,
+        CatalogError::Store(error) => error.is_damage(),
         CatalogError::OutOfStep { .. } | CatalogError::Impossible { .. } => true,
     }
 }

@@ -18,6 +18,7 @@ use heirloom_catalog::Marks;
 use heirloom_identity::{AccountId, AssetId};
 
 use super::Home;
+use super::library::MARKER_NAME;
 use crate::ingest::IngestError;
 use crate::ingest::draft::DRAFT_ENDING;
 use crate::ingest::keep::adopt;
@@ -154,6 +155,9 @@ pub fn orphans(
         let Found::Folder { folder, files } = found else { return true };
         for (name, _) in files {
             let Some(path) = relative(&library, &folder.join(name)) else { continue };
+            if path.starts_with(MARKER_NAME) {
+                continue;
+            }
             let is_shared = path.starts_with(SHARED_PREFIX);
             let known = match home.ledger.path_known(&path) {
                 Ok(false) if is_shared => home.ledger.shared_path_known(&path),

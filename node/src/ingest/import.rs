@@ -260,7 +260,8 @@ fn keep_one(home: &Home, account: AccountId, task: &Task) -> Report {
         }
         Err(error) => {
             let full = "the disk is full: free some space and import again, nothing was lost";
-            let stop = error.is_disk_full().then(|| format!("{full} ({error})"));
+            let why = || if error.is_disk_full() { format!("{full} ({error})") } else { error.to_string() };
+            let stop = error.ends_import().then(why);
             let report = line(&task.path, FileOutcome::Failed, None, Some(error.to_string()));
             Report { stop, ..report }
         }

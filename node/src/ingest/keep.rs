@@ -14,7 +14,7 @@ use heirloom_store::{StoreError, place_new};
 use super::claims::PathClaim;
 use super::draft::{Draft, Writing};
 use super::naming;
-use crate::home::Home;
+use crate::home::{Home, library};
 use crate::ledger::assets::{Entry, NewEntry, Origin, Recorded, StoredFile};
 use crate::ledger::sources::Source;
 
@@ -66,6 +66,9 @@ pub enum IngestError {
     /// The owner has no account here.
     #[error("there is no such account in this home")]
     NoAccount,
+    /// The disk with the library is not there.
+    #[error("{}", library::AWAY)]
+    LibraryAway,
     /// A file operation failed.
     #[error("cannot {attempt} {path}: {source}{}", advice(source))]
     Disk {
@@ -85,13 +88,18 @@ pub enum IngestError {
 }
 
 impl IngestError {
-    /// Whether the cause is a full disk, so that going on with the next file is of no use.
+    /// Whether going on with the next file is of no use: the disk is full, or not there.
+    pub fn ends_import(&self) -> bool {
+        matches!(self, Self::LibraryAway) || self.is_disk_full()
+    }
+
+    /// Whether the cause is a full disk.
     pub fn is_disk_full(&self) -> bool {
         match self {
             Self::Disk { source, .. } => source.kind() == io::ErrorKind::StorageFull,
             Self::Store(error) => error.is_disk_full(),
             Self::Catalog(error) => error.is_disk_full(),
-            Self::NotAPhoto(_) | Self::NoAccount => false,
+            Self::NotAPhoto(_) | Self::NoAccount | Self::LibraryAway => false,
         }
     }
 }
@@ -114,6 +122,7 @@ fn advice(error: &io::Error) -> &'static str {
 pub fn keep_bytes(home: &Home, incoming: Incoming, bytes: Vec<u8>) -> Result<Kept, IngestError> {
     let (format, taken_local_ms) = look_at(&bytes)?;
     let hashes = Hashes::of(&bytes);
+    must_be_here(home)?;
     let claim = home.claims.content(hashes.content);
     if let Some(known) = already_kept(home, &incoming, &hashes)? {
         return Ok(Kept::Duplicate(known));
@@ -139,6 +148,7 @@ pub fn keep_bytes(home: &Home, incoming: Incoming, bytes: Vec<u8>) -> Result<Kep
 /// See [`IngestError`].
 pub fn keep_draft(home: &Home, incoming: Incoming, draft: Draft) -> Result<Kept, IngestError> {
     let (hashes, byte_count) = (draft.hashes, draft.bytes);
+    must_be_here(home)?;
     let claim = home.claims.content(hashes.content);
     if let Some(known) = already_kept(home, &incoming, &hashes)? {
         return Ok(Kept::Duplicate(known));
@@ -150,6 +160,11 @@ pub fn keep_draft(home: &Home, incoming: Incoming, draft: Draft) -> Result<Kept,
     drop(claim);
     announce(home, &kept)?;
     Ok(kept)
+}
+
+/// Nothing is put into an empty mount point.
+fn must_be_here(home: &Home) -> Result<(), IngestError> {
+    if home.is_library_away()? { Err(IngestError::LibraryAway) } else { Ok(()) }
 }
 
 /// As much of a file as the look at its header needs; a header that lies further back costs the folder of

@@ -2,25 +2,31 @@
 //!
 //! It takes days on purpose. The keys with which this machine asks lie in `restoring/`, so the same command goes on where
 //! it was: holders know the machine again, and give a part that they gave before once more. What comes out is the phrase's
-//! secret; with it the restore is one like any other.
+//! secret; with it the restore is one like any other. The first-run page keeps a [`Note`] of what was typed beside the keys,
+//! so that it goes on by itself; [`Standing`] is what it shows.
 
-use std::collections::BTreeMap;
+mod note;
+mod standing;
+
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use heirloom_identity::{Invitation, KitSecret, KitShare, NodeKeys, Phrase, ReceiveKey};
 use heirloom_net::RelayConfig;
 use zeroize::Zeroizing;
 
+pub use self::note::Note;
+pub use self::standing::{HolderNow, HolderState, Standing, pause};
 use super::source::{Origin, SOURCES_MAX};
 use super::{Problem, vacant};
 use crate::home::create::{make_folder, make_root};
 use crate::home::layout::Layout;
 use crate::home::lock::Lock;
-use crate::protocols::vault::RecoverError;
 use crate::protocols::vault::kit_client::{KitNet, Reply};
 use crate::restore::state::write_whole;
 
@@ -28,11 +34,11 @@ use crate::restore::state::write_whole;
 const FILE: &str = "kit-request";
 /// Bytes of it: the node's keys and the key that parts are sealed to.
 const FILE_BYTES: usize = NodeKeys::BYTES + 32;
-/// Milliseconds of an hour.
-const HOUR_MS: u64 = 60 * 60 * 1000;
 
 /// Says something to a person, once.
 pub type Teller<'a> = dyn Fn(&str) + Send + Sync + 'a;
+/// Hears how it stands, whenever that may have changed.
+pub type Watcher<'a> = dyn FnMut(&Standing) + Send + 'a;
 
 /// What a person gave.
 pub struct KitOrder {
@@ -56,37 +62,93 @@ impl KitOrder {
     ) -> Result<Self, Problem> {
         let layout = Layout::of(root)?;
         vacant(&layout)?;
-        if from.is_empty() || from.len() > SOURCES_MAX {
-            let said = "name invitations of homes that hold parts of your kit or keep your copies";
-            return Err(Problem::Origin(said.to_owned()));
+        if name.trim().is_empty() {
+            return Err(Problem::Origin("Say how your home was called.".to_owned()));
+        }
+        if from.len() > SOURCES_MAX {
+            return Err(Problem::Origin(format!("These are too many links; {SOURCES_MAX} are enough.")));
         }
         let mut holders = Vec::new();
         for text in from {
             match Origin::read(text)? {
                 Origin::Home(invitation) => holders.push(*invitation),
                 // A disk has copies, and no part.
-                Origin::Folder { .. } => {}
+                Origin::Folder { .. } | Origin::Bucket(_) => {}
             }
         }
-        let sheets: Result<Vec<KitShare>, _> = papers.iter().map(|paper| KitShare::parse(paper)).collect();
-        let papers = sheets.map_err(|error| Problem::Origin(error.to_string()))?;
-        Ok(Self { layout, name: name.to_owned(), holders, papers })
+        if holders.is_empty() {
+            return Err(Problem::Origin(
+                "One link of a home is needed in any case, also where the parts are on paper: the rest of the kit lies \
+                 with the homes that keep your copies."
+                    .to_owned(),
+            ));
+        }
+        let mut sheets = Vec::new();
+        for (at, paper) in papers.iter().enumerate() {
+            let which = if papers.len() == 1 { "The part".to_owned() } else { format!("Part {}", at + 1) };
+            let said = |error| Problem::Origin(format!("{which} that you typed is not right: {error}."));
+            sheets.push(KitShare::parse(paper).map_err(said)?);
+        }
+        let papers = distinct(sheets.iter());
+        if let Some(other) = papers.iter().find(|part| part.kit() != papers[0].kit()) {
+            return Err(Problem::Origin(format!(
+                "The parts that you typed are of different kits: part {} does not belong to part {}. Look for sheets \
+                 with the same date.",
+                other.index(),
+                papers[0].index()
+            )));
+        }
+        Ok(Self { layout, name: name.trim().to_owned(), holders, papers })
     }
 
-    /// Asks until there are enough parts; the phrase that they open. `pause` is the time between two rounds.
+    /// Asks until there are enough parts, telling every news once; the phrase that they open. `pause` is the time between
+    /// two rounds.
     ///
     /// # Errors
     /// When so many people said no that there will never be enough, or the parts open nothing.
     pub async fn phrase(&self, tell: &Teller<'_>, pause: Duration) -> Result<Zeroizing<String>, Problem> {
+        let mut told: Vec<String> = Vec::new();
+        let mut watcher = |standing: &Standing| {
+            let asked = standing.holders.iter().filter(|holder| holder.state != HolderState::Asking);
+            let lines: Vec<String> = asked.map(HolderNow::line).chain(standing.message.clone()).collect();
+            for line in lines.iter().filter(|line| !told.contains(line)) {
+                tell(line);
+            }
+            told = lines;
+        };
+        self.ask(&mut watcher, &|_| pause).await
+    }
+
+    /// Asks until there are enough parts; the phrase that they open. `pause` says how long to wait for the next round, when
+    /// the first was so long ago.
+    ///
+    /// # Errors
+    /// When so many people said no that there will never be enough, or the parts open nothing.
+    pub async fn ask(
+        &self,
+        watcher: &mut Watcher<'_>,
+        pause: &(dyn Fn(Duration) -> Duration + Send + Sync),
+    ) -> Result<Zeroizing<String>, Problem> {
         let layout = self.layout.clone();
         let (lock, secrets) = tokio::task::spawn_blocking(move || begin(&layout))
             .await
             .context("a thread ended unexpectedly")??;
         let net = self.network(&secrets).await?;
-        let found = self.gather(&net, tell, pause).await;
+        let found = self.gather(&net, watcher, pause).await;
         net.close().await;
         drop(lock);
         found
+    }
+
+    /// How it stands before anybody was asked.
+    pub fn standing(&self) -> Standing {
+        let mut standing = Standing {
+            holders: self.holders.iter().map(|holder| HolderNow::unasked(holder.name())).collect(),
+            papers: self.papers.len(),
+            ..Standing::default()
+        };
+        count(&mut standing, &self.papers);
+        standing
     }
 
     async fn network(&self, secrets: &[u8; FILE_BYTES]) -> Result<KitNet, Problem> {
@@ -109,76 +171,85 @@ impl KitOrder {
     async fn gather(
         &self,
         net: &KitNet,
-        tell: &Teller<'_>,
-        pause: Duration,
+        watcher: &mut Watcher<'_>,
+        pause: &(dyn Fn(Duration) -> Duration + Send + Sync),
     ) -> Result<Zeroizing<String>, Problem> {
-        let mut given: BTreeMap<usize, KitShare> = BTreeMap::new();
-        let mut said: BTreeMap<usize, String> = BTreeMap::new();
+        let began = Instant::now();
+        let mut standing = self.standing();
+        let mut given: Vec<KitShare> = Vec::new();
         loop {
-            let mut refused = 0;
-            for (place, holder) in self.holders.iter().enumerate() {
-                if given.contains_key(&place) {
-                    continue;
+            let to_ask = self.holders.iter().enumerate();
+            let mut answers: FuturesUnordered<_> = to_ask
+                .filter(|(place, _)| standing.holders[*place].state != HolderState::Given)
+                .map(|(place, holder)| async move { (place, net.ask(holder, &self.name).await) })
+                .collect();
+            while let Some((place, answer)) = answers.next().await {
+                standing.holders[place].hear(&answer);
+                if let Ok(answer) = answer
+                    && let Reply::Given(share) = answer.answer
+                {
+                    given.push(*share);
                 }
-                let (text, share) = one(net, holder, &self.name).await?;
-                refused += usize::from(text.is_none());
-                let text = text.unwrap_or_else(|| format!("{} said no", holder.name()));
-                if said.get(&place) != Some(&text) {
-                    tell(&text);
-                    said.insert(place, text);
-                }
-                if let Some(share) = share {
-                    given.insert(place, share);
-                }
+                count(&mut standing, &distinct(self.papers.iter().chain(&given)));
+                watcher(&standing);
             }
-            let shares = distinct(self.papers.iter().chain(given.values()));
-            if let Some(enough) = enough(&shares)
-                && let Some(phrase) = self.open(net, enough, tell).await?
-            {
-                return Ok(phrase);
-            }
-            if refused > 0 && given.len() + refused == self.holders.len() {
+            drop(answers);
+            let shares = distinct(self.papers.iter().chain(&given));
+            if let Some(enough) = enough(&shares) {
+                if let Some(phrase) = self.open(net, enough).await? {
+                    return Ok(phrase);
+                }
+                standing.message = Some(
+                    "There are enough parts, but none of the homes that answer has the rest of the kit. Add the link of \
+                     a home that keeps your copies."
+                        .to_owned(),
+                );
+                watcher(&standing);
+            } else if standing.is_hopeless() {
                 return Err(Problem::Origin(
-                    "everybody who could still give a part said no; call them, and begin again in another folder"
+                    "Everybody who could still give a part said no. Call them. If it was a mistake, begin again, with \
+                     new links."
                         .to_owned(),
                 ));
             }
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(pause(began.elapsed())).await;
         }
     }
 
     /// Puts parts together and opens the record, which any of the homes may have; `None` when none of them has it now.
-    async fn open(
-        &self,
-        net: &KitNet,
-        shares: &[KitShare],
-        tell: &Teller<'_>,
-    ) -> Result<Option<Zeroizing<String>>, Problem> {
-        let said = |error: heirloom_identity::KitError| Problem::Origin(error.to_string());
+    async fn open(&self, net: &KitNet, shares: &[KitShare]) -> Result<Option<Zeroizing<String>>, Problem> {
+        let said = |error: heirloom_identity::KitError| {
+            Problem::Origin(format!("The parts could not be put together: {error}."))
+        };
         let secret = KitSecret::combine(shares).map_err(said)?;
         let (household, kit) = (shares[0].household(), shares[0].kit());
         for holder in &self.holders {
             let Ok(Some(record)) = net.record(holder, household, kit).await else { continue };
             if let Some(wrong) = shares.iter().find(|share| !record.holds(share)) {
-                return Err(Problem::Origin(format!("part {} is not one of this kit", wrong.index())));
+                return Err(Problem::Origin(format!(
+                    "Part {} is not one of this kit. If it is on paper, look for another sheet; if a home gave it, call them.",
+                    wrong.index()
+                )));
             }
             let root = record.open(&secret).map_err(said)?;
             return Ok(Some(Phrase::of(&root).text()));
         }
-        tell(
-            "there are enough parts, but none of these homes has the kit's record; name one that keeps copies",
-        );
         Ok(None)
     }
 }
 
-/// Forgets the keys with which this machine asked; fine if there are none.
+/// Forgets what was named, and the keys with which this machine asked; fine if there are none.
 ///
 /// # Errors
 /// What the system says.
 pub fn forget(root: &Path) -> anyhow::Result<()> {
-    let path = Layout::of(root)?.restoring().join(FILE);
-    match std::fs::remove_file(&path) {
+    let layout = Layout::of(root)?;
+    Note::forget(&layout)?;
+    remove(&layout.restoring().join(FILE))
+}
+
+fn remove(path: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", path.display()))
         }
@@ -186,37 +257,15 @@ pub fn forget(root: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// What a holder says: words for people, or none for a no; and its part.
-async fn one(
-    net: &KitNet,
-    holder: &Invitation,
-    name: &str,
-) -> Result<(Option<String>, Option<KitShare>), Problem> {
-    let who = match holder.name() {
-        "" => "that home",
-        name => name,
-    };
-    let standing = match net.ask(holder, name).await {
-        Ok(standing) => standing,
-        Err(RecoverError::Proof) => {
-            let text = format!(
-                "{who} does not take this invitation any more, or is asked by too many; ask for a new one"
-            );
-            return Ok((Some(text), None));
-        }
-        Err(error) => return Ok((Some(format!("{who}: {error}")), None)),
-    };
-    Ok(match standing.answer {
-        Reply::Asked => {
-            (Some(format!("{who} was asked. Call them; the words are: {}", standing.words)), None)
-        }
-        Reply::Waits(left_ms) => {
-            let hours = left_ms.div_ceil(HOUR_MS);
-            (Some(format!("{who} said yes and gives the part in {hours} hours")), None)
-        }
-        Reply::Refused => (None, None),
-        Reply::Given(share) => (Some(format!("{who} gave a part")), Some(*share)),
-    })
+/// Counts the parts of the kit of which most are here.
+fn count(standing: &mut Standing, shares: &[KitShare]) {
+    let most = shares.chunk_by(is_of_one_kit).max_by_key(|of_one| of_one.len());
+    standing.have = most.map_or(0, <[KitShare]>::len);
+    standing.needed = most.map(|of_one| of_one[0].quorum().threshold());
+}
+
+fn is_of_one_kit(one: &KitShare, next: &KitShare) -> bool {
+    one.household() == next.household() && one.kit() == next.kit()
 }
 
 /// Every part once, sorted by kit.
@@ -234,7 +283,7 @@ fn distinct<'a>(shares: impl Iterator<Item = &'a KitShare>) -> Vec<KitShare> {
 /// Parts of one kit that are enough to open it.
 fn enough(shares: &[KitShare]) -> Option<&[KitShare]> {
     shares
-        .chunk_by(|one, next| one.household() == next.household() && one.kit() == next.kit())
+        .chunk_by(is_of_one_kit)
         .find(|of_one| of_one.len() >= usize::from(of_one[0].quorum().threshold()))
 }
 

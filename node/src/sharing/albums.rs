@@ -29,7 +29,7 @@ pub enum ShareError {
     #[error("there is no such album")]
     NoSuchAlbum,
     /// The other home is not paired with this one.
-    #[error("that home is not paired with this one; pair them first")]
+    #[error("that home is not connected with this one; connect them first, on the Family page")]
     NotPaired,
     /// The other home has not said yet how to seal secrets for it.
     #[error("that home has not introduced itself yet; wait until it was on once")]

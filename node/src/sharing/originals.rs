@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::clock;
-use crate::home::Home;
+use crate::home::{Home, library};
 use crate::ingest::naming;
 use crate::ledger::shared_files::SharedFile;
 
@@ -92,6 +92,9 @@ pub fn here(home: &Home, content: &ContentHash) -> Result<Option<Here>, StoreErr
 /// See [`PlaceError`]; the draft then still lies where it was.
 pub fn keep(home: &Home, album: &Album, entry: &Entry, draft: &Path) -> Result<(), PlaceError> {
     let facts = &entry.facts;
+    if home.is_library_away()? {
+        return Err(io::Error::other(library::AWAY).into());
+    }
     let _claim = home.claims.content(facts.content);
     let format = sniff(draft)?;
     let wanted = slug(&album.title);

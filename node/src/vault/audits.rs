@@ -1,9 +1,12 @@
 //! Having places prove that they still have what they took.
 //!
 //! What is asked is the policy's ([`heirloom_vault::policy::audit`]); here it is asked, judged and recorded. A copy that is
-//! wrong or gone counts no more from that moment, and is sent again by the next run. Silence is never a loss.
+//! wrong or gone counts no more from that moment, and is sent again by the next run. Silence is never a loss. All places
+//! are asked at the same time, each for so long and no longer.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use heirloom_vault::policy::audit::{self, Held, Outcome, When, judge};
 use heirloom_vault::policy::{Policy, Seed, Standing, TargetId};
@@ -13,7 +16,9 @@ use heirloom_vault::{Challenge, PackId, Target, TargetError};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use super::each_place::each_place;
 use super::polite::blocking;
+use super::strangers;
 use crate::home::Home;
 use crate::home::events::Event;
 
@@ -24,6 +29,16 @@ pub enum Scope {
     Due,
     /// One part of every pack: what a person gets who asks for a check.
     Everything,
+}
+
+impl Scope {
+    /// How long one place is asked.
+    const fn limit(self) -> Duration {
+        match self {
+            Self::Due => Duration::from_mins(5),
+            Self::Everything => Duration::from_hours(2),
+        }
+    }
 }
 
 /// What came of audits.
@@ -42,7 +57,7 @@ pub struct AuditReport {
     pub unanswered: u64,
 }
 
-/// Asks every place.
+/// Asks every place, all at the same time.
 ///
 /// # Errors
 /// When a database cannot be read or written.
@@ -54,17 +69,19 @@ pub async fn run(
 ) -> anyhow::Result<AuditReport> {
     let at = Arc::clone(home);
     let (rows, targets) = blocking(move || Ok((at.vault.store.targets()?, at.vault.targets(&at)?))).await?;
-    let mut report = AuditReport::default();
-    for (id, target) in targets {
-        let row = rows.iter().find(|row| row.id == id);
-        if let Some(row) = row.filter(|row| row.standing != Standing::Asked) {
-            let seed = Seed::new(seed ^ u64::from(id.0)).draw();
-            run_at(home, row, &target, scope, seed, stop, &mut report).await?;
-        }
-        if stop.is_cancelled() {
-            break;
-        }
-    }
+    let rows = rows.into_iter().filter(|row| row.standing != Standing::Asked);
+    let rows: BTreeMap<TargetId, TargetRow> = rows.map(|row| (row.id, row)).collect();
+    let places = targets.into_iter().filter_map(|(id, target)| Some((rows.get(&id)?, target)));
+    let report = Mutex::new(AuditReport::default());
+    let count = |outcomes: &[(PackId, Outcome)]| {
+        report.lock().unwrap_or_else(PoisonError::into_inner).count(outcomes);
+    };
+    let ask_all = |(row, target): (&TargetRow, Arc<dyn Target>)| {
+        let seed = Seed::new(seed ^ u64::from(row.id.0)).draw();
+        run_at(home, row.clone(), target, scope, seed, &count)
+    };
+    each_place(places.collect(), scope.limit(), stop, ask_all).await?;
+    let report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
     if report.wrong + report.missing > 0 {
         home.vault.wake();
     }
@@ -76,12 +93,11 @@ pub async fn run(
 
 async fn run_at(
     home: &Arc<Home>,
-    row: &TargetRow,
-    target: &Arc<dyn Target>,
+    row: TargetRow,
+    target: Arc<dyn Target>,
     scope: Scope,
     seed: u64,
-    stop: &CancellationToken,
-    report: &mut AuditReport,
+    count: &(dyn Fn(&[(PackId, Outcome)]) + Sync),
 ) -> anyhow::Result<()> {
     let (id, now_ms) = (row.id, home.vault.engine.now());
     let when = When {
@@ -95,27 +111,34 @@ async fn run_at(
         Scope::Due => audit::plan(&held, &when, &Policy::default(), seed),
         Scope::Everything => everything(&held, seed),
     };
-    let mut was_answered = plan.is_empty();
+    if plan.is_empty() {
+        set_audited(home, id, now_ms).await?;
+    }
+    let mut was_answered = false;
     for challenges in plan.chunks(CHALLENGES_MAX) {
-        if stop.is_cancelled() {
-            return Ok(());
-        }
-        let outcomes = ask(target, challenges).await;
-        was_answered |= outcomes.iter().any(|(_, outcome)| *outcome != Outcome::Offline);
-        count(report, &outcomes);
+        let outcomes = ask(&target, challenges).await;
+        count(&outcomes);
+        let is_silent = outcomes.iter().all(|(_, outcome)| *outcome == Outcome::Offline);
         let is_over = outcomes
             .iter()
             .any(|(_, outcome)| matches!(outcome, Outcome::Offline | Outcome::DiskAbsent | Outcome::Busy));
+        strangers::look_for_deletions(home, id, &target, &outcomes).await?;
         record(home, id, outcomes).await?;
+        if !was_answered && !is_silent {
+            // At once: a place that takes longer than it is given has been asked all the same.
+            was_answered = true;
+            set_audited(home, id, now_ms).await?;
+        }
         if is_over {
             break;
         }
     }
-    if was_answered {
-        let at = Arc::clone(home);
-        blocking(move || Ok(at.vault.store.set_audited(id, now_ms)?)).await?;
-    }
     Ok(())
+}
+
+async fn set_audited(home: &Arc<Home>, id: TargetId, now_ms: i64) -> anyhow::Result<()> {
+    let at = Arc::clone(home);
+    blocking(move || Ok(at.vault.store.set_audited(id, now_ms)?)).await
 }
 
 /// Asks a place and judges what it says.
@@ -166,14 +189,16 @@ fn everything(held: &[Held], seed: u64) -> Vec<Challenge> {
     held.iter().map(one).collect()
 }
 
-fn count(report: &mut AuditReport, outcomes: &[(PackId, Outcome)]) {
-    for (_, outcome) in outcomes {
-        report.asked += 1;
-        match outcome {
-            Outcome::Ok => report.ok += 1,
-            Outcome::Wrong => report.wrong += 1,
-            Outcome::Missing => report.missing += 1,
-            Outcome::Offline | Outcome::DiskAbsent | Outcome::Busy => report.unanswered += 1,
+impl AuditReport {
+    fn count(&mut self, outcomes: &[(PackId, Outcome)]) {
+        for (_, outcome) in outcomes {
+            self.asked += 1;
+            match outcome {
+                Outcome::Ok => self.ok += 1,
+                Outcome::Wrong => self.wrong += 1,
+                Outcome::Missing => self.missing += 1,
+                Outcome::Offline | Outcome::DiskAbsent | Outcome::Busy => self.unanswered += 1,
+            }
         }
     }
 }

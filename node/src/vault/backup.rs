@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use heirloom_identity::VaultHead;
+use heirloom_identity::{HeadHash, VaultHead};
 use heirloom_vault::policy::{Policy, TargetId};
 use heirloom_vault::store::HeadRow;
 use heirloom_vault::{PackId, PackRef};
@@ -24,12 +24,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::fetch::Reader;
-use super::lane::{Ended, Lane, is_near};
+pub use super::lane::Ended;
+use super::lane::{Lane, is_near};
 use super::packing::Packing;
 use super::place::Placer;
 use super::polite::{blocking, polite};
 use super::publish::Published;
-use super::{collect, compact, outbox, publish, recount, snapshot};
+use super::{collect, compact, outbox, overdue, publish, refill, remembered, snapshot};
 use crate::home::Home;
 use crate::home::events::Event;
 
@@ -41,6 +42,9 @@ const PROVE_WAIT: Duration = Duration::from_mins(10);
 const SETTLE: Duration = Duration::from_secs(5);
 const RESTS: u32 = 4;
 const REST_MAX: Duration = Duration::from_mins(10);
+/// How soon a lane that ended is begun again while others go on: at a wake, and without one.
+const BACK_AFTER: Duration = Duration::from_secs(5);
+const BACK_EVERY: Duration = Duration::from_mins(5);
 /// Packs that are on their way at once, to all places in this network, and to all beyond: each is in memory.
 const PACKS_AT_ONCE: usize = 6;
 /// Rounds of one run; whatever is left then is the next run's.
@@ -102,16 +106,51 @@ struct LaneState {
     report: PlaceReport,
     /// The changes that it had seen when it found nothing to do.
     idle_at: Option<u64>,
+    /// When it ended.
+    ended_at: Option<Instant>,
 }
 
 impl LaneState {
     fn new(id: TargetId) -> Self {
         let report = PlaceReport { target: id, packs: 0, bytes: 0, head: None, ended: None };
-        Self { report, idle_at: None }
+        Self { report, idle_at: None, ended_at: None }
     }
 
     fn begin(&mut self) {
-        (self.report.ended, self.idle_at) = (None, None);
+        (self.report.ended, self.idle_at, self.ended_at) = (None, None, None);
+    }
+
+    /// Whether it ended for a reason that may have passed.
+    fn may_begin_again(&self) -> bool {
+        match self.report.ended {
+            Some(Ended::Offline | Ended::DiskAbsent | Ended::Resting | Ended::Full | Ended::Refused) => true,
+            // Not at once: whatever went wrong there is likely to go wrong again.
+            Some(Ended::Failed) => self.ended_at.is_none_or(|at| at.elapsed() >= BACK_EVERY),
+            Some(Ended::Done | Ended::Stopped) | None => false,
+        }
+    }
+}
+
+/// When lanes that ended are looked at again, while a run waits for those that go on.
+struct BackTimer {
+    looked: tokio::time::Instant,
+    due: tokio::time::Instant,
+}
+
+impl BackTimer {
+    /// They were looked at just now.
+    fn begin() -> Self {
+        let looked = tokio::time::Instant::now();
+        Self { looked, due: looked + BACK_EVERY }
+    }
+
+    /// Something happened because of which one may go on; many such things may come one after the other.
+    fn hurry(&mut self) {
+        self.due = self.due.min(self.looked + BACK_AFTER);
+    }
+
+    async fn due(&self) {
+        tokio::time::sleep_until(self.due).await;
     }
 }
 
@@ -127,6 +166,9 @@ pub async fn run(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<R
     let _only = home.vault.engine.running.lock().await;
     home.must_be_current()?;
     home.keys.vault().context("the vault is not on; type the recovery phrase once to turn it on")?;
+    if !refill::refill(home).await? {
+        return Ok(RunReport::default());
+    }
     let run = Arc::new(Run::begin(home, stop.clone()).await?);
     let mut lanes = JoinSet::new();
     let packed = run.pack_and_publish(&mut lanes).await;
@@ -137,6 +179,8 @@ pub async fn run(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<R
     let report = run.report();
     packed?;
     run.tidy().await?;
+    let at = Arc::clone(home);
+    blocking(move || remembered::note(&at)).await?;
     home.events.tell(Event::Vault);
     Ok(report)
 }
@@ -188,7 +232,11 @@ impl Run {
             let run = Arc::clone(self);
             lanes.spawn(async move {
                 let taking = run.home.vault.engine.shelf.taking();
-                let ended = Lane::new(Arc::clone(&run), id, target, !is_far).run().await;
+                let lane = Lane::new(Arc::clone(&run), id, target, !is_far).run();
+                let ended = tokio::select! {
+                    () = run.stopped() => Ok(Ended::Stopped),
+                    ended = lane => ended,
+                };
                 drop(taking);
                 let ended = ended.unwrap_or_else(|error| {
                     tracing::error!("a lane of the vault failed: {error:#}");
@@ -202,9 +250,7 @@ impl Run {
 
     /// Whether a place is to have a lane and has none.
     fn lacks_lane(&self, id: TargetId) -> bool {
-        let again = [Ended::Offline, Ended::DiskAbsent, Ended::Resting, Ended::Full, Ended::Refused];
-        let ended = self.lanes().get(&id).map(|lane| lane.report.ended);
-        ended.is_none_or(|ended| ended.is_some_and(|ended| again.contains(&ended)))
+        self.lanes().get(&id).is_none_or(LaneState::may_begin_again)
     }
 
     pub(super) fn reader(&self) -> Arc<Reader> {
@@ -215,6 +261,8 @@ impl Run {
     async fn pack_and_publish(self: &Arc<Self>, lanes: &mut Lanes) -> anyhow::Result<()> {
         let mut packing = Packing::new(Arc::clone(self))?;
         for _ in 0..ROUNDS_MAX {
+            // What wakes the run from here on is for the next round.
+            let mut woken = self.home.vault.woken();
             self.start_lanes(lanes).await?;
             let (mut news, begun) = (self.news.subscribe(), Instant::now());
             let round = polite(move || {
@@ -230,11 +278,12 @@ impl Run {
             if self.is_stopping() {
                 return Ok(());
             }
-            self.wait_for_proofs(packing.take_sealed()).await?;
+            self.wait_for_proofs(packing.take_sealed(), woken.clone(), lanes).await?;
             let placed = self.placed();
             let (run, at) = (Arc::clone(self), Arc::clone(&self.home));
             let (packed, head) = polite(move || {
                 let head = publish::publish(&at, &mut packing, &files, run.now())?;
+                overdue::note_published(&at, &head)?;
                 compact::drop_useless(&at, run.now())?;
                 Ok((packing, head))
             })
@@ -249,7 +298,7 @@ impl Run {
             if more {
                 continue;
             }
-            if !self.wait_until_idle(&mut news, begun.elapsed()).await {
+            if !self.wait_until_idle(&mut news, &mut woken, begun.elapsed(), lanes).await? {
                 continue;
             }
             // What was not proved in time for the manifest may be by now.
@@ -265,9 +314,15 @@ impl Run {
         Ok(())
     }
 
-    /// Waits until packs of this round are proved somewhere, as long as there is a lane that may do it.
-    async fn wait_for_proofs(&self, sealed: Vec<PackId>) -> anyhow::Result<()> {
-        let deadline = tokio::time::Instant::now() + PROVE_WAIT;
+    /// Waits until packs of this round are proved somewhere, as long as there is a lane that may do it. Somebody who comes
+    /// back meanwhile may be quicker than whoever is waited for.
+    async fn wait_for_proofs(
+        self: &Arc<Self>,
+        sealed: Vec<PackId>,
+        mut woken: watch::Receiver<u64>,
+        lanes: &mut Lanes,
+    ) -> anyhow::Result<()> {
+        let (deadline, mut back) = (tokio::time::Instant::now() + PROVE_WAIT, BackTimer::begin());
         let mut news = self.news.subscribe();
         let mut waiting = sealed;
         loop {
@@ -291,31 +346,49 @@ impl Run {
                 () = self.stop.cancelled() => return Ok(()),
                 () = tokio::time::sleep_until(deadline) => return Ok(()),
                 changed = news.changed() => changed.context("the run is gone")?,
+                changed = woken.changed() => {
+                    changed.context("the home is gone")?;
+                    back.hurry();
+                }
+                () = back.due() => {
+                    back = BackTimer::begin();
+                    self.start_lanes(lanes).await?;
+                }
             }
         }
     }
 
     /// Waits until no lane has anything to do; `false` when there is something new to pack before that.
-    async fn wait_until_idle(&self, news: &mut watch::Receiver<u64>, round: Duration) -> bool {
-        let mut woken = self.home.vault.woken();
-        woken.borrow_and_update();
+    async fn wait_until_idle(
+        self: &Arc<Self>,
+        news: &mut watch::Receiver<u64>,
+        woken: &mut watch::Receiver<u64>,
+        round: Duration,
+        lanes: &mut Lanes,
+    ) -> anyhow::Result<bool> {
+        let mut back = BackTimer::begin();
         loop {
             news.borrow_and_update();
             if self.sign_again.swap(false, Ordering::AcqRel) {
-                return false;
+                return Ok(false);
             }
             if self.is_stopping() || self.all_idle() {
-                return true;
+                return Ok(true);
             }
             tokio::select! {
-                () = self.stop.cancelled() => return true,
-                changed = news.changed() => if changed.is_err() { return true },
+                () = self.stop.cancelled() => return Ok(true),
+                changed = news.changed() => changed.context("the run is gone")?,
+                () = back.due() => {
+                    back = BackTimer::begin();
+                    self.start_lanes(lanes).await?;
+                }
                 changed = woken.changed() => {
+                    changed.context("the home is gone")?;
                     // Whatever comes together is packed together, and large databases are not copied all the time.
                     let rest = SETTLE.max(round.saturating_mul(RESTS)).min(REST_MAX);
                     tokio::select! {
-                        () = self.stop.cancelled() => return true,
-                        () = tokio::time::sleep(rest) => return changed.is_err(),
+                        () = self.stop.cancelled() => return Ok(true),
+                        () = tokio::time::sleep(rest) => return Ok(false),
                     }
                 }
             }
@@ -335,7 +408,7 @@ impl Run {
         if self.is_stopping() {
             return Ok(());
         }
-        collect::collect(&self.home, &self.reader()).await
+        collect::collect(&self.home, &self.reader(), &self.stop).await
     }
 
     /// Gives a pack its places.
@@ -393,6 +466,7 @@ impl Run {
     fn lane_ended(&self, id: TargetId, ended: Ended) {
         if let Some(lane) = self.lanes().get_mut(&id) {
             lane.report.ended.get_or_insert(ended);
+            lane.ended_at = Some(Instant::now());
         }
         self.tell_packer();
     }
@@ -430,24 +504,22 @@ impl Run {
         self.tell_packer();
     }
 
-    /// This node signed a head that its own books do not know: they are older than what a place has.
+    /// A place has a head in this node's name that its own books do not know. The next one gets a higher number, and names
+    /// the last that this home remembers: so keepers see two chains, hold both, and tell their people.
     pub(super) fn count_on_from(&self, head: &VaultHead) {
-        let row = HeadRow {
-            number: head.number(),
-            hash: *head.hash().as_bytes(),
-            at_ms: head.made_at_ms(),
-            head: head.encode(),
+        let store = &self.home.vault.store;
+        let count_on = || {
+            let ours = store.last_head()?.map_or(*HeadHash::NONE.as_bytes(), |last| last.hash);
+            let row =
+                HeadRow { number: head.number(), hash: ours, at_ms: head.made_at_ms(), head: head.encode() };
+            store.count_on(&row)
         };
-        if let Err(error) = recount::note_set_back(&self.home, head) {
-            tracing::error!("cannot note that this home was set back: {error:#}");
-            return;
-        }
-        match self.home.vault.store.count_on(&row) {
+        match count_on() {
             // Nothing of it is the vault's files, so that a new one is signed.
             Ok(()) => self.sign_again.store(true, Ordering::Release),
             Err(error) => tracing::error!(%error, "cannot note a head that a place has"),
         }
-        if let Err(error) = self.home.vault.store.set_files(&[]) {
+        if let Err(error) = store.set_files(&[]) {
             tracing::error!(%error, "cannot forget what the last manifest said");
         }
     }

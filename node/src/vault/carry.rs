@@ -22,7 +22,7 @@ const MARKER_BYTES_MAX: u64 = 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum CarryError {
     /// Nothing is kept for that household.
-    #[error("this home keeps nothing for that household")]
+    #[error("this home keeps no copies for that one")]
     NotAWard,
     /// The folder cannot be used.
     #[error(transparent)]

@@ -3,32 +3,37 @@
 //! Paced by what a keeper deletes without asking anybody: everyday merging troubles no person.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use heirloom_vault::policy::TargetId;
 use heirloom_vault::target::DELETE_MAX;
 use heirloom_vault::{PackId, Target};
+use tokio_util::sync::CancellationToken;
 
+use super::each_place::each_place;
 use super::fetch::Reader;
 use super::polite::blocking;
 use crate::home::Home;
 
 /// Rounds at one place in one run.
 const ROUNDS_MAX: u32 = 64;
+/// How long one place is given in one run.
+const PLACE_TIME: Duration = Duration::from_mins(10);
 
-/// Deletes what may be deleted, at every place that can be reached.
+/// Deletes what may be deleted, at every place that can be reached, all at the same time.
 ///
 /// # Errors
 /// When a database cannot be read or written.
-pub(super) async fn collect(home: &Arc<Home>, reader: &Reader) -> anyhow::Result<()> {
-    for source in reader.sources() {
-        if let Some(id) = source.id {
-            collect_at(home, id, &source.target).await?;
-        }
-    }
-    Ok(())
+pub(super) async fn collect(
+    home: &Arc<Home>,
+    reader: &Reader,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let places = reader.sources().iter().filter_map(|source| Some((source.id?, Arc::clone(&source.target))));
+    each_place(places.collect(), PLACE_TIME, stop, |(id, target)| collect_at(home, id, target)).await
 }
 
-async fn collect_at(home: &Arc<Home>, id: TargetId, target: &Arc<dyn Target>) -> anyhow::Result<()> {
+async fn collect_at(home: &Arc<Home>, id: TargetId, target: Arc<dyn Target>) -> anyhow::Result<()> {
     for _ in 0..ROUNDS_MAX {
         let at = Arc::clone(home);
         let due = blocking(move || {

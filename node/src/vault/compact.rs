@@ -12,9 +12,9 @@ use std::sync::Arc;
 use heirloom_identity::ContentHash;
 use heirloom_vault::{BlobKind, Entry, PackId, compact};
 
-use super::fetch::in_memory;
-use super::local;
+use super::backup::Run;
 use super::packing::Packing;
+use super::{besides, local};
 use crate::home::Home;
 
 /// The setting that holds the packs that are being replaced, each with when that began.
@@ -99,8 +99,8 @@ fn add_again(home: &Arc<Home>, packing: &mut Packing, entry: &Entry) -> anyhow::
     if kind == BlobKind::Original {
         return Ok(());
     }
-    let Some(located) = home.vault.store.locate(&blob)? else { return Ok(()) };
-    if let Ok((bytes, _)) = packing.wait_for(|run| async move { in_memory(&run.reader(), located).await }) {
+    let fetch = |run: Arc<Run>| async move { besides::in_memory(&run.home, &run.reader(), &blob).await };
+    if let Ok(bytes) = packing.wait_for(fetch) {
         let mut reader: &mut dyn Read = &mut bytes.as_slice();
         packing.add(kind, blob, size, &mut reader)?;
     }

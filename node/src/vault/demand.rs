@@ -11,9 +11,9 @@ use heirloom_vault::BlobKind;
 use tokio::sync::watch;
 
 use super::engine::Outcome;
-use super::fetch::{FetchError, Reader, in_memory};
+use super::fetch::{FetchError, Reader};
 use super::polite::blocking;
-use super::{heal, local};
+use super::{besides, heal, local};
 use crate::home::Home;
 use crate::workers::cache;
 
@@ -102,11 +102,10 @@ async fn fetch(home: &Arc<Home>, content: ContentHash, kind: BlobKind) -> Result
         let store = &at.vault.store;
         let Some(photo) = store.picture_of(&content)? else { return Ok(None) };
         let blob = if kind == BlobKind::Preview { photo.picture.preview } else { photo.picture.thumbnail };
-        let located = blob.map(|blob| store.locate(&blob)).transpose()?.flatten();
-        Ok(located.map(|located| (local::picture_path(&at, &photo, kind), located)))
+        Ok(blob.map(|blob| (local::picture_path(&at, &photo, kind), blob)))
     });
-    let (path, located) = found.await?.ok_or(FetchError::NotKept)?;
-    let (bytes, _) = in_memory(&reader, located).await?;
+    let (path, blob) = found.await?.ok_or(FetchError::NotKept)?;
+    let bytes = besides::in_memory(home, &reader, &blob).await?;
     blocking(move || Ok(cache::write_file(&path, &bytes)?)).await?;
     Ok(())
 }

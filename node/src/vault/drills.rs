@@ -50,10 +50,11 @@ pub async fn run(home: &Arc<Home>, seed: u64, stop: &CancellationToken) -> anyho
     let (mut report, mut places) = (DrillReport::default(), BTreeMap::<TargetId, Drill>::new());
     let mut drilled = Vec::new();
     for photo in photos.await? {
-        if stop.is_cancelled() {
-            break;
-        }
-        match fetch(home, &all, &photo, &mut seed).await? {
+        let fetched = tokio::select! {
+            () = stop.cancelled() => break,
+            fetched = fetch(home, &all, &photo, &mut seed) => fetched?,
+        };
+        match fetched {
             Fetched::Whole(target) => {
                 report.photos += 1;
                 report.bytes += photo.picture.bytes;
@@ -114,23 +115,16 @@ enum Fetched {
 /// Fetches the original from one place that has all of it.
 async fn fetch(home: &Arc<Home>, all: &Reader, photo: &PhotoNow, seed: &mut Seed) -> anyhow::Result<Fetched> {
     let (at, content) = (Arc::clone(home), photo.picture.content);
-    let found = blocking(move || {
-        let store = &at.vault.store;
-        let Some(located) = store.locate(&content)? else { return Ok(None) };
-        let mut holders: Option<Vec<TargetId>> = None;
-        for (pack, _) in &located.pieces {
-            let here: Vec<TargetId> = store.holders(&pack.id)?.into_iter().map(|(id, _)| id).collect();
-            holders = Some(match holders {
-                None => here,
-                Some(before) => before.into_iter().filter(|id| here.contains(id)).collect(),
-            });
-        }
-        Ok(Some((located, holders.unwrap_or_default())))
+    let ids: Vec<TargetId> = all.sources().iter().filter_map(|source| source.id).collect();
+    let holders = blocking(move || {
+        let located = ids.into_iter().map(|id| Ok((id, at.vault.store.locate_at(&content, id)?)));
+        let located = located.collect::<anyhow::Result<Vec<_>>>()?.into_iter();
+        Ok(located.filter_map(|(id, located)| Some((id, located?))).collect::<Vec<_>>())
     });
-    let Some((located, mut holders)) = found.await? else { return Ok(Fetched::Unreachable) };
+    let mut holders = holders.await?;
     while !holders.is_empty() {
         let place = usize::try_from(seed.below(holders.len() as u64)).unwrap_or(0);
-        let id = holders.swap_remove(place);
+        let (id, located) = holders.swap_remove(place);
         let Some(source) = all.sources().iter().find(|source| source.id == Some(id)) else { continue };
         match fetch_from(home, source, located.clone()).await {
             Ok(()) => return Ok(Fetched::Whole(id)),

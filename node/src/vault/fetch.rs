@@ -15,7 +15,7 @@ use bytes::Bytes;
 use heirloom_identity::{HouseholdId, Keyring};
 use heirloom_vault::assemble::{Assembly, AssemblyError};
 use heirloom_vault::policy::TargetId;
-use heirloom_vault::{Located, PackRef, Target, TargetError};
+use heirloom_vault::{Located, PackId, PackRef, Target, TargetError};
 
 use crate::home::Home;
 use crate::vault::polite::blocking;
@@ -69,6 +69,14 @@ pub struct Reader {
     fetched: AtomicU64,
 }
 
+/// Why a blob did not come, and in which packs.
+pub(super) struct Failed {
+    /// Why.
+    pub(super) error: FetchError,
+    /// The packs that could not be read; none when no pack is to blame.
+    pub(super) packs: Vec<PackId>,
+}
+
 /// What came of a request: the bytes, and which source gave them.
 struct Came {
     bytes: Bytes,
@@ -120,23 +128,36 @@ impl Reader {
     pub async fn blob<W: Write + Send + 'static>(
         &self,
         located: Located,
-        mut out: W,
+        out: W,
     ) -> Result<(W, Option<TargetId>), FetchError> {
-        let no_key = |error| match error {
-            AssemblyError::Incomplete => FetchError::NotKept,
-            _ => FetchError::NoKey,
+        self.try_blob(located, out).await.map_err(|failed| failed.error)
+    }
+
+    /// As [`Reader::blob`], and says which packs could not be read.
+    pub(super) async fn try_blob<W: Write + Send + 'static>(
+        &self,
+        located: Located,
+        mut out: W,
+    ) -> Result<(W, Option<TargetId>), Failed> {
+        let all: Vec<PackId> = located.pieces.iter().map(|(pack, _)| pack.id).collect();
+        let of_all = |error| Failed { error, packs: all.clone() };
+        let here = |error| Failed { error, packs: Vec::new() };
+        let mut assembly = match Assembly::new(&self.keyring, &self.household, located) {
+            Ok(assembly) => assembly,
+            Err(AssemblyError::Incomplete) => return Err(of_all(FetchError::NotKept)),
+            Err(_) => return Err(of_all(FetchError::NoKey)),
         };
-        let mut assembly = Assembly::new(&self.keyring, &self.household, located).map_err(no_key)?;
         // Blobs that are fetched beside each other begin at different places.
         let mut prefer = self.turn.fetch_add(1, Ordering::Relaxed);
         let mut last = None;
         while let Some((pack, range)) = assembly.next() {
             let (pack, mut refused) = (*pack, Vec::new());
             loop {
-                let came = self.range(&pack, range.clone(), prefer, &refused).await?;
+                let came = self.range(&pack, range.clone(), prefer, &refused).await;
+                let came = came.map_err(|error| Failed { error, packs: vec![pack.id] })?;
                 prefer = came.source;
                 last = self.sources[came.source].id;
-                let step = accept(assembly, came.bytes, out).await?;
+                let step = accept(assembly, came.bytes, out).await.map_err(here)?;
                 (assembly, out) = (step.assembly, step.out);
                 if step.is_good {
                     break;
@@ -152,7 +173,8 @@ impl Reader {
         }
         match assembly.finish() {
             Ok(()) => Ok((out, last)),
-            Err(_) => Err(FetchError::Damaged),
+            // Each piece was what its pack says, and together they are something else.
+            Err(_) => Err(of_all(FetchError::Damaged)),
         }
     }
 
@@ -237,15 +259,6 @@ async fn accept<W: Write + Send + 'static>(
     }
 }
 
-/// A whole blob in memory, for those that are small.
-///
-/// # Errors
-/// [`FetchError`]
-pub async fn in_memory(reader: &Reader, located: Located) -> Result<(Vec<u8>, Option<TargetId>), FetchError> {
-    let room = usize::try_from(located.size).unwrap_or(0).min(1 << 20);
-    reader.blob(located, Vec::with_capacity(room)).await
-}
-
 /// A whole pack, from any place but `not`.
 ///
 /// # Errors
@@ -255,7 +268,7 @@ pub async fn whole_pack(reader: &Reader, pack: &PackRef, not: TargetId) -> Resul
         reader.sources.iter().position(|source| source.id == Some(not)).into_iter().collect();
     loop {
         let came = reader.range(pack, 0..u64::from(pack.bytes), 0, &refused).await?;
-        if heirloom_vault::PackId::of(&came.bytes) == pack.id {
+        if PackId::of(&came.bytes) == pack.id {
             return Ok(came.bytes);
         }
         refused.push(came.source);

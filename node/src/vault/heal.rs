@@ -17,14 +17,16 @@ use futures_util::stream::FuturesUnordered;
 use heirloom_identity::ContentHash;
 use heirloom_vault::policy::TargetId;
 use heirloom_vault::store::{Heal, NewAlarm, OriginalState};
-use heirloom_vault::{Located, Target};
+use heirloom_vault::Target;
 use tokio_util::sync::CancellationToken;
 
+use super::besides;
 use super::fetch::{FetchError, Reader};
 use super::packing::scrub_at;
 use super::polite::{blocking, polite};
 use super::put_back::{Back, Part, put_back};
-use crate::home::Home;
+use super::refill;
+use crate::home::{Home, library};
 use crate::home::events::Event;
 use crate::ingest::keep::hash_file;
 use crate::ledger::assets::StoredFile;
@@ -46,7 +48,7 @@ const SILENCE_MAX: u64 = 6;
 const LEAVE_BYTES: u64 = 512 << 20;
 /// The alarm about originals that cannot be brought back.
 const ALARM_AWAY: &str = "originals-away";
-/// The alarm about a library folder that is empty.
+/// The alarm about a library whose disk is not there.
 const ALARM_LIBRARY: &str = "library-away";
 
 /// What came back.
@@ -89,7 +91,8 @@ pub async fn missing(
 /// # Errors
 /// As [`missing`].
 pub async fn mend(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<Healed> {
-    if is_library_away(home).await? {
+    let at = Arc::clone(home);
+    if is_library_away(home).await? || blocking(move || Ok(refill::is_owed(&at.vault.store)?)).await? {
         return Ok(Healed::default());
     }
     let mut before = i64::MAX;
@@ -126,6 +129,9 @@ fn away_before(home: &Home, before: i64) -> anyhow::Result<(Option<i64>, Vec<Con
 /// # Errors
 /// When a database cannot be read or written.
 pub async fn repair(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<Healed> {
+    // Whoever asks for this says that the folder as it is now is the library.
+    let at = Arc::clone(home);
+    blocking(move || library::mark(&at.layout, at.keys.certificate.household())).await?;
     let (mut report, mut after) = (ScrubReport::default(), ContentHash::from_bytes([0; 32]));
     while !stop.is_cancelled() {
         let at = Arc::clone(home);
@@ -151,6 +157,13 @@ async fn bring_missing(
     stop: &CancellationToken,
     telling: Telling,
 ) -> anyhow::Result<Healed> {
+    let at = Arc::clone(home);
+    blocking(move || {
+        anyhow::ensure!(!at.is_library_away()?, library::AWAY);
+        anyhow::ensure!(!refill::is_owed(&at.vault.store)?, refill::OWED);
+        Ok(())
+    })
+    .await?;
     let _only = home.vault.engine.healing.lock().await;
     let reader = Reader::of(home, extra).await?;
     let (count, bytes) = count_missing(home).await?;
@@ -292,8 +305,8 @@ async fn bring(
     telling: Telling,
 ) -> Result<Back, FetchError> {
     let content = file.hashes.content;
-    let (part, located) = begin(home, file).await?;
-    let brought = match reader.blob(located, part).await {
+    let (at, bytes) = (Arc::clone(home), file.bytes);
+    let brought = match besides::fetch(home, reader, &content, move |_| begin(&at, bytes)).await {
         Ok((part, from)) => finish(home, content, part, from, telling).await,
         Err(error) => Err(error),
     };
@@ -324,18 +337,15 @@ pub(super) async fn bring_one(
     bring(home, reader, file, Telling::Nothing).await
 }
 
-async fn begin(home: &Arc<Home>, file: &StoredFile) -> Result<(Part, Located), FetchError> {
-    let (at, file) = (Arc::clone(home), file.clone());
-    blocking(move || {
-        let Some(located) = at.vault.store.locate(&file.hashes.content)? else {
-            return Ok(Err(FetchError::NotKept));
-        };
-        if free_bytes(&at).is_some_and(|free| free < LEAVE_BYTES.saturating_add(file.bytes)) {
-            return Ok(Err(FetchError::Write(ErrorKind::StorageFull.into())));
-        }
-        Ok(Part::begin(&at).map(|part| (part, located)).map_err(FetchError::Write))
-    })
-    .await?
+/// A file for an original that comes, if there is room for it.
+fn begin(home: &Home, bytes: u64) -> Result<Part, FetchError> {
+    if home.is_library_away().map_err(anyhow::Error::from)? {
+        return Err(FetchError::Here(anyhow::anyhow!(library::AWAY)));
+    }
+    if free_bytes(home).is_some_and(|free| free < LEAVE_BYTES.saturating_add(bytes)) {
+        return Err(FetchError::Write(ErrorKind::StorageFull.into()));
+    }
+    Part::begin(home).map_err(FetchError::Write)
 }
 
 async fn finish(
@@ -437,8 +447,8 @@ async fn scrub_these(
         () = stop.cancelled() => return Ok(()),
         only = home.vault.engine.healing.lock() => only,
     };
-    let at = Arc::clone(home);
-    let (read, bytes, bad) = polite(move || read_again(&at, &contents)).await?;
+    let (at, stopping) = (Arc::clone(home), stop.clone());
+    let (read, bytes, bad) = polite(move || read_again(&at, &contents, &stopping)).await?;
     report.read += read;
     report.bytes += bytes;
     report.bad += bad.len() as u64;
@@ -466,10 +476,18 @@ async fn scrub_these(
 }
 
 /// Reads originals and compares them with their hashes; how many were read, their bytes, and those that are bad.
-fn read_again(home: &Home, contents: &[ContentHash]) -> anyhow::Result<(u64, u64, Vec<StoredFile>)> {
+fn read_again(
+    home: &Home,
+    contents: &[ContentHash],
+    stop: &CancellationToken,
+) -> anyhow::Result<(u64, u64, Vec<StoredFile>)> {
     let (store, now_ms) = (&home.vault.store, home.vault.engine.now());
-    let (mut whole, mut bad, mut bytes) = (Vec::new(), Vec::new(), 0);
+    let (mut whole, mut bad, mut read, mut bytes) = (Vec::new(), Vec::new(), 0, 0);
     for content in contents {
+        if stop.is_cancelled() {
+            break;
+        }
+        read += 1;
         let Some(file) = home.ledger.file(content)? else {
             store.forget_pictures(&[*content])?;
             continue;
@@ -490,7 +508,7 @@ fn read_again(home: &Home, contents: &[ContentHash]) -> anyhow::Result<(u64, u64
         }
     }
     store.scrubbed(&whole)?;
-    Ok((contents.len() as u64, bytes, bad))
+    Ok((read, bytes, bad))
 }
 
 /// How an original is.
@@ -514,14 +532,14 @@ fn look(home: &Home, file: &StoredFile) -> Looked {
     Looked::Damaged
 }
 
-/// Whether the library is empty though there are photos: then its disk is not there, and nothing is lost.
+/// Whether the disk with the library is not there though there are photos: then nothing is lost, and people are told.
 async fn is_library_away(home: &Arc<Home>) -> anyhow::Result<bool> {
     let home = Arc::clone(home);
     blocking(move || {
-        let is_away = library_is_empty(&home)?;
+        let is_away = home.is_library_away()?;
         let (store, now_ms) = (&home.vault.store, home.vault.engine.now());
         if is_away {
-            let text = "The library folder is empty: the disk with your photos is not there.";
+            let text = "The disk with your photos is not there: the library folder lacks its marker.";
             let advice = "Connect the disk. If it is lost, `heirloom vault repair` brings the photos back.";
             store.raise(&alarm(ALARM_LIBRARY, text, advice), now_ms)?;
         } else {
@@ -531,15 +549,6 @@ async fn is_library_away(home: &Arc<Home>) -> anyhow::Result<bool> {
     })
     .await
     .context("cannot look at the library")
-}
-
-/// Whether there are photos, and nothing at all where they should be.
-///
-/// # Errors
-/// When the ledger cannot be read.
-pub(super) fn library_is_empty(home: &Home) -> anyhow::Result<bool> {
-    let (files, _) = home.ledger.file_totals()?;
-    Ok(files > 0 && std::fs::read_dir(home.layout.library()).map_or(true, |mut dir| dir.next().is_none()))
 }
 
 /// Tells people of originals that are not here as they should be, or that all are.

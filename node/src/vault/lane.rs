@@ -14,17 +14,19 @@ use futures_util::StreamExt;
 use heirloom_identity::VaultHead;
 use heirloom_vault::pack::PACK_BYTES_MAX;
 use heirloom_vault::policy::audit::{Outcome, judge};
-use heirloom_vault::policy::{Seed, TargetId};
+use heirloom_vault::policy::{Policy, Seed, TargetId};
 use heirloom_vault::proof::group_count;
-use heirloom_vault::store::{HeadRow, Reported};
-use heirloom_vault::{Challenge, Entry, PackRef, Room, Target, TargetError, rebuild};
+use heirloom_vault::store::Reported;
+use heirloom_vault::{BlobKind, Challenge, Entry, PackRef, Room, Target, TargetError, rebuild};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::backup::Run;
 use super::fetch::{FetchError, whole_pack};
 use super::polite::{blocking, polite};
+use super::put_back::is_whole;
 use super::{local, outbox, recount};
+use crate::home::Home;
 use crate::vault::place;
 
 /// Packs that a lane looks for at once.
@@ -86,8 +88,10 @@ enum Sent {
     Unproven,
     /// There is no room for it.
     Full,
-    /// Not now, for a reason of this pack alone.
+    /// It went wrong there with this pack.
     Skipped(String),
+    /// There is nothing to send: its bytes are out of reach now, or nobody wants it any more. The place is not to blame.
+    OutOfReach,
     /// The lane ends.
     Ended(Ended),
 }
@@ -246,6 +250,7 @@ impl Lane {
                     failures += 1;
                     skipped.push(pack);
                 }
+                Sent::OutOfReach => skipped.push(pack),
                 Sent::Ended(why) => {
                     ended = Some(why);
                     break;
@@ -272,7 +277,7 @@ impl Lane {
     async fn send(&self, pack: &PackRef) -> anyhow::Result<Sent> {
         let (home, id, of) = (Arc::clone(&self.run.home), self.id, pack.id);
         let Some((_, entries)) = blocking(move || Ok(home.vault.store.pack(&of)?)).await? else {
-            return Ok(Sent::Skipped("it is not known any more".to_owned()));
+            return Ok(Sent::OutOfReach);
         };
         let is_common = entries.iter().all(|entry| entry.kind.shelf() > 0);
         let room = if is_common { Room::Common } else { Room::Reserve };
@@ -282,7 +287,7 @@ impl Lane {
         let memory = if self.is_near { &self.run.near_packs } else { &self.run.far_packs };
         let _held = memory.acquire().await.context("the run is gone")?;
         let Some(bytes) = bytes_of(&self.run, pack, entries, id).await? else {
-            return Ok(Sent::Skipped("its bytes cannot be had now".to_owned()));
+            return Ok(Sent::OutOfReach);
         };
         for _ in 0..TRIES_MAX {
             match self.target.put(pack.id, bytes.clone(), room).await {
@@ -359,26 +364,25 @@ impl Lane {
                 self.run.count_head(self.id, head.number);
                 Ok(())
             }
-            Err(error @ (TargetError::Older | TargetError::Fork)) => self.learn_heads(&head, &error).await,
+            Err(error @ (TargetError::Older | TargetError::Fork)) => self.learn_heads(&error).await,
             Err(error) => self.note_trouble(&error).await,
         }
     }
 
-    /// The place has a newer head than this home knows of: this home counts on from there, unless another node of the
-    /// household made it.
-    async fn learn_heads(&self, ours: &HeadRow, error: &TargetError) -> anyhow::Result<()> {
+    /// The place has a head that does not go with ours: this home counts on from there if it is in its own name, unless
+    /// another node of the household made it.
+    async fn learn_heads(&self, error: &TargetError) -> anyhow::Result<()> {
         let Ok(heads) = self.target.heads().await else { return Ok(()) };
-        let heads: Vec<VaultHead> = heads.iter().filter_map(|head| VaultHead::decode(head).ok()).collect();
-        let certificate = &self.run.home.keys.certificate;
-        let household = certificate.household();
-        let newest = heads.into_iter().filter(|head| head.household() == household);
-        let newest = newest.reduce(|one, other| if other.outranks(&one) { other } else { one });
-        let Some(newest) = newest else { return self.note_trouble(error).await };
-        if newest.certificate() == certificate && newest.number() >= ours.number {
-            self.run.count_on_from(&newest);
-            return Ok(());
+        let (home, id) = (Arc::clone(&self.run.home), self.id);
+        let forgotten = blocking(move || {
+            let heads: Vec<VaultHead> = heads.iter().filter_map(|head| VaultHead::decode(head).ok()).collect();
+            recount::look_at_heads(&home, id, &heads, false)
+        });
+        match forgotten.await? {
+            Some(forgotten) => self.run.count_on_from(&forgotten),
+            None => self.note_trouble(error).await?,
         }
-        self.note_trouble(error).await
+        Ok(())
     }
 }
 
@@ -410,7 +414,7 @@ fn ends(error: &TargetError) -> Option<Ended> {
 
 /// A pack's bytes: from the shelf, from the outbox, written again from what is here, or from another place.
 ///
-/// A pack that is nowhere and cannot be written again is dropped: what was in it is packed anew.
+/// What stands in a pack that cannot be had from anywhere is packed anew ([`pack_anew`]).
 async fn bytes_of(
     run: &Arc<Run>,
     pack: &PackRef,
@@ -448,23 +452,57 @@ async fn bytes_of(
         Ok(bytes) => Ok(Some(bytes)),
         Err(FetchError::Here(error)) => Err(error),
         Err(error) => {
-            let (of, now_ms) = (pack.id, run.now());
-            let dropped = blocking(move || {
-                let store = &home.vault.store;
-                // Tables are at hand, so whoever needs them now need not wait for a place that is off.
-                let is_useless = !is_here || store.holders(&of)?.is_empty();
-                if is_useless {
-                    tracing::info!(pack = %of, %error, "a pack is out of reach; what was in it is packed anew");
-                    store.drop_packs(&[of], now_ms)?;
-                }
-                Ok(is_useless)
-            });
-            if dropped.await? {
+            tracing::debug!(%error, pack = %pack.id, "a pack is out of reach");
+            let of = *pack;
+            if polite(move || pack_anew(&home, &of, is_here)).await? {
                 run.pack_again();
             }
             Ok(None)
         }
     }
+}
+
+/// Has what stands in a pack packed anew whose bytes cannot be had, unless a place that is not given up has it; whether
+/// there is anything to pack now.
+///
+/// The place that has it may come back, or part of a damaged copy may still be read: of an original that is not whole here
+/// this pack may hold the last copy, so it stays known for what it has of such.
+fn pack_anew(home: &Home, pack: &PackRef, is_here: bool) -> anyhow::Result<bool> {
+    let store = &home.vault.store;
+    // Tables are at hand, so whoever needs them now need not wait for a place that is off.
+    if is_here && has_holder(home, pack)? {
+        return Ok(false);
+    }
+    let entries = store.pack(&pack.id)?.map(|(_, entries)| entries).unwrap_or_default();
+    let mut last = Vec::new();
+    for entry in entries.iter().filter(|entry| entry.kind == BlobKind::Original) {
+        if home.ledger.file(&entry.blob)?.is_some_and(|file| !is_whole(home, &file)) {
+            last.push(entry.blob);
+        }
+    }
+    let is_new = if last.is_empty() {
+        store.drop_packs(&[pack.id], home.vault.engine.now())?;
+        true
+    } else {
+        store.keep_only(&pack.id, &last)?
+    };
+    if is_new {
+        tracing::info!(pack = %pack.id, "a pack is out of reach; what was in it is packed anew");
+    }
+    Ok(is_new)
+}
+
+/// Whether a place proved a pack that is there, or may be there again soon.
+fn has_holder(home: &Home, pack: &PackRef) -> anyhow::Result<bool> {
+    let (store, policy, now_ms) = (&home.vault.store, Policy::default(), home.vault.engine.now());
+    for (id, _) in store.holders(&pack.id)? {
+        let Some(row) = store.target(id)? else { continue };
+        let absent_ms = row.absent_ms.map_or(0, |since| now_ms.saturating_sub(since));
+        if row.away_ms.max(absent_ms) < policy.replace_ms {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether a place is in this network.

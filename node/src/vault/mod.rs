@@ -8,30 +8,37 @@
 pub mod amount;
 pub mod audits;
 pub mod backup;
+mod besides;
 pub mod carry;
 mod collect;
 mod compact;
 pub(crate) mod deletions;
 mod demand;
 pub mod drills;
+mod each_place;
 pub mod engine;
 pub mod fetch;
 pub mod heal;
 pub mod kits;
+pub mod known_places;
 mod lane;
 pub mod local;
 mod outbox;
+mod overdue;
 pub mod own_places;
 mod packing;
 pub mod place;
 pub mod polite;
 mod publish;
 pub mod put_back;
-mod recount;
+pub(crate) mod recount;
+pub(crate) mod refill;
+pub(crate) mod remembered;
 mod schedule;
 mod shelf;
 pub mod snapshot;
 pub mod status;
+mod strangers;
 mod targets;
 pub mod throttle;
 pub mod worker;
@@ -43,11 +50,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use heirloom_identity::HouseholdId;
-use heirloom_store::Disk;
-use heirloom_vault::Keeper;
-use heirloom_vault::store::{VaultStore, open_database};
+use heirloom_store::{Disk, Look};
+use heirloom_vault::store::VaultStore;
+use heirloom_vault::{Keeper, opening};
 use tokio::sync::watch;
 
+use crate::api::dates::iso;
+use crate::clock;
 use crate::home::Home;
 use crate::home::config::Config;
 use crate::home::events::Event;
@@ -55,7 +64,13 @@ use crate::home::layout::Layout;
 use crate::protocols::vault::Places;
 use crate::protocols::vault::peer_target::Lanes;
 use crate::vault::engine::Engine;
+use crate::vault::refill::FoundBooks;
 use crate::vault::throttle::Throttle;
+
+/// Databases up to this size are read whole at every opening; larger ones after a run that did not end in order.
+const LOOKED_THROUGH_BYTES_MAX: u64 = 256 << 20;
+/// Characters of a day in the name of a file that is set aside.
+const DAY_CHARS: usize = 10;
 
 /// Both sides of custody, and what their parts share; one for each open home.
 pub struct Vault {
@@ -69,6 +84,8 @@ pub struct Vault {
     pub places: Places,
     /// What packs, places, proves and fetches.
     pub engine: Engine,
+    /// What was found in the places of the two databases.
+    pub(crate) found: FoundBooks,
     /// The keeper's last alarm that was passed on to people; 0 before the first was looked up.
     pub(crate) told: AtomicI64,
     /// Counts what people in other homes asked; held while one of their wishes is recorded.
@@ -80,20 +97,31 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// Opens `vault.sqlite` and the folder of kept packs.
+    /// Opens `vault.sqlite`, `keeper.sqlite` and the folder of kept packs. One that is damaged is set aside and begun anew
+    /// ([`refill`]).
     ///
     /// # Errors
-    /// When the database cannot be opened.
-    pub fn open(layout: &Layout, config: &Config, disk: Arc<dyn Disk>) -> anyhow::Result<Self> {
-        let path = layout.vault_db();
-        let attempt = || format!("cannot open what is known of copies in {}", path.display());
-        let db = open_database(&path).with_context(attempt)?;
+    /// When a database cannot be opened for another reason.
+    pub fn open(
+        layout: &Layout,
+        config: &Config,
+        disk: Arc<dyn Disk>,
+        was_unclean: bool,
+    ) -> anyhow::Result<Self> {
+        let (ward, keeper) = (layout.vault_db(), layout.keeper_db());
+        let attempt = || format!("cannot open what is known of copies in {}", layout.root().display());
+        let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
+        let is_small = bytes(&ward).max(bytes(&keeper)) <= LOOKED_THROUGH_BYTES_MAX;
+        let look = if was_unclean || is_small { Look::Whole } else { Look::Beginning };
+        let stamp: String = iso(clock::now_ms()).chars().take(DAY_CHARS).collect();
+        let opened = opening::open(&ward, &keeper, look, &stamp).with_context(attempt)?;
         make_private(&layout.outbox())?;
         make_private(&layout.kept())?;
-        let keeper = Keeper::open(db.clone(), layout.kept(), disk).with_context(attempt)?;
+        let keeper = Keeper::open(opened.keeper, layout.kept(), disk).with_context(attempt)?;
         Ok(Self {
-            store: VaultStore::new(db),
+            store: VaultStore::new(opened.ward),
             keeper: Arc::new(keeper),
+            found: FoundBooks { ward: opened.ward_found, keeper: opened.keeper_found },
             throttle: Throttle::new(config.vault_upload_mbit),
             places: Places::default(),
             engine: Engine::default(),

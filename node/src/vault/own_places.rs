@@ -11,6 +11,7 @@ use heirloom_vault::target::{FolderTarget, S3Target};
 use heirloom_vault::{Target, TargetError};
 
 use super::polite::blocking;
+use super::remembered;
 use crate::home::{Home, OUTRANKED};
 use crate::random;
 
@@ -30,13 +31,13 @@ pub enum PlaceError {
     #[error("no such folder or bucket is used; `heirloom vault status` shows those that are")]
     Unknown,
     /// The vault has no keys yet.
-    #[error("copies need keys that only the recovery phrase makes; type it once: `heirloom phrase verify`")]
+    #[error("copies are locked with a key that only the recovery phrase makes; type it once on the Safety page, or with `heirloom phrase verify`")]
     NoKeys,
     /// This node was replaced.
     #[error("{OUTRANKED}")]
     Outranked,
     /// The disk there is full.
-    #[error("the disk there is full")]
+    #[error("the disk there is full; make room, or choose a larger one")]
     Full,
     /// Something here failed.
     #[error(transparent)]
@@ -94,7 +95,7 @@ pub async fn add_folder(home: &Arc<Home>, folder: PathBuf) -> Result<Added, Plac
         Ok(add())
     });
     let added = added.await??;
-    began(home);
+    began(home).await?;
     Ok(added)
 }
 
@@ -118,7 +119,7 @@ pub async fn add_bucket(home: &Arc<Home>, bucket: S3Place) -> Result<Added, Plac
         Ok(at.vault.store.add_target(&Place::S3(bucket), Standing::Active, at.vault.engine.now()))
     });
     let id = added.await??;
-    began(home);
+    began(home).await?;
     Ok(Added { id, is_same_disk: false })
 }
 
@@ -134,9 +135,7 @@ pub async fn remove(home: &Arc<Home>, id: TargetId) -> Result<(), PlaceError> {
         Ok(removed.ok_or(PlaceError::Unknown))
     });
     removed.await??;
-    home.vault.changed(home);
-    home.vault.wake();
-    Ok(())
+    Ok(began(home).await?)
 }
 
 /// The folder or bucket that is meant: by its number, its path, or its name.
@@ -209,9 +208,12 @@ fn may_add(home: &Home) -> Result<(), PlaceError> {
     home.keys.vault().map(drop).ok_or(PlaceError::NoKeys)
 }
 
-fn began(home: &Home) {
+async fn began(home: &Arc<Home>) -> anyhow::Result<()> {
+    let at = Arc::clone(home);
+    blocking(move || remembered::note(&at)).await?;
     home.vault.changed(home);
     home.vault.wake();
+    Ok(())
 }
 
 fn tidied(mut bucket: S3Place) -> Result<S3Place, PlaceError> {

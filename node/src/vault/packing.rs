@@ -16,7 +16,7 @@ use heirloom_vault::{AddCause, AddError, BlobKind, PackId, Packer, SealedPack};
 use tokio::runtime::Handle;
 
 use super::backup::Run;
-use super::{heal, local, outbox};
+use super::{local, outbox};
 use crate::home::Home;
 use crate::ledger::assets::Entry;
 
@@ -110,7 +110,8 @@ impl Packing {
     fn note_unreadable(&self, kind: BlobKind, blob: ContentHash, cause: &AddCause) -> anyhow::Result<()> {
         let home = self.home();
         tracing::warn!(error = %cause, %blob, "a file could not be copied");
-        if kind != BlobKind::Original {
+        // Whatever cannot be read while the whole disk is away is no loss.
+        if kind != BlobKind::Original || home.is_library_away()? {
             return Ok(());
         }
         if matches!(cause, AddCause::Read(error) if error.kind() == ErrorKind::NotFound) {
@@ -215,7 +216,7 @@ impl Packing {
     pub(super) fn originals(&mut self, bytes_max: u64) -> anyhow::Result<bool> {
         let (mut before, mut bytes) = (i64::MAX, 0_u64);
         // A disk that is not there takes nothing away.
-        if heal::library_is_empty(self.home())? {
+        if self.home().is_library_away()? {
             self.flush()?;
             return Ok(false);
         }

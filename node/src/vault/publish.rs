@@ -17,6 +17,7 @@ use heirloom_vault::{Agreement, BlobKind, FileSnapshot, Located, PackId, Pointer
 use zeroize::Zeroizing;
 
 use super::packing::Packing;
+use super::refill;
 use crate::home::Home;
 
 /// Packs that one round of segments lists, and dropped packs that it takes back.
@@ -262,6 +263,7 @@ fn sign(home: &Home, last: Option<&HeadRow>, root: Located, now_ms: i64) -> anyh
     let keys = home.keys.vault().context("the vault is not on")?;
     let household = home.keys.certificate.household();
     let number = last.map_or(1, |last| last.number + 1);
+    let number = number.max(refill::head_floor(&home.vault.store)?.unwrap_or(0));
     let previous = last.map_or(HeadHash::NONE, |last| HeadHash::from_bytes(last.hash));
     let pointer = Pointer { root }.encode().context("the root lies in too many places")?;
     let nonce = crate::random::bytes()?;

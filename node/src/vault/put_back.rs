@@ -14,7 +14,7 @@ use heirloom_identity::ContentHash;
 use heirloom_store::{Disk, DraftFile, place_new};
 
 use crate::clock;
-use crate::home::Home;
+use crate::home::{Home, library};
 use crate::home::events::Event;
 use crate::ingest::draft::DRAFT_ENDING;
 use crate::ingest::keep::hash_file;
@@ -87,6 +87,7 @@ impl Drop for Part {
 /// # Errors
 /// When the ledger cannot be read, or what the system says; nothing is lost then.
 pub fn put_back(home: &Home, content: &ContentHash, mut part: Part) -> anyhow::Result<Back> {
+    anyhow::ensure!(!home.is_library_away()?, library::AWAY);
     part.finish().context("cannot write a photo that came back")?;
     let claim = home.claims.content(*content);
     let Some(file) = home.ledger.file(content)? else { return Ok(Back::Unknown) };

@@ -17,6 +17,7 @@ use heirloom_vault::store::{Overview, Place, TargetCounts, TargetRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::kits::reminders::ReminderNow;
 use super::kits::status::{KitNow, KitRequestNow};
 use super::own_places::bucket_name;
 use super::{deletions, place};
@@ -78,6 +79,8 @@ pub struct VaultStatus {
     pub kits: Vec<KitNow>,
     /// Machines that ask this home for a part of a kit.
     pub kit_requests: Vec<KitRequestNow>,
+    /// What was not looked at for a year, and not put off.
+    pub reminders: Vec<ReminderNow>,
 }
 
 /// See [`VaultStatus::reasons`].
@@ -178,6 +181,8 @@ pub struct WardNow {
     pub last_head_at: Option<String>,
     /// What is left of the quota.
     pub free: Option<u64>,
+    /// How much is added a month.
+    pub growth_bytes_month: Option<u64>,
     /// When it will be full.
     pub full_at: Option<String>,
     /// A deletion that waits for a person.
@@ -386,7 +391,7 @@ pub fn status(home: &Arc<Home>) -> anyhow::Result<VaultStatus> {
             photos: total.saturating_sub(safe),
         },
         keepers: gathered.keepers(&policy)?,
-        wards: gathered.wards(),
+        wards: gathered.wards()?,
         targets: gathered.places(),
         asks: gathered.asks()?,
         audits: gathered.audits()?,
@@ -402,6 +407,7 @@ pub fn status(home: &Arc<Home>) -> anyhow::Result<VaultStatus> {
         },
         kits: super::kits::status::kits(home)?,
         kit_requests: super::kits::status::requests(home)?,
+        reminders: super::kits::reminders::due(home, gathered.now_ms)?,
     })
 }
 

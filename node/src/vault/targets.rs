@@ -36,6 +36,17 @@ impl Vault {
         Ok(targets)
     }
 
+    /// Lets a bucket take so many bytes at most; none: as many as fit.
+    ///
+    /// # Errors
+    /// When it could not be saved.
+    pub fn limit_bucket(&self, id: TargetId, bytes: Option<u64>) -> anyhow::Result<()> {
+        self.store.limit_bucket(id, bytes)?;
+        // The next one to use it opens it with the new limit.
+        self.engine.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        Ok(())
+    }
+
     fn target(
         &self,
         home: &Arc<Home>,
@@ -53,7 +64,7 @@ impl Vault {
         let household = *home.keys.certificate.household();
         let clock = self.engine.clock();
         let target: Arc<dyn Target> = match &row.place {
-            Place::S3(s3) => Arc::new(S3Target::new(s3, household, true, clock)?),
+            Place::S3(s3) => Arc::new(S3Target::new(s3, household, true, clock)?.limited_to(row.asked_bytes)),
             Place::Folder(folder) => {
                 let expected = Expected { household, disks: Vec::new() };
                 Arc::new(FolderTarget::new(PathBuf::from(folder), expected, Arc::clone(&home.disk), clock)?)

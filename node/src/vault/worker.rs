@@ -1,12 +1,13 @@
 //! The vault's own task while the node is up: it runs when something is new, and looks after everything now and then.
 //!
-//! Three loops, so that none holds up another: copies go out, promises are checked (audits, drills, custody), originals are
-//! looked after. Each does nothing that is not found again from the databases and the disk, so a stop at any moment
-//! costs nothing.
+//! A loop for each part, so that none holds up another: copies go out, promises are checked (audits, custody), drills are
+//! held, originals are looked after, wishes are fulfilled. Each does nothing that is not found again from the databases and
+//! the disk, so a stop at any moment costs nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use heirloom_store::StoreError;
 use heirloom_vault::policy::{Policy, TargetId, drill};
 use heirloom_vault::store::NewAlarm;
 use tokio::task::JoinHandle;
@@ -16,7 +17,7 @@ use super::backup::{self, RunReport};
 use super::engine::Wish;
 use super::lane::Ended;
 use super::polite::{blocking, polite};
-use super::{audits, drills, heal, place};
+use super::{audits, drills, heal, overdue, place};
 use crate::home::Home;
 use crate::home::events::Event;
 use crate::protocols::vault::notices;
@@ -57,6 +58,7 @@ impl VaultWorker {
         let tasks = vec![
             tokio::spawn(copy(Arc::clone(home), stop.clone())),
             tokio::spawn(check(Arc::clone(home), stop.clone())),
+            tokio::spawn(drill_now_and_then(Arc::clone(home), stop.clone())),
             tokio::spawn(look_after(Arc::clone(home), stop.clone())),
             tokio::spawn(fulfil(Arc::clone(home), stop.clone())),
         ];
@@ -127,17 +129,27 @@ async fn copy(home: Arc<Home>, stop: CancellationToken) {
 
 /// Tells people when copies cannot be made at all, until they can.
 async fn note_run(home: &Arc<Home>, failed: Option<&anyhow::Error>) -> anyhow::Result<()> {
+    if failed.is_some_and(is_damage) {
+        // The next start looks at every page, and makes the database anew.
+        home.look_again();
+    }
     let (at, failed) = (Arc::clone(home), failed.map(|error| format!("{error:#}")));
     blocking(move || {
         let store = &at.vault.store;
         let Some(failed) = failed else { return Ok(store.lower(ALARM_FAILED, None)?) };
         let text = format!("Copies cannot be made at the moment: {failed}.");
         let advice = "What was copied before is still safe; what is new is not. It is tried again every few minutes. If the \
-                      disk of this home is full, make room on it.";
+                      disk of this home is full, make room on it. If a database is damaged, start Heirloom again: it is \
+                      made anew from the copies.";
         let alarm = NewAlarm { kind: ALARM_FAILED, household: None, text, advice: advice.to_owned() };
         Ok(store.raise(&alarm, at.vault.engine.now())?)
     })
     .await
+}
+
+/// Whether a database turned out to be damaged.
+fn is_damage(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<StoreError>().is_some_and(StoreError::is_damage))
 }
 
 async fn has_places(home: &Arc<Home>) -> bool {
@@ -190,8 +202,10 @@ pub async fn keep_promises(home: &Arc<Home>, passed_ms: i64) -> anyhow::Result<(
     let at = Arc::clone(home);
     let scrubbed = polite(move || {
         at.vault.keeper.tick(passed_ms)?;
+        at.vault.keeper.note_growth(at.vault.engine.now())?;
         super::kits::holder::count_time(&at, at.vault.engine.now())?;
         at.vault.keeper.collect()?;
+        super::remembered::note(&at)?;
         Ok(at.vault.keeper.scrub_step(KEEPER_SCRUB_BYTES)?)
     });
     let scrubbed = scrubbed.await?;
@@ -221,16 +235,33 @@ async fn note_time(home: &Arc<Home>, passed_ms: i64) -> anyhow::Result<()> {
             .collect();
         let anybody = at.ledger.peers()?.iter().any(|peer| is_connected(&peer.household));
         store.time_passed(passed_ms, &reached, anybody)?;
+        overdue::note_time(&at, passed_ms)?;
         let (photos, bytes) = at.ledger.file_totals()?;
         Ok(store.note_growth(photos, bytes, now_ms)?)
     })
     .await
 }
 
-/// Audits that are due, and a drill if it is time.
+/// Audits that are due.
 async fn ask_due(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<()> {
     let seed = u64::from_le_bytes(crate::random::bytes()?);
-    audits::run(home, audits::Scope::Due, seed, stop).await?;
+    audits::run(home, audits::Scope::Due, seed, stop).await.map(drop)
+}
+
+/// Drills, each week one: by themselves, since over a slow line one takes hours.
+async fn drill_now_and_then(home: Arc<Home>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(CHECK_EVERY) => {}
+        }
+        if is_on(&home) {
+            report("a drill", drill_due(&home, &stop).await);
+        }
+    }
+}
+
+async fn drill_due(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<()> {
     let at = Arc::clone(home);
     let is_due = blocking(move || {
         let (store, now_ms) = (&at.vault.store, at.vault.engine.now());
@@ -248,7 +279,7 @@ async fn ask_due(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<(
         Ok(drill::is_due(since, now_ms, &Policy::default()))
     });
     if is_due.await? {
-        drills::run(home, seed.rotate_left(32), stop).await?;
+        drills::run(home, u64::from_le_bytes(crate::random::bytes()?), stop).await?;
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ pub(super) fn doing(command: &VaultCommand) -> &'static str {
 /// Moves the bar.
 pub(super) fn progress(bar: &ProgressBar, line: &Value) {
     if let (Some(done), Some(total)) = (number(line, "done"), number(line, "total")) {
-        let style = ProgressStyle::with_template("{msg}  {wide_bar}  {human_pos} of {human_len} packs");
+        let style = ProgressStyle::with_template("{msg}  {wide_bar}  {human_pos} of {human_len} boxes");
         if bar.length() != Some(total)
             && let Ok(style) = style
         {
@@ -92,7 +92,7 @@ fn size(line: &Value, key: &str) -> String {
 }
 
 fn packs(line: &Value, key: &str) -> String {
-    output::count(number(line, key).unwrap_or(0), "pack", "packs")
+    output::count(number(line, key).unwrap_or(0), "box", "boxes")
 }
 
 fn list<'a>(line: &'a Value, key: &str) -> &'a [Value] {
@@ -122,6 +122,9 @@ fn status(told: &Value) -> String {
     }
     for alarm in list(told, "alarms") {
         shown += &format!("  ! {} {}\n", text(alarm, "text"), text(alarm, "advice"));
+    }
+    for reminder in list(told, "reminders") {
+        shown += &format!("  ? {} {}\n", text(reminder, "text"), text(reminder, "advice"));
     }
     let pending = number(told, "pending").unwrap_or(0);
     if pending > 0 {
@@ -205,7 +208,7 @@ fn deletion(line: &Value) -> String {
 }
 
 fn run(line: &Value) -> String {
-    let new = output::count(number(line, "packs").unwrap_or(0), "new pack", "new packs");
+    let new = output::count(number(line, "packs").unwrap_or(0), "new box", "new boxes");
     let mut shown = format!("{new} ({}).\n", size(line, "bytes"));
     for place in list(line, "places") {
         let ended = match text(place, "ended") {
@@ -306,17 +309,17 @@ mod tests {
         insta::assert_snapshot!(status(&told), @r"
         All photos but 3 are complete in 2 other homes; the rest are on the way.
           - Ben's has not been reached for 4 days. Give them a call.
-          Not yet where they should be: 2 packs (64.00 MB).
+          Not yet where they should be: 2 boxes (64.00 MB).
 
         Kept for you at
           Nonna  ok       1,204 photos  380.00 GB of 500.00 GB  proved 2026-11-20
           Ben's  warning       1 photo          0 B of 1.00 GB  nothing proved
 
         On your own places
-          /media/usb  3 ok  12 packs  5.00 MB  nothing proved
+          /media/usb  3 ok  12 boxes  5.00 MB  nothing proved
 
         You keep for
-          Nonna  7 packs  1.00 kB of 2.00 kB  last backup 2026-11-19  wants much deleted
+          Nonna  7 boxes  1.00 kB of 2.00 kB  last backup 2026-11-19  wants much deleted
 
         Asks you to keep
           Carla  2.00 GB  since 2026-11-18
@@ -329,10 +332,10 @@ mod tests {
             "places": [{"name": "Nonna", "packs": 2, "bytes": 3_000_000, "ended": "done"},
                 {"name": "Ben's", "packs": 0, "bytes": 0, "ended": "offline"}]});
         insta::assert_snapshot!(run(&line), @r"
-        2 new packs (3.00 MB).
-        Nonna has everything that it should; 2 packs (3.00 MB) were sent and proved now.
+        2 new boxes (3.00 MB).
+        Nonna has everything that it should; 2 boxes (3.00 MB) were sent and proved now.
         Ben's is off.
-        Still to go: 1 pack.
+        Still to go: 1 box.
         Other homes were left out, since this one is not up: start it with `heirloom serve`.
         ");
     }

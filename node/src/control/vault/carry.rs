@@ -30,7 +30,7 @@ pub(super) fn write(home: &Home, ward: &Other, folder: &Path, say: &mut Say<'_>)
     say(json!({"done": true, "name": ward.name, "packs": packs, "bytes": bytes, "bad": bad}));
     if bad > 0 {
         bail!(
-            "{bad} packs of {} are damaged or lost here and are not on the disk; that home sends them again when it is \
+            "{bad} boxes of {} are damaged or lost here and are not on the disk; that home sends them again when it is \
              on: write the disk once more then",
             ward.name
         );

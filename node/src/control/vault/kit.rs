@@ -93,7 +93,7 @@ pub(super) fn execute(home: &Arc<Home>, command: &KitCommand, say: &mut Say<'_>)
             let kit = owner::meant(home, which)?;
             let (_, all) = work::wait(home, owner::verify(home, kit, clock::now_ms()))??;
             let kits = status::kits(home)?;
-            let kit = kits.into_iter().find(|shown| shown.id == kit).context("the kit was just revoked")?;
+            let kit = kits.into_iter().find(|shown| shown.id == kit).context("the kit was just ended")?;
             let mut line = shown(kit)?;
             line["all_right"] = all.into();
             say(line);

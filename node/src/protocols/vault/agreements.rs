@@ -95,7 +95,7 @@ pub async fn end_ward(home: &Arc<Home>, household: HouseholdId) -> anyhow::Resul
             Err(error) => return Err(error.into()),
         };
         if !asked && !ended {
-            bail!("this home keeps nothing for that one");
+            bail!("this home keeps no copies for that one, so there is nothing to end");
         }
         meeting::set_declined(home, &household, true)?;
         home.vault.store.forget_ask(&household)?;
@@ -167,7 +167,7 @@ async fn tell(home: &Arc<Home>, household: HouseholdId, request: VaultRequest) {
 fn must_be_paired(home: &Home, household: &HouseholdId) -> anyhow::Result<()> {
     let peer = home.ledger.peer(household)?;
     if peer.is_none_or(|peer| peer.state != PeerState::Paired) {
-        bail!("no such home is paired with this one; `heirloom peer list` shows those that are");
+        bail!("no such home is connected with this one; `heirloom peer list` shows those that are");
     }
     Ok(())
 }

@@ -47,13 +47,13 @@ pub struct Asked {
 pub fn take(home: &Home, peer: &HouseholdId, parcel: &Parcel, now_ms: i64) -> anyhow::Result<()> {
     let (share, record) = (KitShare::decode(&parcel.share)?, KitRecord::decode(&parcel.record)?);
     let delay_ms = i64::try_from(parcel.delay_ms).unwrap_or(i64::MAX);
-    ensure!(share.household() == peer && record.holds(&share), "the part is not one of that home's kit");
-    ensure!(delay_ms <= DELAY_MAX_MS, "a delay of {delay_ms} ms is too long");
+    ensure!(share.household() == peer && record.holds(&share), "the part is not one of that home's kits");
+    ensure!(delay_ms <= DELAY_MAX_MS, "a wait of more than 30 days is too long");
     let held = home.ledger.shares()?;
     if held.iter().filter(|held| held.household == *peer && held.kit != *share.kit()).count()
         >= SHARES_PER_HOME_MAX
     {
-        bail!("too many parts of that home's kits are held here");
+        bail!("this home holds too many parts of that home's kits; let them end one first");
     }
     let name = name_of(home, peer)?;
     home.ledger.hold_share(ShareRow {
@@ -94,7 +94,7 @@ pub fn check(home: &Home, peer: &HouseholdId, record: &[u8]) -> anyhow::Result<P
 /// When the bytes are not that home's revocation, or it could not be done.
 pub fn end(home: &Home, peer: &HouseholdId, bytes: &[u8]) -> anyhow::Result<()> {
     let revocation = Revocation::decode(bytes)?;
-    ensure!(revocation.household() == peer, "another home revokes this kit");
+    ensure!(revocation.household() == peer, "only the home whose kit it is can end it");
     let is_theirs =
         home.ledger.shares()?.iter().any(|held| held.kit == *revocation.kit() && held.household == *peer);
     if is_theirs {
@@ -223,6 +223,7 @@ fn standing(home: &Home, between: &Between, request: &RequestRow) -> anyhow::Res
     let share: &Zeroizing<Vec<u8>> = &held.share;
     let sealed = seal(&between.receive, SHARE_LABEL, &between.context(), share, crate::random::bytes()?)?;
     tracing::warn!(kit = %held.kit, asker = %request.node, "a part of a recovery kit was given out");
+    home.vault.changed(home);
     Ok(KitAnswer::Given(sealed))
 }
 
@@ -248,23 +249,24 @@ pub fn answer(
     count_time(home, now_ms)?;
     let held = home.ledger.shares()?;
     let requests = home.ledger.requests()?;
-    let request = requests.iter().find(|row| row.node == *asker).context("nobody asks under that id")?;
+    let request = requests.iter().find(|row| row.node == *asker).context("nobody asks for this part any more; look at the page again")?;
     let subject = held.iter().find(|held| Some(held.kit) == request.kit).map(|held| held.household);
     home.vault.store.lower(ALARM_ASKED, subject)?;
-    home.vault.changed(home);
     if !allow {
-        ensure!(request.state != RequestState::Given, "the part was given already");
+        ensure!(request.state != RequestState::Given, "it is too late to say no: the part was given out already. Call the home whose kit it is");
         home.ledger.set_request(asker, request.state, RequestState::Refused, None)?;
+        home.vault.changed(home);
         return Ok(None);
     }
-    ensure!(request.state != RequestState::Refused, "this request was refused; they would have to ask again");
+    ensure!(request.state != RequestState::Refused, "somebody said no to this already. If it is really they, let them begin again and ask with a new invitation");
     let meant = request.kit.or(kit).or(match &held[..] {
         [only] => Some(only.kit),
         _ => None,
     });
     let held = meant.and_then(|kit| held.iter().find(|held| held.kit == kit));
-    let held = held.context("this home holds no part of a kit of theirs; look at the name of their home")?;
+    let held = held.context("it is not clear whose kit is meant: the name that they gave fits no part that is held here. Ask them how their home was called, and let them begin again with that name")?;
     home.ledger.set_request(asker, RequestState::Asked, RequestState::Allowed, Some(held.kit))?;
+    home.vault.changed(home);
     Ok(request.kit.is_none().then(|| to_tell(held)))
 }
 

@@ -2,10 +2,12 @@
 //!
 //! `heirloom-identity` splits the secret and seals the record (`docs/formats/kit.md`); [`owner`] makes a kit, checks and
 //! revokes it, and says no; [`holder`] keeps a part of another home's kit and gives it out when people here said yes and
-//! the delay is over; `restore::kit` is whoever lost everything. Read first: [`owner::create`], [`holder::asked`].
+//! the delay is over; `restore::kit` is whoever lost everything;
+//! [`reminders`] says once a year what to look at. Read first: [`owner::create`], [`holder::asked`].
 
 pub mod holder;
 pub mod owner;
+pub mod reminders;
 pub mod request;
 pub mod status;
 

@@ -75,7 +75,7 @@ pub async fn create(
     let quorum = match wanted.holders.len() {
         3 => Quorum::TwoOfThree,
         5 => Quorum::ThreeOfFive,
-        other => return Err(KitProblem::Choice(format!("a kit has 3 parts or 5, not {other}"))),
+        other => return Err(KitProblem::Choice(format!("a kit has 3 parts or 5, not {other}; choose so many homes and sheets of paper"))),
     };
     let lines = lines(home, &wanted)?;
     let at = Arc::clone(home);
@@ -109,7 +109,7 @@ fn lines(home: &Home, wanted: &Wanted) -> Result<Vec<Option<Line>>, KitProblem> 
     if home.ledger.kits().map_err(anyhow::Error::from)?.iter().filter(|kit| kit.revocation.is_none()).count()
         >= KITS_MAX
     {
-        return problem(format!("there are {KITS_MAX} kits; revoke one first"));
+        return problem(format!("there are {KITS_MAX} kits already, which is as many as there can be; end one first"));
     }
     let network = home.network();
     let mut lines = Vec::with_capacity(wanted.holders.len());
@@ -268,7 +268,7 @@ async fn tell_holder(home: &Arc<Home>, kit: &KitRow, peer: HouseholdId, line: &L
 /// When there is no such kit, or something could not be saved.
 pub async fn verify(home: &Arc<Home>, kit: KitId, now_ms: i64) -> anyhow::Result<(KitRow, bool)> {
     let row = find(home, kit).await?;
-    ensure!(row.revocation.is_none(), "this kit was revoked");
+    ensure!(row.revocation.is_none(), "this kit was ended; make a new one if you want one");
     let network = home.network();
     let mut all = true;
     for part in &row.parts {
@@ -396,7 +396,7 @@ pub fn meant(home: &Home, who: &str) -> anyhow::Result<KitId> {
 
 async fn find(home: &Arc<Home>, kit: KitId) -> anyhow::Result<KitRow> {
     let kits = on_a_thread(home, |home| Ok(home.ledger.kits()?)).await?;
-    kits.into_iter().find(|row| row.kit == kit).context("there is no such kit")
+    kits.into_iter().find(|row| row.kit == kit).context("there is no such kit any more; perhaps somebody ended it")
 }
 
 async fn set_part(home: &Arc<Home>, kit: KitId, number: u8, state: PartState) -> anyhow::Result<()> {

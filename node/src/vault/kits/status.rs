@@ -4,7 +4,7 @@ use heirloom_identity::{HouseholdId, KitId, NodeId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::DAY_MS;
+use super::{DAY_MS, reminders};
 use super::holder::name_of;
 use super::request::Between;
 use crate::api::dates::iso;
@@ -34,6 +34,8 @@ pub struct KitNow {
     pub delay_days: u32,
     /// When every holder last said that its part is right.
     pub verified_at: Option<String>,
+    /// When somebody last said that the parts on paper are where they should be.
+    pub papers_seen_at: Option<String>,
     /// When it was made.
     pub created_at: String,
 }
@@ -122,6 +124,7 @@ fn kit_now(home: &Home, kit: &KitRow) -> anyhow::Result<KitNow> {
         holders,
         delay_days: u32::try_from(kit.delay_ms / DAY_MS).unwrap_or(0),
         verified_at: kit.verified_ms.map(iso),
+        papers_seen_at: reminders::papers_seen_ms(home, &kit.kit)?.map(iso),
         created_at: iso(kit.created_ms),
     })
 }

@@ -9,7 +9,7 @@ use heirloom_vault::store::TargetRow;
 use super::Gathered;
 use crate::home::phrase;
 use crate::restore::Stage;
-use crate::vault::deletions;
+use crate::vault::{deletions, overdue};
 use crate::vault::worker::DRILL_SINCE;
 
 /// Originals away that are looked at one by one.
@@ -27,9 +27,10 @@ pub(super) fn facts(gathered: &Gathered<'_>, _policy: &Policy) -> anyhow::Result
         enabled: home.keys.vault().is_some(),
         enabled_ms,
         photos: gathered.overview.photos,
-        homes: homes.map(|row| home_facts(gathered, row)).collect(),
+        homes: homes.map(|row| home_facts(gathered, row)).collect::<Result<_, _>>()?,
         places: own.map(|row| place_facts(gathered, row)).collect(),
         alone_ms: store.alone_ms()?,
+        unlisted_ms: overdue::unlisted_ms(home)?,
         phrase_verified_ms: phrase::verified_ms(home)?,
         drills: DrillFacts {
             last: store.drills(1)?.first().map(|drill| (drill.at_ms, drill.problems)),
@@ -48,9 +49,9 @@ pub(super) fn facts(gathered: &Gathered<'_>, _policy: &Policy) -> anyhow::Result
     })
 }
 
-fn home_facts(gathered: &Gathered<'_>, row: &TargetRow) -> HomeFacts {
+fn home_facts(gathered: &Gathered<'_>, row: &TargetRow) -> anyhow::Result<HomeFacts> {
     let counts = gathered.counts(row.id);
-    HomeFacts {
+    Ok(HomeFacts {
         name: gathered.place_name(&row.place),
         standing: row.standing,
         photos: counts.photos,
@@ -62,8 +63,8 @@ fn home_facts(gathered: &Gathered<'_>, row: &TargetRow) -> HomeFacts {
         full: row.full_ms.is_some(),
         refusal: row.refusal.clone(),
         trouble: row.trouble.clone(),
-        behind_ms: counts.behind_since_ms.map_or(0, |since| gathered.now_ms.saturating_sub(since)),
-    }
+        behind_ms: overdue::behind_ms(gathered.home, row.id)?,
+    })
 }
 
 fn place_facts(gathered: &Gathered<'_>, row: &TargetRow) -> PlaceFacts {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use heirloom_vault::Ward;
 use heirloom_vault::keeper::WardState;
-use heirloom_vault::policy::{DAY_MS, Standing};
+use heirloom_vault::policy::{DAY_MS, Standing, forecast};
 use heirloom_vault::store::{Place, TargetRow};
 
 use super::{AskNow, AuditDayNow, AuditsNow, DeletionNow, DrillNow, Gathered, HealNow, PlaceNow, WardNow};
@@ -16,8 +17,15 @@ const HISTORY_DAYS: i64 = 92;
 const HISTORY_MAX: usize = 100;
 
 impl Gathered<'_> {
-    pub(super) fn wards(&self) -> Vec<WardNow> {
-        let ward = |ward: &heirloom_vault::Ward| WardNow {
+    pub(super) fn wards(&self) -> anyhow::Result<Vec<WardNow>> {
+        self.wards.iter().map(|ward| self.ward(ward)).collect()
+    }
+
+    fn ward(&self, ward: &Ward) -> anyhow::Result<WardNow> {
+        let growth = forecast::bytes_per_month(&self.home.vault.keeper.growth(&ward.household)?);
+        let grows = growth.filter(|_| ward.state != WardState::Ended);
+        let full_ms = grows.and_then(|growth| forecast::full_at_ms(ward.free, growth, self.now_ms));
+        Ok(WardNow {
             household: ward.household,
             name: self.name(&ward.household),
             state: match ward.state {
@@ -31,10 +39,10 @@ impl Gathered<'_> {
             packs: ward.packs,
             last_head_at: ward.last_head.map(|head| iso(head.made_at_ms)),
             free: Some(ward.free),
-            full_at: None,
+            growth_bytes_month: growth,
+            full_at: full_ms.map(iso),
             ask: ward.ask.map(|ask| DeletionNow { packs: ask.packs, bytes: ask.bytes }),
-        };
-        self.wards.iter().map(ward).collect()
+        })
     }
 
     pub(super) fn places(&self) -> Vec<PlaceNow> {
