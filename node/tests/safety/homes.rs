@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use heirloom::care::doctor;
 use heirloom::home::create::{self, Founding};
+use heirloom::home::library::MARKER_NAME;
 use heirloom::home::{Home, reconcile};
 use heirloom::ingest::import::{self, FileReport, Summary};
 use heirloom_identity::AccountId;
@@ -30,7 +31,7 @@ impl Scratch {
             write(&scratch.root().join(path), bytes);
         }
         for name in ["library", "inbox", "cache"] {
-            fs::create_dir(scratch.root().join(name)).unwrap();
+            fs::create_dir_all(scratch.root().join(name)).unwrap();
         }
         scratch
     }
@@ -69,6 +70,7 @@ impl Scratch {
     pub(crate) fn originals(&self) -> Files {
         let library = self.root().join("library");
         let mut files = read_all(&library);
+        files.retain(|(path, _)| path != Path::new(MARKER_NAME));
         files.sort();
         files
     }
