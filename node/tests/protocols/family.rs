@@ -1,47 +1,31 @@
 //! Homes that are up: founded once each, joined by loopback, waited for by their own news.
 
 use std::fs;
-use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use heirloom::home::Home;
-use heirloom::home::create::{self, Founding};
 use heirloom::home::keys::{KeyFile, VaultKeys};
 use heirloom::protocols::{Network, Pairing, PairingState};
 use heirloom_identity::{AccountId, ContentHash, HouseholdId, Phrase, SpaceId};
 use heirloom_spaces::{AlbumEdit, EntryFacts};
 use tempfile::TempDir;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::time::timeout;
 
-/// How long anything may take on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(25);
+use crate::found::{found, quick_folder};
+use crate::wait::{self, wait_until_closed};
 
 /// A home in a folder of its own.
 pub(crate) struct Folder {
     folder: TempDir,
-    name: &'static str,
     phrase: Phrase,
 }
 
 impl Folder {
     /// Founds a home.
-    pub(crate) fn new(name: &'static str) -> Self {
-        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-        let root = folder.path().join("home");
-        let founding = Founding {
-            name,
-            email: "anna@example.org",
-            password: "correct horse",
-            passphrase: None,
-            now_ms: 1_700_000_000_000,
-        };
-        let phrase = create::create(&root, &founding).unwrap().phrase;
-        let this = Self { folder, name, phrase };
-        this.configure();
-        this
+    pub(crate) fn new(name: &str) -> Self {
+        let folder = quick_folder();
+        let phrase = found(&folder.path().join("home"), name, 1_700_000_000_000).phrase;
+        Self { folder, phrase }
     }
 
     /// What the phrase gives.
@@ -51,12 +35,6 @@ impl Folder {
 
     pub(crate) fn root(&self) -> PathBuf {
         self.folder.path().join("home")
-    }
-
-    /// Writes the settings: no multicast, loopback only.
-    fn configure(&self) {
-        let text = "workers = 1\nmdns = false\np2p_listen = \"127.0.0.1:0\"\n";
-        fs::write(self.root().join("config.toml"), text).unwrap();
     }
 
     /// A copy of everything in it, to be put back later.
@@ -113,7 +91,7 @@ pub(crate) struct House {
 }
 
 impl House {
-    pub(crate) async fn new(name: &'static str) -> Self {
+    pub(crate) async fn new(name: &str) -> Self {
         Folder::new(name).up().await
     }
 
@@ -122,16 +100,8 @@ impl House {
         self.network.stop().await;
         self.home.close();
         drop(self.network);
-        // The last of the tasks lets go of the home in a moment; its lock goes with it.
-        let home = Arc::downgrade(&self.home);
         drop(self.home);
-        timeout(PATIENCE, async {
-            while home.strong_count() > 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        })
-        .await
-        .expect("something holds on to a home that is closed");
+        wait_until_closed(&self.folder.root());
         self.folder
     }
 
@@ -143,29 +113,14 @@ impl House {
         self.home.ledger.accounts().unwrap()[0].id
     }
 
-    /// Waits until something is so; looks again at every news of the home.
+    /// Waits until something is so here.
     #[track_caller]
-    pub(crate) fn until<'a, T>(
-        &'a self,
+    pub(crate) fn until<'a, T, Look: Fn() -> Option<T> + 'a>(
+        &self,
         what: &'a str,
-        look: impl Fn() -> Option<T> + 'a,
-    ) -> impl Future<Output = T> + 'a {
-        let caller = std::panic::Location::caller();
-        async move {
-            let mut events = self.home.events.listen();
-            let waiting = async {
-                loop {
-                    if let Some(found) = look() {
-                        return found;
-                    }
-                    // Not everything has an event of its own.
-                    let news = timeout(Duration::from_millis(100), events.recv()).await;
-                    assert!(!matches!(news, Ok(Err(RecvError::Closed))), "the home is gone");
-                }
-            };
-            let found = timeout(PATIENCE, waiting).await;
-            found.unwrap_or_else(|_| panic!("{caller}: {} waits in vain: {what}", self.folder.name))
-        }
+        look: Look,
+    ) -> impl Future<Output = T> + use<'a, T, Look> {
+        wait::until(what, &[&self.home], look)
     }
 
     /// Waits until another home is connected.

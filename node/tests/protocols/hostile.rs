@@ -1,9 +1,6 @@
 //! Goal: a peer that does what no program of ours would do is told why and sent away, and nobody else notices.
 //! Method: a bare network endpoint with the keys of a home that is paired, or with keys of its own.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use heirloom::home::keys::KeyFile;
 use heirloom::protocols::book::TurnedAway;
 use heirloom::protocols::hello::{HelloMessage, Introduction, MESSAGE_BYTES_MAX, VERSIONS};
@@ -12,11 +9,11 @@ use heirloom_identity::{Card, Certificate, NodeKeys, Role, Root};
 use heirloom_net::{
     CloseCode, Connection, Gate, Net, NetConfig, NodeAddress, Priority, Protocol, Reason, Refusal, StreamKind,
 };
+use std::sync::Arc;
 use tokio::time::timeout;
 
 use crate::family::{House, pair};
-
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::wait::PATIENCE;
 
 /// Lets everybody in.
 struct Open;

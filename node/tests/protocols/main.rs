@@ -10,3 +10,8 @@ mod sharing;
 mod vault;
 mod vault_hostile;
 mod vault_recovery;
+
+#[path = "../shared/found.rs"]
+mod found;
+#[path = "../shared/wait.rs"]
+mod wait;

@@ -1,8 +1,6 @@
 //! Goal: whoever has the phrase gets back what is kept, whoever has not gets nothing, and people hear of it.
 //! Method: a keeper with packs of a home that is switched off, and machines with keys of their own that dial it.
 
-use std::time::Duration;
-
 use heirloom::protocols::vault::messages::{MESSAGE_BYTES_MAX, RecoveryMessage, VaultRequest};
 use heirloom::protocols::vault::recover_client::RecoverConfig;
 use heirloom::protocols::vault::{RecoverError, RecoverNet};
@@ -14,8 +12,7 @@ use tokio::time::timeout;
 use crate::family::{Folder, House};
 use crate::hostile::bare;
 use crate::vault::{head, pack, ward_and_keeper};
-
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::wait::PATIENCE;
 
 fn machine(seed: u8) -> NodeKeys {
     NodeKeys::from_bytes(&std::array::from_fn(|at| seed ^ u8::try_from(at).unwrap()))
@@ -79,6 +76,33 @@ async fn the_phrase_gives_back_what_is_kept() {
     ward.alarmed("recovery").await;
     net.close().await;
     ward.down().await;
+    keeper.down().await;
+}
+
+/// Goal: people hear once of a restore, not at each of its connections, and of another machine's all the same.
+/// Method: a machine connects, people see the alarm, it connects again; then another one comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_is_told_once() {
+    let (folder, keeper, ..) = lost().await;
+    let unseen = || {
+        let alarms = keeper.home.vault.store.alarms().unwrap();
+        alarms.into_iter().filter(|alarm| alarm.kind == "recovery_here" && !alarm.seen).map(|alarm| alarm.id)
+    };
+    let net = recovering(1, folder.authority()).await;
+    for is_first in [true, false, false] {
+        let client = net.connect(&keeper.network.address()).await.unwrap();
+        // Answered after the alarm was recorded.
+        client.heads().await.unwrap();
+        let alarms: Vec<_> = unseen().collect();
+        assert_eq!(alarms.len(), usize::from(is_first));
+        alarms.into_iter().for_each(|alarm| keeper.home.vault.store.alarm_seen(alarm).unwrap());
+    }
+    net.close().await;
+    let other = recovering(2, folder.authority()).await;
+    let client = other.connect(&keeper.network.address()).await.unwrap();
+    client.heads().await.unwrap();
+    assert_eq!(unseen().count(), 1, "another machine is another restore");
+    other.close().await;
     keeper.down().await;
 }
 

@@ -41,6 +41,10 @@ async fn everything_comes_back_from_a_folder() {
 
     let new = house.beside("new");
     let (back, restoring) = restore_all(&new, &house.words(), &[folder.to_str().unwrap()]).await;
+    assert!(
+        new.join("library").join(heirloom::home::library::MARKER_NAME).is_file(),
+        "it is no empty mount point"
+    );
     assert_eq!(before, Known::of(&back.home));
     let progress = back.complete().await;
     assert_eq!((progress.stage, progress.done, progress.total), (Stage::Done, 6, 6));
@@ -169,12 +173,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 /// that a bucket has, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_of_a_bucket_will_do() {
-    let mut house = House::found("Anna");
-    house.live();
-    let (folder, _) = house.add_folder("disk");
-    house.back_up().await;
-    let before = Known::of(&house.home);
-    house.burn().await;
+    let (house, folder, before) = House::burnt(|_| ()).await;
     let bucket = house.beside("bucket");
     std::fs::create_dir(&bucket).unwrap();
     for name in ["packs", "heads"] {

@@ -1,39 +1,33 @@
 //! Homes in scratch folders, with photos, decisions and copies.
 
-use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use heirloom::clock;
 use heirloom::home::Home;
-use heirloom::home::create::{Founding, create};
 use heirloom::index;
-use heirloom::ingest::{Incoming, Kept, keep_bytes};
 use heirloom::ledger::accounts::NewAccount;
-use heirloom::ledger::assets::{Entry, Origin};
+use heirloom::ledger::assets::Entry;
 use heirloom::protocols::Network;
 use heirloom::protocols::vault::agreements;
 use heirloom::restore::{self, Comeback, Order, Problem, Progress, Restoring, Stage};
 use heirloom::vault::backup::{self, RunReport};
-use heirloom::workers::derive::derive_one;
 use heirloom::{password, random};
-use heirloom_catalog::JobKind;
 use heirloom_identity::{AccountId, HouseholdId, Phrase};
 use heirloom_media::InProcess;
 use heirloom_spaces::MarkChange;
 use heirloom_store::RealDisk;
-use heirloom_testkit::Photo;
 use heirloom_vault::policy::{Standing, TargetId};
 use heirloom_vault::store::Place;
 use heirloom_vault::target::FolderTarget;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-/// The password of everybody.
-pub(crate) const PASSWORD: &str = "correct horse battery";
-/// How long a test waits for what must happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::found::found;
+pub(crate) use crate::found::{PASSWORD, quick_folder};
+use crate::known::Known;
+use crate::photos::{derive, keep, picture};
+use crate::wait::{until, wait_until_closed};
 
 /// A household, and everything of it that is not lost with its home.
 pub(crate) struct House {
@@ -43,22 +37,12 @@ pub(crate) struct House {
     pub(crate) network: Option<Arc<Network>>,
 }
 
-/// A folder in memory where the system has one: real fsyncs would only take time.
-pub(crate) fn quick_folder() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
-
 impl House {
     /// A new household with one account.
     pub(crate) fn found(name: &str) -> Self {
         let folder = Arc::new(quick_folder());
-        let email = format!("{}@example.org", name.to_lowercase());
-        let founding =
-            Founding { name, email: &email, password: PASSWORD, passphrase: None, now_ms: clock::now_ms() };
         let root = folder.path().join("home");
-        let founded = create(&root, &founding).unwrap();
-        let config = "workers = 1\np2p_listen = \"127.0.0.1:0\"\nmdns = false\n";
-        std::fs::write(root.join("config.toml"), config).unwrap();
+        let founded = found(&root, name, clock::now_ms());
         let home = open(&root);
         Self { folder, phrase: founded.phrase, home, network: None }
     }
@@ -158,6 +142,19 @@ impl House {
         backup::run(&self.home, &CancellationToken::new()).await.unwrap()
     }
 
+    /// A household that lived, backed up to a disk and burnt down: what is left of it, the disk, and what it knew. `and`
+    /// is what it did besides before the backup.
+    pub(crate) async fn burnt(and: impl FnOnce(&Self)) -> (Self, PathBuf, Known) {
+        let mut house = Self::found("Anna");
+        house.live();
+        and(&house);
+        let (disk, _) = house.add_folder("disk");
+        house.back_up().await;
+        let before = Known::of(&house.home);
+        house.burn().await;
+        (house, disk, before)
+    }
+
     /// Goes off; the folder stays.
     pub(crate) async fn stop(&mut self) {
         if let Some(network) = self.network.take() {
@@ -175,43 +172,22 @@ impl House {
 
 /// A new photo of a home's first account, with its pictures made.
 pub(crate) fn photo(home: &Arc<Home>, seed: u32) -> Entry {
-    let incoming = Incoming {
-        account: home.ledger.accounts().unwrap()[0].id,
-        given_name: format!("IMG_{seed}.png"),
-        modified_ms: clock::now_ms(),
-        origin: Origin::Upload,
-        source: None,
-    };
-    let (Kept::Added(entry) | Kept::Duplicate(entry)) = keep_bytes(home, incoming, picture(seed)).unwrap();
-    while let Some(job) = home.catalog().claim(clock::now_ms(), &[JobKind::Derive]).unwrap() {
-        derive_one(home, &job);
-    }
+    let entry = keep(home, &format!("IMG_{seed}.png"), picture(seed));
+    derive(home);
     entry
 }
 
-/// A photo's bytes.
-pub(crate) fn picture(seed: u32) -> Vec<u8> {
-    Photo { seed, width: 320, height: 200, taken: Some("2024:05:01 12:30:00") }.png()
-}
-
-/// Opens a home. The lock goes with the last handle, which a task that is ending may still hold.
+/// Opens a home, once nobody has it any more.
 pub(crate) fn open(root: &Path) -> Arc<Home> {
-    for _ in 0..200 {
-        match Home::open_with(root, Arc::new(RealDisk), Arc::new(InProcess)) {
-            Err(error) if error.is::<heirloom::home::lock::InUse>() => {
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            opened => return opened.unwrap(),
-        }
-    }
-    panic!("{} stays in use", root.display());
+    wait_until_closed(root);
+    Home::open_with(root, Arc::new(RealDisk), Arc::new(InProcess)).unwrap()
 }
 
 /// Pairs two homes.
 pub(crate) async fn pair(inviter: &House, guest: &House) {
     let invited = inviter.network().invite(true).await.unwrap();
     guest.network().accept(&invited.link).unwrap();
-    until("the homes connect", || async {
+    until("the homes to connect", &[&inviter.home, &guest.home], || {
         let there = inviter.network().connection(&guest.household());
         there.and(guest.network().connection(&inviter.household())).map(drop)
     })
@@ -258,12 +234,12 @@ impl Back {
 
     /// Waits until everything is there.
     pub(crate) async fn complete(&self) -> Progress {
-        let progress = until("everything comes back", || async {
+        until("everything to come back", &[&self.home], || {
             let progress = self.home.restoring.progress()?;
             assert_ne!(progress.stage, Stage::Failed, "{progress:?}");
             (progress.stage == Stage::Done).then_some(progress)
-        });
-        progress.await
+        })
+        .await
     }
 
     pub(crate) async fn stop(self) -> Arc<Home> {
@@ -281,17 +257,4 @@ pub(crate) async fn restore_all(root: &Path, words: &str, from: &[&str]) -> (Bac
     let back = Back::begin(root, &restoring).await;
     back.complete().await;
     (back, restoring)
-}
-
-/// Waits until something is there.
-pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> F) -> T {
-    let found = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{what}: not in time"))
 }

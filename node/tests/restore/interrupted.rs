@@ -2,14 +2,16 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::Poll;
 
 use heirloom::home::Home;
-use heirloom::restore::{self, Order, Restoring, place};
+use heirloom::home::layout::Layout;
+use heirloom::restore::{self, Order, Progress, Restoring, Stage, place};
 
 use crate::folder::copy;
 use crate::house::{Back, House, restore, restore_all};
 use crate::known::Known;
+use crate::wait::{until, wait_until_closed};
 
 /// What is under a folder that is half restored.
 fn check_is_no_home(root: &Path) {
@@ -21,37 +23,29 @@ fn check_is_no_home(root: &Path) {
     assert!(said.contains("half restored") || said.contains("there is no home"), "{said}");
 }
 
-/// Goal: a restore that is cut off at any moment is made again and comes out whole. Method: cut off later and later, until
-/// it gets through; after each cut the folder is no home.
+/// Goal: a restore that is cut off at any moment is made again and comes out whole. Method: cut off after more and more of
+/// its steps, until it gets through; after each cut the folder is no home.
 #[tokio::test(flavor = "multi_thread")]
 async fn cut_off_at_any_moment_it_goes_on() {
-    let mut house = House::found("Anna");
-    house.live();
-    let (folder, _) = house.add_folder("disk");
-    house.back_up().await;
-    let before = Known::of(&house.home);
-    house.burn().await;
+    let (house, disk, before) = House::burnt(|_| ()).await;
     let (new, words) = (house.beside("new"), house.words());
-    let place = folder.to_str().unwrap().to_owned();
-    let (mut cuts, mut pause_us) = (0, 100);
+    let place = disk.to_str().unwrap().to_owned();
+    let (mut cuts, mut steps) = (0, 1);
     loop {
         let restoring = Arc::<Restoring>::default();
         let order = Order::read(&new, &words, std::slice::from_ref(&place)).unwrap();
-        let limit = Duration::from_micros(pause_us);
-        match tokio::time::timeout(limit, restore::run(&order, &restoring)).await {
-            Ok(done) => {
-                let Err(problem) = done else { break };
-                // What was cut off may hold the folder for a moment longer.
-                assert!(problem.to_string().contains("in use"), "{problem}");
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            Err(_) => {
+        match cut_after(steps, restore::run(&order, &restoring)).await {
+            Some(Ok(())) => break,
+            // What was cut off may take the folder only now.
+            Some(Err(problem)) => assert!(problem.to_string().contains("in use"), "{problem}"),
+            None => {
                 cuts += 1;
-                pause_us += 100 + pause_us / 8;
-                settle(&new).await;
+                steps += 1 + steps / 4;
             }
         }
-        if place::finish(&heirloom::home::layout::Layout::of(&new).unwrap()).unwrap() {
+        // What was cut off may still write.
+        wait_until_closed(&new);
+        if place::finish(&Layout::of(&new).unwrap()).unwrap() {
             break;
         }
         check_is_no_home(&new);
@@ -63,27 +57,25 @@ async fn cut_off_at_any_moment_it_goes_on() {
     drop(back.stop().await);
 }
 
-/// Waits until nothing of a restore that was cut off still writes.
-async fn settle(root: &Path) {
-    for _ in 0..500 {
-        let Ok(lock) = std::fs::File::open(root.join("lock")) else { return };
-        if lock.try_lock().is_ok() {
-            return;
+/// Goes so many steps with something, and drops it then if it is not done.
+async fn cut_after<T>(steps: u32, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    let mut left = steps;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+        left -= 1;
+        work.as_mut().poll(context).map(Some)
+    })
+    .await
 }
 
 /// Goal: killed between any two of the last steps, the home is whole after the next start. Method: the complete files of
 /// a restore, put into their places one by one; each such folder is finished without the phrase.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_files_are_placed_it_needs_no_phrase() {
-    let mut house = House::found("Anna");
-    house.live();
-    let (folder, _) = house.add_folder("disk");
-    house.back_up().await;
-    let before = Known::of(&house.home);
-    house.burn().await;
+    let (house, folder, before) = House::burnt(|_| ()).await;
     let whole = house.beside("whole");
     restore(&whole, &house.words(), &[folder.to_str().unwrap()]).await.0.unwrap();
     let files =
@@ -98,7 +90,7 @@ async fn killed_while_files_are_placed_it_needs_no_phrase() {
         let text = std::fs::read_to_string(&note).unwrap();
         std::fs::write(&note, text.replace("\"photos\"", "\"placing\"")).unwrap();
         check_is_no_home(&root);
-        let layout = heirloom::home::layout::Layout::of(&root).unwrap();
+        let layout = Layout::of(&root).unwrap();
         assert!(place::finish(&layout).unwrap());
         assert!(place::finish(&layout).unwrap(), "a second time changes nothing");
         let back = Back::begin(&root, &Restoring::default()).await;
@@ -111,28 +103,28 @@ async fn killed_while_files_are_placed_it_needs_no_phrase() {
 /// Goal: a home whose photos are still coming goes on at every start. Method: stopped again and again while they come.
 #[tokio::test(flavor = "multi_thread")]
 async fn photos_go_on_coming_at_every_start() {
-    let mut house = House::found("Anna");
-    house.live();
-    for seed in 30..50 {
-        house.photo(seed);
-    }
-    let (folder, _) = house.add_folder("disk");
-    house.back_up().await;
-    let before = Known::of(&house.home);
-    house.burn().await;
-    let new = house.beside("new");
+    let (house, folder, before) =
+        House::burnt(|house| (30..50).for_each(|seed| drop(house.photo(seed)))).await;
+    let (new, away) = (house.beside("new"), house.beside("away"));
     restore(&new, &house.words(), &[folder.to_str().unwrap()]).await.0.unwrap();
-    let mut starts = 0;
-    for pause_ms in (0..).step_by(8) {
-        starts += 1;
+    // At the first start the disk is not there.
+    std::fs::rename(&folder, &away).unwrap();
+    let back = Back::begin(&new, &Restoring::default()).await;
+    until("a word that the disk is away", &[&back.home], || {
+        back.home.restoring.progress()?.message.filter(|said| said.contains("away"))
+    })
+    .await;
+    assert!(back.stop().await.layout.restoring().exists());
+    std::fs::rename(&away, &folder).unwrap();
+    loop {
         let back = Back::begin(&new, &Restoring::default()).await;
-        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
-        let home = back.stop().await;
-        if !home.layout.restoring().exists() {
+        let first = back.home.restoring.progress();
+        let moved = |now: &Progress| now.stage == Stage::Done || Some(now) != first.as_ref();
+        until("something to come", &[&back.home], || back.home.restoring.progress().filter(moved)).await;
+        if !back.stop().await.layout.restoring().exists() {
             break;
         }
     }
-    assert!(starts > 1, "it was never stopped in the middle");
     let home = crate::house::open(&new);
     assert_eq!(before, Known::of(&home));
 }
@@ -140,12 +132,7 @@ async fn photos_go_on_coming_at_every_start() {
 /// Goal: an interrupted restore can be made again from another place. Method: the first place loses its packs.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_goes_on_from_another_place() {
-    let mut house = House::found("Anna");
-    house.live();
-    let (folder, _) = house.add_folder("disk");
-    house.back_up().await;
-    let before = Known::of(&house.home);
-    house.burn().await;
+    let (house, folder, before) = House::burnt(|_| ()).await;
     let half = house.beside("half");
     copy(&folder, &half);
     for shelf in std::fs::read_dir(half.join("packs")).unwrap().skip(1) {

@@ -1,7 +1,5 @@
 //! From another home, over the network of this machine.
 
-use std::time::Duration;
-
 use heirloom::clock;
 use heirloom::home::Home;
 use heirloom::protocols::Network;
@@ -10,8 +8,9 @@ use heirloom::sharing::{self, Downloads};
 use heirloom_identity::{ReceiveKey, Role, SpaceId};
 use heirloom_spaces::AlbumEdit;
 
-use crate::house::{Back, House, pair, restore, restore_all, until};
+use crate::house::{Back, House, pair, restore, restore_all};
 use crate::known::Known;
+use crate::wait::until;
 
 /// Anna with photos and an album that she shares with Ben, who keeps copies for her.
 async fn anna_and_ben() -> (House, House, SpaceId) {
@@ -32,7 +31,7 @@ async fn anna_and_ben() -> (House, House, SpaceId) {
 
 /// Waits until a home has so many entries of an album.
 async fn entries_at(home: &std::sync::Arc<Home>, album: &SpaceId, count: u64) {
-    until("the entries come", || async {
+    until("the entries", &[home], || {
         let album = home.albums.album(album).unwrap()?;
         (album.entries == count).then_some(())
     })
@@ -58,7 +57,7 @@ async fn everything_comes_back_from_a_relative() {
     assert_eq!(back.home.keys.certificate.generation(), 2);
 
     // Ben's home knows the new node, and his people hear that somebody restored.
-    until("the homes connect", || async {
+    until("the homes to connect", &[&ben.home, &back.home], || {
         let there = ben.network().connection(&anna.household());
         there.and(back.network.connection(&ben.household())).map(drop)
     })
@@ -73,7 +72,7 @@ async fn everything_comes_back_from_a_relative() {
     let newest = back.home.keys.receive.first().map(ReceiveKey::public).unwrap();
     assert_ne!(newest, old_receive);
     for home in [&back.home, &ben.home] {
-        until("the album knows the new key", || async {
+        until("the album to know the new key", &[home], || {
             let membership = home.albums.membership(&album)?;
             (membership.members.get(&anna.household())?.receive == newest).then_some(())
         })
@@ -159,7 +158,7 @@ async fn a_relative_who_goes_away_is_waited_for() {
     let home = crate::house::open(&new);
     let network = Network::start(&home, None).await.unwrap();
     let comeback = Comeback::start(&home);
-    until("it says that somebody is away", || async {
+    until("a word that somebody is away", &[&home], || {
         home.restoring.progress()?.message.filter(|said| said.contains("away"))
     })
     .await;
@@ -176,7 +175,7 @@ async fn a_relative_who_goes_away_is_waited_for() {
     ben.network = Some(Network::start(&ben.home, None).await.unwrap());
     let downloads = Downloads::start(&ben.home);
     let back = Back::begin(&new, &heirloom::restore::Restoring::default()).await;
-    tokio::time::timeout(Duration::from_secs(90), back.complete()).await.unwrap();
+    back.complete().await;
     assert_eq!(before, Known::of(&back.home));
     drop(back.stop().await);
     downloads.stop().await;

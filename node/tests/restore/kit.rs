@@ -2,7 +2,7 @@
 //! after people there said yes and the delay is over. Method: three homes on loopback; the clock that the delay is counted
 //! with is moved by hand.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use heirloom::clock;
@@ -12,10 +12,13 @@ use heirloom::restore::kit::KitOrder;
 use heirloom::vault::kits::owner::{self, Made, Wanted};
 use heirloom::vault::kits::{DAY_MS, holder, status};
 use heirloom_identity::{KitRecord, NodeId};
+use tokio::sync::watch;
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use crate::house::{House, pair, restore_all, until};
+use crate::house::{House, pair, restore_all};
 use crate::known::Known;
+use crate::wait::{PATIENCE, until};
 
 /// Time between two rounds of asking.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -41,13 +44,14 @@ async fn link(house: &House) -> String {
 }
 
 /// What the machine that asks says to whoever sits there.
-#[derive(Default)]
-struct Said(Arc<Mutex<Vec<String>>>);
+struct Said(watch::Receiver<Vec<String>>);
 
 impl Said {
     async fn hear(&self, words: &str) {
-        let look = || async { self.0.lock().unwrap().iter().any(|text| text.contains(words)).then_some(()) };
-        until(words, look).await;
+        let mut said = self.0.clone();
+        let heard = said.wait_for(|said| said.iter().any(|text| text.contains(words)));
+        let heard = timeout(PATIENCE, heard).await.map(|heard| heard.is_ok());
+        assert_eq!(heard, Ok(true), "{words:?} is not among {:?}", *self.0.borrow());
     }
 }
 
@@ -59,18 +63,17 @@ fn ask(
     papers: &[Zeroizing<String>],
 ) -> (tokio::task::JoinHandle<Result<Zeroizing<String>, String>>, Said) {
     let order = KitOrder::read(&anna.beside(folder), "Anna", from, papers).unwrap();
-    let said = Said::default();
-    let told = Arc::clone(&said.0);
+    let (teller, said) = watch::channel(Vec::new());
     let asking = tokio::spawn(async move {
-        let tell = move |text: &str| told.lock().unwrap().push(text.to_owned());
+        let tell = move |text: &str| teller.send_modify(|said| said.push(text.to_owned()));
         order.phrase(&tell, PAUSE).await.map_err(|problem| problem.to_string())
     });
-    (asking, said)
+    (asking, Said(said))
 }
 
 /// The machine that asks here.
 async fn asker(home: &Arc<Home>) -> NodeId {
-    until("somebody to ask", || async { home.ledger.requests().unwrap().first().map(|row| row.node) }).await
+    until("somebody to ask", &[home], || home.ledger.requests().unwrap().first().map(|row| row.node)).await
 }
 
 fn state(home: &Home) -> RequestState {
@@ -112,10 +115,11 @@ async fn a_lost_home_comes_back_without_its_sheet() {
     days_pass(&ben.home, 8);
     assert_eq!(state(&ben.home), RequestState::Asked);
     yes(&ben.home, &at_ben);
-    until("Ben's part", || async { (state(&ben.home) == RequestState::Given).then_some(()) }).await;
+    said.hear("Ben gave a part").await;
+    assert_eq!(state(&ben.home), RequestState::Given);
     yes(&carla.home, &at_carla);
     days_pass(&carla.home, 6);
-    tokio::time::sleep(PAUSE * 6).await;
+    said.hear("Carla said yes and gives the part in 24 hours").await;
     assert_eq!(state(&carla.home), RequestState::Allowed);
     // The machine that asks is switched off and goes on.
     asking.abort();
@@ -142,7 +146,7 @@ async fn the_owner_says_no_and_revokes() {
     let thief = asker(&ben.home).await;
     asker(&carla.home).await;
     yes(&ben.home, &thief);
-    until("Anna's people to hear of it", || async {
+    until("Anna's people to hear of it", &[&anna.home], || {
         let alarms = anna.home.vault.store.alarms().unwrap();
         alarms.iter().any(|alarm| alarm.kind == owner::ALARM_USED).then_some(())
     })
@@ -220,7 +224,8 @@ async fn a_kit_is_made_whole_or_not_at_all() {
     let (anna, ben, mut carla) = three_homes().await;
     carla.stop().await;
     let gone = carla.household();
-    until("Carla to be gone", || async { anna.network().connection(&gone).is_none().then_some(()) }).await;
+    let is_gone = || anna.network().connection(&gone).is_none().then_some(());
+    until("Carla to be gone", &[&anna.home], is_gone).await;
     let wanted = |holders| Wanted { name: String::new(), holders, delay_days: 7 };
     let make = async |words: String, wanted| {
         owner::create(&anna.home, words.into(), wanted, 1).await.unwrap_err().to_string()

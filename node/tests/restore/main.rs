@@ -12,3 +12,10 @@ mod old_node;
 mod page;
 mod phrase;
 mod words;
+
+#[path = "../shared/found.rs"]
+mod found;
+#[path = "../shared/photos.rs"]
+mod photos;
+#[path = "../shared/wait.rs"]
+mod wait;

@@ -5,7 +5,8 @@ use heirloom::index::decide;
 use heirloom::vault::status::status;
 use heirloom_spaces::MarkChange;
 
-use crate::house::{Back, House, pair, restore, restore_all, until};
+use crate::house::{Back, House, pair, restore, restore_all};
+use crate::wait::until;
 
 /// Goal: a restore takes the place of a node that still lives, which then changes nothing more. Method: the old home stays
 /// connected with the keeper while the new one is restored from it.
@@ -18,12 +19,12 @@ async fn the_old_machine_turns_read_only() {
     anna.back_up().await;
     let link = ben.network().invite(true).await.unwrap().link.to_string();
     let (back, _) = restore_all(&anna.beside("new"), &anna.words(), &[&link]).await;
-    until("the relative knows the new machine", || async {
+    until("the relative to know the new machine", &[&ben.home], || {
         let known = ben.home.ledger.peer(&anna.household()).unwrap().unwrap();
         (known.certificate == back.home.keys.certificate).then_some(())
     })
     .await;
-    until("the old machine hears of it", || async { anna.home.is_outranked().then_some(()) }).await;
+    until("the old machine to hear of it", &[&anna.home], || anna.home.is_outranked().then_some(())).await;
     assert_eq!(anna.home.must_be_current().unwrap_err().to_string(), OUTRANKED);
     let old = status(&anna.home).unwrap();
     assert!(old.replaced && !status(&back.home).unwrap().replaced);
@@ -59,8 +60,8 @@ async fn of_two_restores_at_once_one_wins() {
     assert_eq!(one.home.keys.certificate.generation(), two.home.keys.certificate.generation());
     let first_wins = one.home.keys.certificate.outranks(&two.home.keys.certificate);
     let (winner, loser) = if first_wins { (one, two) } else { (two, one) };
-    until("the other hears that it was replaced", || async { loser.home.is_outranked().then_some(()) }).await;
-    until("the relative knows the winner", || async {
+    until("the other to hear of it", &[&loser.home], || loser.home.is_outranked().then_some(())).await;
+    until("the relative to know the winner", &[&ben.home], || {
         let known = ben.home.ledger.peer(&anna.household()).unwrap().unwrap();
         (known.certificate == winner.home.keys.certificate).then_some(())
     })
@@ -82,7 +83,7 @@ async fn a_second_restore_stands_above_the_first() {
     anna.burn().await;
     let link = ben.network().invite(true).await.unwrap().link.to_string();
     let (back, _) = restore_all(&anna.beside("first"), &anna.words(), &[&link]).await;
-    until("the relative knows the new machine", || async {
+    until("the relative to know the new machine", &[&ben.home], || {
         let known = ben.home.ledger.peer(&anna.household()).unwrap().unwrap();
         (known.certificate == back.home.keys.certificate).then_some(())
     })

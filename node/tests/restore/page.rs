@@ -10,9 +10,11 @@ use heirloom::setup::{can_set_up, serve_setup};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
-use crate::house::{House, PASSWORD, open, quick_folder, until};
+use crate::house::{House, PASSWORD, open, quick_folder};
 use crate::known::Known;
+use crate::wait::PATIENCE;
 
 /// A program that serves a folder.
 struct Program {
@@ -83,6 +85,30 @@ impl Program {
     async fn post(&self, path: &str, body: Value) -> (u16, Value) {
         self.ask("POST", path, Some(body), &[]).await
     }
+
+    /// Asks again and again, as the page does, until the answer is so.
+    async fn ask_until(&self, path: &str, is_so: impl Fn(u16, &Value) -> bool) -> Value {
+        let asking = async {
+            loop {
+                let (status, answer) = self.get(path).await;
+                if is_so(status, &answer) {
+                    return answer;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        timeout(PATIENCE, asking).await.unwrap()
+    }
+
+    /// Follows a restore until it has come to this stage.
+    async fn restored(&self, stage: &str) -> Value {
+        self.ask_until("/setup/restore", |status, progress| {
+            assert_eq!(status, 200, "{progress}");
+            assert!(progress["stage"] != "failed" || stage == "failed", "{progress}");
+            progress["stage"] == stage
+        })
+        .await
+    }
 }
 
 fn founding() -> Value {
@@ -149,13 +175,8 @@ async fn a_household_is_founded_on_the_page() {
 /// word, then the right ones; the progress is asked for until all is there, across the change from setup to home.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_household_is_restored_on_the_page() {
-    let mut house = House::found("Anna");
-    house.live();
-    let (disk, _) = house.add_folder("disk");
-    house.back_up().await;
-    let before = Known::of(&house.home);
+    let (house, disk, before) = House::burnt(|_| ()).await;
     let words = house.phrase.words();
-    house.burn().await;
     let root = house.beside("new");
     let program = Program::start(root.clone(), "127.0.0.1:0").await;
     let from = disk.to_str().unwrap();
@@ -169,13 +190,7 @@ async fn a_household_is_restored_on_the_page() {
     let asked = json!({ "phrase": words.join(" "), "from": format!("\n {from} \n") });
     assert_eq!(program.post("/setup/restore", asked.clone()).await.0, 202);
     assert_eq!(program.post("/setup/restore", asked).await.0, 409, "one at a time");
-    let progress = until("all is there", || async {
-        let (status, progress) = program.get("/setup/restore").await;
-        assert_eq!(status, 200, "{progress}");
-        assert_ne!(progress["stage"], "failed", "{progress}");
-        (progress["stage"] == "done").then_some(progress)
-    })
-    .await;
+    let progress = program.restored("done").await;
     assert_eq!((&progress["done"], &progress["total"]), (&json!(6), &json!(6)), "{progress}");
     assert!(progress["headAt"].is_string());
     assert_eq!(program.get("/setup").await.1["state"], "ready");
@@ -188,29 +203,18 @@ async fn a_household_is_restored_on_the_page() {
 /// Goal: a restore that fails is said on the page and can be tried again. Method: a folder whose packs are gone.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_that_fails_can_be_tried_again() {
-    let mut house = House::found("Anna");
-    house.live();
-    let (disk, _) = house.add_folder("disk");
-    house.back_up().await;
-    house.burn().await;
+    let (house, disk, _) = House::burnt(|_| ()).await;
     let gone = house.beside("gone");
     crate::folder::copy(&disk, &gone);
     std::fs::remove_dir_all(gone.join("packs")).unwrap();
     let program = Program::start(house.beside("new"), "127.0.0.1:0").await;
     let asked = |from: &Path| json!({ "phrase": house.words(), "from": from.to_str().unwrap() });
     assert_eq!(program.post("/setup/restore", asked(&gone)).await.0, 202);
-    let failed = until("it fails", || async {
-        let progress = program.get("/setup/restore").await.1;
-        (progress["stage"] == "failed").then_some(progress)
-    })
-    .await;
+    let failed = program.restored("failed").await;
     assert!(failed["message"].as_str().unwrap().contains("not complete"), "{failed}");
     assert_eq!(program.get("/setup").await.1["state"], "fresh");
     assert_eq!(program.post("/setup/restore", asked(&disk)).await.0, 202);
-    until("all is there", || async {
-        (program.get("/setup/restore").await.1["stage"] == "done").then_some(())
-    })
-    .await;
+    program.restored("done").await;
     program.stop().await;
 }
 
