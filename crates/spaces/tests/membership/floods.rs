@@ -1,6 +1,6 @@
 //! Homes that make operations by the thousand: nobody else is stopped by it, and nobody is slow.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use heirloom_identity::{Action, EpochId, Operation, OperationId, Rekey, Role};
 use heirloom_spaces::membership::{
@@ -10,6 +10,13 @@ use heirloom_spaces::membership::{
 use crate::album::{Album, Home, add, apart, leave, remove, set, transfer};
 
 use Role::{Admin, Contributor, Viewer};
+
+/// How long this thread has worked, whatever else keeps the machine busy: as Linux counts it, in hundredths of a second.
+fn worked() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    let ticks = stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2);
+    Duration::from_millis(ticks.map(|ticks| ticks.parse::<u64>().unwrap() * 10).sum())
+}
 
 fn renew(home: &Home) -> Action {
     Action::Renew { receive: home.receive.public() }
@@ -166,9 +173,10 @@ fn an_album_made_to_be_slow_is_evaluated() {
     while album.operations.count() < OPERATIONS_MAX {
         album.by(owner, &[end], set(ben, Contributor));
     }
-    let started = Instant::now();
+    let before = worked();
     let now = album.now();
-    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    let took = worked() - before;
+    assert!(took < Duration::from_secs(20), "{took:?}");
     assert!(now.owner.is_some());
 }
 
@@ -202,8 +210,9 @@ fn a_ladder_of_changes_is_evaluated() {
     while album.operations.count() < OPERATIONS_MAX {
         album.by(owner, &[last], remove(ben));
     }
-    let started = Instant::now();
+    let before = worked();
     let now = album.now();
-    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    let took = worked() - before;
+    assert!(took < Duration::from_secs(20), "{took:?}");
     assert_eq!(now.role(&ben.id()), None);
 }
