@@ -1,14 +1,16 @@
 // Copies in another home, and a house that burns down: ask and agree, see what is safe, check the phrase, and bring
 // everything back on a new computer from the first-run page.
-//   node vault.mjs EMAIL ANNA_URL ANNA_PASSWORD NONNA_URL NONNA_PASSWORD NEW_URL PHRASE_FILE SAMPLE_FOLDER OUT_DIR
-// Anna's and Nonna's homes are paired and hold nothing; at NEW_URL a node without a home serves its first-run page.
+//   node vault.mjs EMAIL ANNA_URL ANNA_PASSWORD NONNA_URL NONNA_PASSWORD NEW_URL KIT_URL PHRASE_FILE SAMPLE_FOLDER OUT_DIR
+// Anna's and Nonna's homes are paired and hold nothing; at NEW_URL and KIT_URL a node without a home serves its first-run
+// page: one is restored to with the phrase, one with a recovery kit (kits.mjs).
 // Prints one line a step and the count at the end; pictures go to OUT_DIR.
 import { readFileSync } from 'node:fs';
 import { assert, DESKTOP, dropFiles, findPhotos, launch, PHONE, Walk } from './harness.mjs';
+import { keepKits, restoreWithKit } from './kits.mjs';
 
-const [email, annaUrl, annaPassword, nonnaUrl, nonnaPassword, newUrl, phraseFile, samples, out] = process.argv.slice(2);
+const [email, annaUrl, annaPassword, nonnaUrl, nonnaPassword, newUrl, kitUrl, phraseFile, samples, out] = process.argv.slice(2);
 if (!out) {
-  console.error('usage: node vault.mjs EMAIL ANNA_URL ANNA_PASSWORD NONNA_URL NONNA_PASSWORD NEW_URL PHRASE_FILE SAMPLE_FOLDER OUT_DIR');
+  console.error('usage: node vault.mjs EMAIL ANNA_URL ANNA_PASSWORD NONNA_URL NONNA_PASSWORD NEW_URL KIT_URL PHRASE_FILE SAMPLE_FOLDER OUT_DIR');
   process.exit(2);
 }
 const words = readFileSync(phraseFile, 'utf8').toLowerCase().match(/[a-z]+/g).slice(-24);
@@ -18,7 +20,8 @@ const browser = await launch();
 const anna = await walk.page(browser, annaUrl, DESKTOP);
 const nonna = await walk.page(browser, nonnaUrl, { ...PHONE, colorScheme: 'dark' });
 const fresh = await walk.page(browser, newUrl, PHONE);
-walk.pages = [anna, nonna, fresh];
+const kitless = await walk.page(browser, kitUrl, PHONE);
+walk.pages = [anna, nonna, fresh, kitless];
 
 async function signIn(page, password) {
   await page.getByLabel('Email').fill(email);
@@ -122,13 +125,16 @@ await walk.step('the sheet is checked: a wrong word is named, the right words ar
   await dialog(anna, 'These are your words').getByRole('button', { name: 'Done' }).click();
 });
 
-const link = await walk.step('Nonna gives the new computer a link', async () => {
+const papers = await keepKits({ walk, page: anna, typePhrase, words, shots });
+
+async function invitation() {
   await go(nonna, 'Family');
   await nonna.getByRole('button', { name: 'Invite a home' }).click();
   const field = dialog(nonna, 'Invite a home').getByLabel('The link');
   await field.waitFor();
   return field.inputValue();
-});
+}
+const link = await walk.step('Nonna gives the new computer a link', invitation);
 
 await walk.step('a computer without a home shows two ways', async () => {
   await fresh.goto('/');
@@ -185,6 +191,13 @@ await walk.step('the old computer says that it was replaced, and offers nothing 
   }
   await walk.accessible(anna, 'safety, replaced');
   await shots(anna, 'replaced');
+});
+
+await nonna.goto('/'); // leaves the open invitation
+const another = await walk.step('Nonna gives another link', invitation);
+await nonna.goto('/');
+await restoreWithKit({
+  walk, fresh: kitless, nonna, link: another, paper: papers?.[0], home: 'Anna’s home', shots, photos: photos.length, signIn: (page) => signIn(page, annaPassword)
 });
 
 await browser.close();

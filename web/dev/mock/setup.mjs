@@ -3,12 +3,16 @@ import { PHRASE } from './vault.mjs';
 
 const PICTURES = 12_492;
 const BYTES = 214e9;
+/** Homes that hold parts of the kit, in the order in which links are given; the first of a name says how it goes there. */
+const HOLDERS = ['Nonna Rosa', 'Ben & Clara', 'Linden 14', 'Uncle Theo', ''];
 const STAGES = ['contact', 'tables', 'pictures', 'originals', 'done'];
 
 export class Setup {
-  /** `state`: fresh, code (as fresh, but asks for the code "orchard"), restoring, or nothing for a home that runs. `pace`: milliseconds for a stage. */
+  /** `state`: fresh, code (as fresh, but asks for the code "orchard"), restoring, asking (for parts of a kit), or nothing for a home that runs. `pace`: milliseconds for a stage. */
   constructor({ state, pace, vault }) {
-    Object.assign(this, { pace, vault, state: { fresh: 'fresh', code: 'fresh', restoring: 'restoring' }[state] ?? 'ready', needsCode: state === 'code', begun: Date.now(), failed: undefined, held: undefined });
+    Object.assign(this, { pace, vault, state: { fresh: 'fresh', code: 'fresh', restoring: 'restoring', asking: 'asking' }[state] ?? 'ready', needsCode: state === 'code', begun: Date.now(), failed: undefined, held: undefined, kit: undefined });
+    if (state === 'asking') this.kit = { name: 'Orchard House', from: ['a', 'b', 'c', 'd', 'e'], papers: [''], begun: Date.now() - 52 * 3_600_000 };
+    if (state === 'asking') this.spread = (i) => ['asked', 'waits', 'expired', 'away', 'asking'][i];
   }
 
   /** Whether the rest of the API answers: also while originals come. */
@@ -28,6 +32,17 @@ export class Setup {
     };
   }
 
+  /** How it stands with the kit: with `--setup asking` one home in each state, otherwise a yes after one pace and a part after three. */
+  #asking() {
+    const { name, from, papers, begun, over } = this.kit;
+    const at = (Date.now() - begun) / this.pace;
+    const state = this.spread ?? ((i) => (at < 1 ? 'asking' : at < 2 + i ? 'asked' : at < 4 + i ? 'waits' : 'given'));
+    const homes = from.map((_, i) => ({ name: HOLDERS[i % HOLDERS.length], state: state(i), words: state(i) === 'asking' || state(i) === 'expired' ? null : PHRASE.slice(i, i + 6).join(' '), hoursLeft: state(i) === 'waits' ? 142 : null }));
+    const have = homes.filter((home) => home.state === 'given').length + papers.length;
+    if (have >= 2 && !this.spread) Object.assign(this, { state: 'restoring', begun: Date.now(), kit: undefined });
+    return { name, askedAt: new Date(begun).toISOString(), homes, papers: papers.length, have, needed: have ? 2 : null, message: over ?? null, over: over !== undefined };
+  }
+
   /** Answers what concerns the first run; false for anything else. */
   async answer({ at, json, refuse, body, code }) {
     if (!at.split(' ')[1].startsWith('/setup')) return false;
@@ -36,6 +51,16 @@ export class Setup {
     if (this.needsCode && code !== 'orchard') return refuse(403, 'This is not the code from the terminal.');
     if (at === 'POST /setup/found') return json(201, { phrase: PHRASE, token: 'orchard' });
     if (at === 'POST /setup/finish') return json(204, (this.state = 'ready'));
+    if (at === 'GET /setup/kit') return this.kit ? json(200, this.#asking()) : refuse(404, 'There is nothing here.');
+    if (at === 'DELETE /setup/kit') return json(204, Object.assign(this, { state: 'fresh', kit: undefined, spread: undefined }));
+    if (at === 'POST /setup/kit') {
+      const { name, from, papers } = await body();
+      if (papers.some((paper) => paper.replace(/[\s-]/g, '').length !== 160)) return json(400, { message: 'The part that you typed is not right: group 7 on the sheet was copied wrongly; compare its eight letters with the sheet.' });
+      const known = this.kit ?? { name, from: [], papers: [], begun: Date.now() };
+      this.kit = { ...known, over: undefined, from: [...known.from, ...from.split('\n').filter((line) => line.trim())], papers: [...known.papers, ...papers] };
+      this.state = 'asking';
+      return json(202, {});
+    }
     if (at !== 'POST /setup/restore') return false;
     const { phrase, from } = await body();
     const { right, problem } = this.vault.judge(phrase);

@@ -11,7 +11,7 @@ const before = (ms) => iso(Date.now() - ms);
 /** The words of the mock's sheet: a real phrase that belongs to no home. */
 export const PHRASE = 'city noise scissors open hospital neither shoulder document erode puzzle mean thumb mother chair fat pill hurry scale famous chicken seat resemble swing anger'.split(' ');
 
-export const SCENES = ['safe', 'first', 'attention', 'danger', 'off', 'empty', 'locked', 'restoring', 'asked', 'deletion', 'full', 'replaced', 'kits', 'kitstates', 'ending'];
+export const SCENES = ['safe', 'first', 'attention', 'danger', 'off', 'empty', 'locked', 'restoring', 'asked', 'deletion', 'full', 'replaced', 'kits', 'kitstates', 'ending', 'yearly'];
 
 export class Vault {
   /** `scene`: one of {@link SCENES}. */
@@ -117,6 +117,15 @@ export class Vault {
         ],
         kitRequests: [{ id: id64('unclear'), claimed: 'The very long name of the Oberhuber-Winterstein family in Garmisch-Partenkirchen', name: null, words: PHRASE.slice(9, 15).join(' '), state: 'asked', askedAt: before(HOUR), hoursLeft: null }, { id: id64('given'), claimed: 'Linden 14', name: 'Grandpa Otto', words: PHRASE.slice(0, 6).join(' '), state: 'given', askedAt: before(8 * DAY), hoursLeft: 0 }]
       },
+      yearly: {
+        phrase: { enabled: true, verifiedAt: before(372 * DAY) },
+        reminders: [
+          { about: 'phrase', kind: 'phrase', text: 'Nobody has checked the sheet with your 24 words for a year.', advice: 'Do you still have the paper? Take it out and type the words here once; it takes five minutes.' },
+          { about: 'k1', kind: 'kit', text: 'The homes that hold parts of “For the children” were not asked for a year.', advice: 'Check the parts, best when all of those homes are on.' },
+          { about: 'k1', kind: 'paper', text: 'Do you still have the papers of the kit “For the children”?', advice: 'Look where they are, or ask whoever keeps them. If one is gone, end this kit and make a new one.' }
+        ],
+        kits: [{ id: 'k1', name: 'For the children', threshold: 2, count: 3, state: 'ok', holders: [{ household: rosa.household, name: 'Nonna Rosa', state: 'held' }, { household: ben.household, name: 'Ben & Clara', state: 'held' }, { household: null, name: '', state: 'paper' }], delayDays: 7, verifiedAt: before(400 * DAY), papersSeenAt: before(390 * DAY), createdAt: before(800 * DAY) }]
+      },
       kits: { alarms: [{ id: 11, kind: 'disk_written', text: 'The copies of Grandpa Otto are on the disk, 41 GB in /media/usb.', advice: 'Eject the disk as your computer asks, and bring it to them with their 24 words.', at: before(20 * 60_000) }], kits: [{ id: 'k1', name: 'For the children', threshold: 2, count: 3, state: 'asked', holders: [{ household: rosa.household, name: 'Nonna Rosa', state: 'held' }, { household: ben.household, name: 'Ben & Clara', state: 'held' }, { household: null, name: '', state: 'paper' }], delayDays: 7, verifiedAt: before(30 * DAY), createdAt: before(90 * DAY) }], kitRequests: [{ id: id64('asker'), claimed: 'Linden 14', name: 'Linden 14', words: PHRASE.slice(3, 9).join(' '), state: 'asked', askedAt: before(2 * HOUR), hoursLeft: 166 }] }
     };
     return scenes[this.scene] ?? {};
@@ -182,6 +191,12 @@ export class Vault {
       const { allow } = await body();
       if (allow) status.kitRequests.find((one) => one.id === id).state = 'allowed';
       else status.kitRequests = status.kitRequests.filter((one) => one.id !== id);
+      return json(204, this.changed());
+    }
+    const reminder = /^POST \/vault\/reminders\/(\w+)$/.exec(at);
+    if (reminder) {
+      const { answer } = await body();
+      status.reminders = status.reminders.filter((one) => one.about !== reminder[1] || (answer === 'there' && one.kind !== 'paper'));
       return json(204, this.changed());
     }
     const alarm = /^POST \/vault\/alarms\/(.+)\/seen$/.exec(at);

@@ -11,7 +11,8 @@ use crate::daemon::{self, Scratch, Serving};
 use crate::{folders, samples, shell};
 
 /// Walks through one home's page with `tests/browser/walk.mjs`, through the pages of two homes that pair and share with
-/// `tests/browser/family.mjs`, and through copies and a restore on a third computer with `tests/browser/vault.mjs`;
+/// `tests/browser/family.mjs`, and through copies, recovery kits and restores on two more computers with
+/// `tests/browser/vault.mjs`;
 /// screenshots go to `target/browser/shots`, `target/browser/family` and `target/browser/vault`.
 pub(crate) fn run(job: &Job<'_>) -> Result<()> {
     stages::install(job, "tests/browser")?;
@@ -65,20 +66,16 @@ fn vault(job: &Job<'_>) -> Result<()> {
     let (here, there) =
         (House::serve(&program, here, "ward.log")?, House::serve(&program, there, "keeper.log")?);
     pair(&program, &here.scratch, &there.scratch)?;
-    let fresh = folders::target().join("browser-new");
-    fs::remove_dir_all(&fresh).ok();
-    let log = folders::target().join("browser/new.log");
-    let fresh = daemon::serve_with(&program, &fresh, &["--p2p-listen", "127.0.0.1:0"], &log)?;
+    let (with_phrase, with_kit) = (Fresh::serve(&program, "new")?, Fresh::serve(&program, "kit")?);
     let mut walk = shell::command("node", &["tests/browser/vault.mjs", daemon::EMAIL]);
     for house in [&here, &there] {
         walk.args([&house.node.address, &house.scratch.password]);
     }
-    walk.arg(&fresh.address).arg(phrase).arg(samples::gather()?).arg(&shots);
+    walk.arg(&with_phrase.node.address).arg(&with_kit.node.address);
+    walk.arg(phrase).arg(samples::gather()?).arg(&shots);
     let walked = job.output.run(&mut walk);
-    if walked.is_err() {
-        println!("--- the new node said:\n{}", fs::read_to_string(&log).unwrap_or_default());
-    }
-    fresh.stop()?;
+    with_phrase.stop(&walked)?;
+    with_kit.stop(&walked)?;
     here.stop(&walked)?;
     there.stop(&walked)?;
     walked
@@ -91,6 +88,31 @@ fn pair(program: &Path, inviter: &Scratch, guest: &Scratch) -> Result<()> {
     let link = invitation["link"].as_str().context("an invitation has a link")?;
     let mut accept = shell::command(program, &["peer", "accept", "--json", "--home"]);
     shell::read(accept.arg(&guest.home).arg(link)).map(drop)
+}
+
+/// A folder without a home whose first-run page is being served.
+struct Fresh {
+    node: Serving,
+    log: std::path::PathBuf,
+}
+
+impl Fresh {
+    fn serve(program: &Path, name: &str) -> Result<Self> {
+        let folder = folders::target().join(format!("browser-{name}"));
+        fs::remove_dir_all(&folder).ok();
+        let log = folders::target().join(format!("browser/{name}.log"));
+        let node = daemon::serve_with(program, &folder, &["--p2p-listen", "127.0.0.1:0"], &log)?;
+        Ok(Self { node, log })
+    }
+
+    /// Stops the node; what it said is shown when the walk failed.
+    fn stop(self, walked: &Result<()>) -> Result<()> {
+        let stopped = self.node.stop();
+        if walked.is_err() {
+            println!("--- the new node said:\n{}", fs::read_to_string(&self.log).unwrap_or_default());
+        }
+        stopped
+    }
 }
 
 /// A scratch home that is being served.

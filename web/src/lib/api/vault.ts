@@ -49,6 +49,7 @@ export interface Ward {
   packs: number;
   lastHeadAt: Moment | null;
   free: number | null;
+  growthBytesMonth: number | null;
   fullAt: Moment | null;
   /** The other home, or whoever has its keys, wants much of it gone. */
   ask: { packs: number; bytes: number } | null;
@@ -127,7 +128,18 @@ export interface Kit {
   holders: { household: string | null; name: string; state: string }[];
   delayDays: number;
   verifiedAt: Moment | null;
+  /** When somebody last said that the parts on paper are where they should be. */
+  papersSeenAt?: Moment | null;
   createdAt: Moment;
+}
+
+/** What nobody looked at for a year. */
+export interface Reminder {
+  /** `phrase`, or the id of a kit. */
+  about: string;
+  kind: 'phrase' | 'kit' | 'paper';
+  text: string;
+  advice: string;
 }
 
 /** Whoever asks this home for a part of another home's kit. */
@@ -180,6 +192,7 @@ export interface VaultStatus {
   phrase: { enabled: boolean; verifiedAt: Moment | null };
   kits?: Kit[];
   kitRequests?: KitRequest[];
+  reminders?: Reminder[];
 }
 
 /** Where one photo is. */
@@ -205,7 +218,8 @@ export type NewPlace =
   | { kind: 's3'; endpoint: string; bucket: string; prefix: string; accessKey: string; secretKey: string; region: string };
 
 export interface Setup {
-  state: 'fresh' | 'restoring' | 'ready';
+  /** `asking`: homes are asked for their parts of a recovery kit, which takes days. */
+  state: 'fresh' | 'asking' | 'restoring' | 'ready';
   needsCode: boolean;
 }
 
@@ -221,6 +235,40 @@ export interface RestoreProgress extends Restoring {
   /** When the newest copy was made. */
   headAt: Moment | null;
   household: string | null;
+}
+
+/** A home that is asked for its part of a kit. */
+export interface KitHome {
+  name: string;
+  /** `expired`: it does not take this invitation any more. `away`: not reached now; what it said before still stands. */
+  state: 'asking' | 'asked' | 'waits' | 'given' | 'refused' | 'expired' | 'away';
+  /** Six words that people on both sides compare. */
+  words?: string | null;
+  /** What was left of the delay when it last said so. */
+  hoursLeft?: number | null;
+}
+
+/** How it stands with the parts of a kit that this computer, which has no home, asks for. */
+export interface KitAsking {
+  name: string;
+  askedAt: Moment;
+  homes: KitHome[];
+  /** Parts typed from paper. */
+  papers: number;
+  /** Parts that are here, the typed ones among them. */
+  have: number;
+  /** Unknown until one part told. */
+  needed?: number | null;
+  message?: string | null;
+  /** It ended, for what the message says, until somebody asks again. */
+  over: boolean;
+}
+
+export interface KitOrder {
+  name: string;
+  /** Invitations or folders, one in a line. */
+  from: string;
+  papers: string[];
 }
 
 async function send<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
@@ -257,6 +305,8 @@ export const vaultApi = {
   /** Nobody here asks for its parts. */
   refuseKit: (id: string) => send<void>('POST', `/vault/kits/${part(id)}/refuse`, {}),
   answerKitRequest: (id: string, allow: boolean) => send<void>('POST', `/vault/kit-requests/${part(id)}`, { allow }),
+  /** `later`: not before a month is over. `there`: the papers of this kit are where they should be. */
+  answerReminder: (about: string, answer: 'later' | 'there') => send<void>('POST', `/vault/reminders/${part(about)}`, { answer }),
   seen: (alarm: Alarm['id']) => send<void>('POST', `/vault/alarms/${part(alarm)}/seen`, {}),
   copiesOf: (asset: string) => send<AssetCopies>('GET', `/vault/assets/${part(asset)}`)
 };
@@ -271,5 +321,9 @@ export const setupApi = {
   finish: (token: string, code?: string) => send<void>('POST', '/setup/finish', { token }, coded(code)),
   /** `from`: invitations or folders, one in a line. */
   restore: (phrase: string, from: string, code?: string) => send<void>('POST', '/setup/restore', { phrase, from }, coded(code)),
-  progress: (code?: string) => send<RestoreProgress>('GET', '/setup/restore', undefined, coded(code))
+  progress: (code?: string) => send<RestoreProgress>('GET', '/setup/restore', undefined, coded(code)),
+  /** Asks for parts of a kit; asked again, adds to what was named. */
+  askKit: (order: KitOrder, code?: string) => send<void>('POST', '/setup/kit', order, coded(code)),
+  kitAsking: (code?: string) => send<KitAsking>('GET', '/setup/kit', undefined, coded(code)),
+  giveUpKit: (code?: string) => send<void>('DELETE', '/setup/kit', undefined, coded(code))
 };
