@@ -34,13 +34,13 @@ const SECRET_BYTES: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum KitError {
     /// Too short or too long.
-    #[error("the kit's bytes are incomplete, or followed by others: there are {0}")]
+    #[error("this is not a whole part of a kit, or more than one: it has {0} bytes")]
     Length(usize),
     /// Written by a version that this program doesn't know.
-    #[error("the kit has version {0}, this program reads version 1; a newer program may have written it")]
+    #[error("a newer program made this kit (version {0}, this one reads 1); update Heirloom and try again")]
     Version(u8),
     /// Neither two of three nor three of five.
-    #[error("a kit is opened by 2 of 3 shares or by 3 of 5, not by {threshold} of {count}")]
+    #[error("a kit is opened by 2 of 3 parts or by 3 of 5, not by {threshold} of {count}")]
     Quorum {
         /// How many shares it says are needed.
         threshold: u8,
@@ -48,28 +48,28 @@ pub enum KitError {
         count: u8,
     },
     /// A share's number that the kit doesn't have.
-    #[error("the kit has no share {0}")]
+    #[error("the kit has no part {0}")]
     Index(u8),
     /// A letter that no sheet has on it.
-    #[error("\"{0}\" is not on the sheet: it has digits and letters only, without I, L, O and U")]
+    #[error("\"{0}\" stands on no paper of a kit: there are digits and letters only, without I, L, O and U; compare it with the paper")]
     Letter(char),
     /// A group that was copied wrongly.
-    #[error("group {0} on the sheet was copied wrongly; compare its eight letters with the sheet")]
+    #[error("group {0} was copied wrongly; compare its eight letters with the paper")]
     Group(usize),
     /// All groups are right in themselves.
-    #[error("the sheet has 20 groups of eight letters, 160 in all; here are {0}")]
+    #[error("the paper has 20 groups of eight letters, 160 in all, and here are {0}; look whether a group is missing or stands twice")]
     Letters(usize),
     /// All groups are there and right in themselves, but not together.
-    #[error("the groups don't belong together: some are from another sheet")]
+    #[error("the groups don't belong together: some are from another paper; type them all from one")]
     Sheet,
     /// Shares of different kits.
-    #[error("the shares are of different kits")]
+    #[error("the parts are of different kits; look for papers with the same name and date")]
     Mixed,
     /// One share given twice.
-    #[error("share {0} was given twice; another share is needed")]
+    #[error("part {0} was given twice; another part is needed")]
     Twice(u8),
     /// Fewer than the kit needs.
-    #[error("the kit needs {needed} shares, here are {found}")]
+    #[error("the kit needs {needed} parts, here are {found}")]
     TooFew {
         /// How many are needed.
         needed: u8,
@@ -77,13 +77,13 @@ pub enum KitError {
         found: usize,
     },
     /// The shares aren't all those of this secret.
-    #[error("a record is sealed with all shares of its secret, in their order")]
+    #[error("a kit is made with all of its parts, in their order")]
     Shares,
     /// Another secret, or damage.
-    #[error("the kit's record doesn't open: it was damaged, or one of the shares is not the kit's")]
+    #[error("these parts do not open the kit: it was damaged, or one of them is another kit's")]
     Open,
     /// What came out belongs to somebody else.
-    #[error("the kit's record holds the phrase of another household")]
+    #[error("the kit opens another household than the one that it names; do not use it")]
     WrongHousehold,
 }
 

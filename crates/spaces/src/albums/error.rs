@@ -12,13 +12,13 @@ use crate::membership::Refusal;
 #[derive(Debug, Error)]
 pub enum AlbumError {
     /// There is no such album here.
-    #[error("there is no album {0} here")]
+    #[error("there is no album {0} here; perhaps it was left or removed meanwhile")]
     Unknown(SpaceId),
     /// Our household isn't a member any more.
     #[error("this home is no longer a member of the album; what came so far stays and can only be looked at")]
     Ended,
     /// The household's role doesn't allow it.
-    #[error("this home is a {has} of the album; only a {needs} may do that")]
+    #[error("this home has too few rights in the album: it is there as {has}, and that takes the role {needs}; ask the home that owns it")]
     Role {
         /// What is needed.
         needs: Role,
@@ -26,22 +26,22 @@ pub enum AlbumError {
         has: Role,
     },
     /// The household is a member, this account is not.
-    #[error("the album was shared with other people of this home only")]
+    #[error("the album is shared with other people of this home, and not with you; ask the home that owns it")]
     Account,
     /// The membership doesn't allow it.
     #[error("{0}")]
     Refused(#[from] Refusal),
     /// A value is too long or not what it should be.
-    #[error("the {0} is too long or not of the right kind")]
+    #[error("the {0} is too long, or not what it should be; make it shorter")]
     Bounds(&'static str),
     /// An entry can't be added.
     #[error("{0}")]
     Entry(#[from] EntryError),
     /// The album doesn't hold what the edit is about.
-    #[error("the album holds no such {0}")]
+    #[error("the {0} is not in the album any more")]
     Missing(&'static str),
     /// A limit is reached.
-    #[error("the album has as many {0} as there may be")]
+    #[error("the album is full: it has as many {0} as an album can have; make another album for more")]
     Full(&'static str),
     /// The certificate names another key than the one given.
     #[error(

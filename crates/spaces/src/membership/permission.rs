@@ -7,25 +7,25 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// The household isn't a member.
-    #[error("this home is not a member of the album")]
+    #[error("this home is not in the album")]
     NotMember,
     /// It takes a higher role.
-    #[error("this takes the role {0}")]
+    #[error("this home has too few rights in the album: that takes the role {0}; ask the home that owns it")]
     NeedsRole(Role),
     /// The other one's role, or the role to be given, is not below one's own.
-    #[error("only a home with a higher role may do that")]
+    #[error("only a home with more rights in the album than the other has or is to have may do that; ask the home that owns it")]
     NotBelow,
     /// The household to be invited is a member.
-    #[error("that home is a member of the album already")]
+    #[error("that home is in the album already")]
     AlreadyMember,
     /// The household to be changed isn't a member.
-    #[error("that home is not a member of the album")]
+    #[error("that home is not in the album")]
     NoSuchMember,
     /// The owner hands the album on before it goes.
-    #[error("the owner hands the album to another home before it leaves")]
+    #[error("this home owns the album; hand it to another home before you leave")]
     OwnerStays,
     /// There are as many members as an album may have.
-    #[error("the album has as many homes as it may have")]
+    #[error("the album is shared with as many homes as an album can be; remove one before you invite another")]
     TooMany,
     /// An album begins once.
     #[error("an album begins only once")]

@@ -166,7 +166,7 @@ pub(crate) fn place_after(
                 Ok((row.get(0)?, row.get(1)?))
             })
             .optional()?
-            .ok_or(AlbumError::Missing("entry"))?,
+            .ok_or(AlbumError::Missing("photo"))?,
         ),
     };
     let (key, content) = before.clone().unwrap_or_default();

@@ -55,7 +55,7 @@ impl Replica {
         let (signer, certificate) = (&work.keys.signer, &work.keys.certificate);
         let operation = Operation::sign(signer, certificate, Some(self.space), parents, action, work.now_ms)?;
         match self.take_operations(work, vec![operation])?.refused {
-            true => Err(AlbumError::Full("membership operations")),
+            true => Err(AlbumError::Full("changes of who is in it")),
             false => Ok(()),
         }
     }
@@ -198,7 +198,7 @@ impl Replica {
             }
             self.rekey(work)?;
         }
-        Err(AlbumError::Full("epochs"))
+        Err(AlbumError::Full("changes of its locks"))
     }
 
     fn rekey(&mut self, work: &mut Work<'_>) -> Result<(), AlbumError> {

@@ -187,7 +187,7 @@ impl Replica {
             .prepare_cached("SELECT entries FROM albums WHERE number = :album")?
             .query_row(named_params! { ":album": self.row }, |row| row.get(0))?;
         let after = rows::from_sql(count) + rows::from_sql(rows::count_to_sql(entries.len()));
-        if after > ENTRIES_MAX { Err(AlbumError::Full("entries")) } else { Ok(()) }
+        if after > ENTRIES_MAX { Err(AlbumError::Full("photos")) } else { Ok(()) }
     }
 
     fn adders(&self, work: &Work<'_>, content: &ContentHash) -> Result<Vec<Home>, AlbumError> {
@@ -199,7 +199,7 @@ impl Replica {
                 Ok(Home::of(&HouseholdId::from_bytes(row.get(0)?)))
             })?;
         let homes: Vec<Home> = rows.collect::<Result<_, _>>()?;
-        if homes.is_empty() { Err(AlbumError::Missing("entry")) } else { Ok(homes) }
+        if homes.is_empty() { Err(AlbumError::Missing("photo")) } else { Ok(homes) }
     }
 
     fn comment(&self, work: &Work<'_>, id: &CommentId) -> Result<(), AlbumError> {
