@@ -129,9 +129,15 @@ fn tls_trouble(error: &object_store::Error) -> Option<TargetError> {
     })
 }
 
-fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    error.downcast_ref().or_else(|| inner?.downcast_ref())
+/// The error of the encryption in an error of the system's, however often it was wrapped in another of those.
+fn tls_error<'a>(mut error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    for _ in 0..SOURCES_MAX {
+        if let Some(tls) = error.downcast_ref() {
+            return Some(tls);
+        }
+        error = error.downcast_ref::<std::io::Error>()?.get_ref()?;
+    }
+    None
 }
 
 /// An error and what it comes from.
@@ -218,7 +224,7 @@ mod tests {
     #[test]
     fn a_certificate_is_no_passing_trouble() {
         let said = |error: rustls::Error| {
-            let source = Box::new(std::io::Error::other(error));
+            let source = Box::new(std::io::Error::other(std::io::Error::other(error)));
             tls_trouble(&object_store::Error::Generic { store: "S3", source }).map(|said| said.to_string())
         };
         let untrusted = said(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer));
