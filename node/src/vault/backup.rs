@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use heirloom_identity::{HeadHash, VaultHead};
+use heirloom_identity::VaultHead;
 use heirloom_vault::policy::{Policy, TargetId};
 use heirloom_vault::store::HeadRow;
 use heirloom_vault::{PackId, PackRef};
@@ -509,7 +509,8 @@ impl Run {
     pub(super) fn count_on_from(&self, head: &VaultHead) {
         let store = &self.home.vault.store;
         let count_on = || {
-            let ours = store.last_head()?.map_or(*HeadHash::NONE.as_bytes(), |last| last.hash);
+            // A home that remembers none has nothing to set against it.
+            let ours = store.last_head()?.map_or(*head.hash().as_bytes(), |last| last.hash);
             let row =
                 HeadRow { number: head.number(), hash: ours, at_ms: head.made_at_ms(), head: head.encode() };
             store.count_on(&row)
