@@ -3092,6 +3092,11 @@ export interface components {
             fullAt?: string | null;
             /**
              * Format: int64
+             * @description How much is added a month.
+             */
+            growthBytesMonth?: number | null;
+            /**
+             * Format: int64
              * @description Bytes that it deleted and that are held.
              */
             held: number;

@@ -9,7 +9,7 @@ const GB = 1e9;
 const keeper = (fields: Partial<Keeper> = {}): Keeper => ({
   household: 'h', name: 'Anna', state: 'ok', packs: 10, photos: 100, bytes: 380 * GB, quota: 500 * GB, free: 120 * GB, lastProvenAt: NOW - 3 * HOUR, lastSeenAt: NOW - 4 * DAY, path: 'direct', growthBytesMonth: 6 * GB, fullAt: null, ...fields
 });
-const ward = (fields: Partial<Ward> = {}): Ward => ({ household: 'h', name: 'Anna', state: 'ok', bytes: 420 * GB, quota: 600 * GB, held: 0, packs: 9, lastHeadAt: null, free: 180 * GB, fullAt: null, ask: null, ...fields });
+const ward = (fields: Partial<Ward> = {}): Ward => ({ household: 'h', name: 'Anna', state: 'ok', bytes: 420 * GB, quota: 600 * GB, held: 0, packs: 9, lastHeadAt: null, free: 180 * GB, growthBytesMonth: null, fullAt: null, ask: null, ...fields });
 const status = (fields: Partial<VaultStatus> = {}): VaultStatus => ({
   level: 'safe', sentence: 's', replaced: false, reasons: [], completeHomes: 2, photos: { total: 100, safe: 100, oneHome: 0, none: 0 }, packs: 1, bytes: 1, pending: { packs: 0, bytes: 0, photos: 0 }, keepers: [], wards: [], targets: [], asks: [],
   audits: { checkedAllAt: null, history: [] }, drills: [], lastDrillAt: null, heals: [], alarms: [], restoring: null, ifLostNow: { photos: 100, newestAt: NOW - 40 * 60_000, unsafePhotos: 0, hoursAt40Mbit: 12.4 }, phrase: { enabled: true, verifiedAt: null }, ...fields
