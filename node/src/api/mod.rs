@@ -45,7 +45,7 @@ pub mod receive;
 pub mod server;
 pub mod session;
 pub mod setup;
-mod setup_kit;
+pub mod setup_kit;
 pub mod status;
 pub mod thumbnail;
 pub mod timeline;
