@@ -1,5 +1,7 @@
 //! The first-run page's requests, over a real port.
 
+mod kit;
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
