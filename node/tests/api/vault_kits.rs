@@ -3,7 +3,9 @@
 
 use heirloom::control::VaultCommand;
 use heirloom::control::vault::kit::{KitCommand, Words};
+use heirloom::home::phrase::SETTING_PHRASE_VERIFIED;
 use heirloom::ledger::shares::{RequestRow, RequestState, ShareRow};
+use heirloom::vault::kits::DAY_MS;
 use heirloom_identity::{
     HouseholdId, KitId, KitRecord, KitSecret, KitShare, NodeId, Phrase, Quorum, ReceiveKey, Root,
 };
@@ -140,4 +142,47 @@ async fn whoever_asks_for_a_part_is_shown_and_answered() {
     site.command(VaultCommand::Kit(answer)).await.unwrap();
     let line = site.line(VaultCommand::Kit(KitCommand::Requests)).await;
     assert_eq!(line["requests"], json!([]));
+}
+
+/// Goal: what was not looked at for a year is said once, and keeps quiet for a month when somebody puts it off. Method: the
+/// moments of the last checks are set back by hand.
+#[tokio::test]
+async fn a_year_later_people_are_reminded() {
+    let site = Site::new();
+    let reminders = || async { site.get("/api/vault").by(&site.anna).send().await.json()["reminders"].clone() };
+    let kinds = |told: &Value| -> Vec<String> {
+        told.as_array().unwrap().iter().map(|one| one["kind"].as_str().unwrap().to_owned()).collect()
+    };
+    let said = |about: &str, answer: &str, by: &str| {
+        let path = format!("/api/vault/reminders/{about}");
+        let asked = site.post(&path).by(by).json(&json!({ "answer": answer }));
+        async move { asked.send().await.status.as_u16() }
+    };
+    let (status, made) = site.new_kit(json!([null, null, null]), &site.phrase).await;
+    assert_eq!(status, 201, "{made}");
+    assert_eq!(reminders().await, json!([]));
+
+    let long_ago = (site.home.vault.engine.now() - 366 * DAY_MS).to_string();
+    site.home.ledger.set_setting(SETTING_PHRASE_VERIFIED, &long_ago).unwrap();
+    let mut kit = site.home.ledger.kits().unwrap().remove(0);
+    kit.kit = KitId::from_bytes([3; 16]);
+    kit.created_ms = long_ago.parse().unwrap();
+    let id = kit.kit.to_string();
+    site.home.ledger.add_kit(kit).unwrap();
+    let told = reminders().await;
+    assert_eq!(kinds(&told), ["phrase", "paper"], "{told}");
+    assert_eq!(told[1]["about"], id);
+
+    assert_eq!(said("phrase", "later", &site.ben()).await, 403);
+    assert_eq!(said("phrase", "there", &site.anna).await, 404, "the words are typed, not claimed");
+    assert_eq!(said("nothing", "later", &site.anna).await, 404);
+    assert_eq!(said("phrase", "later", &site.anna).await, 204);
+    assert_eq!(kinds(&reminders().await), ["paper"]);
+    let a_month_ago = (site.home.vault.engine.now() - 31 * DAY_MS).to_string();
+    site.home.ledger.set_setting("reminder_put_off:phrase", &a_month_ago).unwrap();
+    assert_eq!(kinds(&reminders().await), ["phrase", "paper"]);
+    assert_eq!(said(&id, "there", &site.anna).await, 204);
+    assert_eq!(kinds(&reminders().await), ["phrase"]);
+    site.home.ledger.set_setting(SETTING_PHRASE_VERIFIED, &site.home.vault.engine.now().to_string()).unwrap();
+    assert_eq!(reminders().await, json!([]));
 }
