@@ -1,6 +1,7 @@
 //! A place that can be made to misbehave.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -25,23 +26,33 @@ pub(crate) enum Fault {
     Off,
     /// Its disk is not there.
     DiskAbsent,
+    /// Its list has no end.
+    EndlessList,
     /// Its line breaks whenever photos are sent.
     ShortLine,
+    /// It takes for ever over photos that are sent, over questions, and over deleting.
+    Stuck,
 }
 
 /// A place that passes everything on to another, unless it is told to misbehave.
 pub(crate) struct Faulty {
     inner: Arc<dyn Target>,
     fault: Mutex<Fault>,
+    /// How often it was asked how it is.
+    asked: AtomicU64,
 }
 
 impl Faulty {
     pub(crate) fn new(inner: Arc<dyn Target>) -> Arc<Self> {
-        Arc::new(Self { inner, fault: Mutex::new(Fault::None) })
+        Arc::new(Self { inner, fault: Mutex::new(Fault::None), asked: AtomicU64::new(0) })
     }
 
     pub(crate) fn set(&self, fault: Fault) {
         *self.fault.lock().unwrap() = fault;
+    }
+
+    pub(crate) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::SeqCst)
     }
 
     fn fault(&self) -> Fault {
@@ -67,6 +78,7 @@ impl Target for Faulty {
                 Fault::Full => Err(TargetError::Full { quota: 1, used: 1 }),
                 Fault::Refuses => Err(TargetError::Refused("no".to_owned())),
                 Fault::ShortLine if room == Room::Common => Err(TargetError::Offline),
+                Fault::Stuck if room == Room::Common => std::future::pending().await,
                 _ => self.inner.put(pack, bytes, room).await,
             }
         })
@@ -82,6 +94,16 @@ impl Target for Faulty {
     fn list(&self, after: Option<PackId>) -> BoxFuture<'_, Result<Vec<(PackId, u64)>, TargetError>> {
         Box::pin(async move {
             self.silence()?;
+            if self.fault() == Fault::EndlessList {
+                let first = after
+                    .map_or(0, |after| u64::from_be_bytes(after.as_bytes()[..8].try_into().unwrap()) + 1);
+                let made_up = |number: u64| {
+                    let mut id = [0; 32];
+                    id[..8].copy_from_slice(&number.to_be_bytes());
+                    (PackId::from_bytes(id), 1 << 16)
+                };
+                return Ok((first..first + 4_096).map(made_up).collect());
+            }
             self.inner.list(after).await
         })
     }
@@ -95,6 +117,9 @@ impl Target for Faulty {
                 return Ok(challenges.into_iter().map(|asked| (asked, Answer::DiskAbsent)).collect());
             }
             self.silence()?;
+            if self.fault() == Fault::Stuck && challenges.len() > 1 {
+                return std::future::pending().await;
+            }
             if self.fault() == Fault::MakesUp {
                 let made_up = Answer::Proof(vec![7; 16 * 1024]);
                 return Ok(challenges.into_iter().map(|asked| (asked, made_up.clone())).collect());
@@ -106,6 +131,9 @@ impl Target for Faulty {
     fn delete(&self, packs: Vec<PackId>) -> BoxFuture<'_, Result<DeleteOutcome, TargetError>> {
         Box::pin(async move {
             self.silence()?;
+            if self.fault() == Fault::Stuck {
+                return std::future::pending().await;
+            }
             self.inner.delete(packs).await
         })
     }
@@ -135,6 +163,7 @@ impl Target for Faulty {
 
     fn state(&self) -> BoxFuture<'_, Result<TargetState, TargetError>> {
         Box::pin(async move {
+            self.asked.fetch_add(1, Ordering::SeqCst);
             self.silence()?;
             self.inner.state().await
         })

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod backup;
+mod books;
 mod bucket;
 mod compact;
 mod crash;
@@ -10,8 +11,11 @@ mod faulty;
 mod heal;
 mod homes;
 mod keepers;
+mod library;
+mod packings;
 mod peers;
 mod readback;
+mod slow;
 
 #[path = "../shared/found.rs"]
 mod found;
