@@ -785,6 +785,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/setup/kit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells how the asking for parts stands. */
+        get: operations["asked_parts"];
+        put?: never;
+        /**
+         * Asks homes for their parts of a recovery kit, and restores when there are enough: after days, by itself. Asked again, it
+         *     adds to what was named before; with nothing it tries again.
+         */
+        post: operations["ask_for_parts"];
+        /** Gives the asking up. Homes that are asked again see another computer, and the delay begins anew. */
+        delete: operations["give_up_parts"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/setup/restore": {
         parameters: {
             query?: never;
@@ -1177,6 +1199,23 @@ export interface paths {
         put?: never;
         /** Checks that the sheet with the recovery phrase is right, for admins; turns the vault on in a home that is older than it. */
         post: operations["check_phrase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/reminders/{about}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers a yearly reminder, for admins. The phrase and the parts at homes are answered by checking them. */
+        post: operations["answer_reminder"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2134,6 +2173,28 @@ export interface components {
             /** @description Whether it is really they. */
             allow: boolean;
         };
+        /** @description How the asking for parts stands. */
+        KitAskingJson: {
+            /** @description When it was asked first. */
+            askedAt: string;
+            /** @description Parts that are here, the typed ones among them. */
+            have: number;
+            /** @description The homes that are asked. */
+            homes: components["schemas"]["KitHomeJson"][];
+            /** @description What else a person should know. */
+            message?: string | null;
+            /** @description How the home was called. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Parts that are needed; nothing until one of them told.
+             */
+            needed?: number | null;
+            /** @description Whether it ended, for what the message says, and goes on only when it is asked again. */
+            over: boolean;
+            /** @description Parts that were typed from paper. */
+            papers: number;
+        };
         /** @description See [`KitNow::holders`]. */
         KitHolderNow: {
             /** @description The home; none for paper. */
@@ -2142,6 +2203,20 @@ export interface components {
             name: string;
             /** @description `paper`, `given`, `held`, `wrong`, `gone` or `ended`. */
             state: string;
+        };
+        /** @description A home that is asked for its part. */
+        KitHomeJson: {
+            /**
+             * Format: int64
+             * @description How much of the delay was left when it last said so.
+             */
+            hoursLeft?: number | null;
+            /** @description What it calls itself; may be empty. */
+            name: string;
+            /** @description `asking`, `asked`, `waits`, `given`, `refused`, `expired` (its invitation is not taken any more) or `away`. */
+            state: string;
+            /** @description The six words that people on both sides compare. */
+            words?: string | null;
         };
         /** @description A kit of this home. */
         KitNow: {
@@ -2163,6 +2238,8 @@ export interface components {
             id: string;
             /** @description What people call it. */
             name: string;
+            /** @description When somebody last said that the parts on paper are where they should be. */
+            papersSeenAt?: string | null;
             /**
              * @description `ok`, `asked` (somebody asks for a part), `broken` (too few good parts), `ending` (revoked, and not every holder
              *     knows).
@@ -2175,6 +2252,15 @@ export interface components {
             threshold: number;
             /** @description When every holder last said that its part is right. */
             verifiedAt?: string | null;
+        };
+        /** @description What somebody has who lost everything, and the sheet with the words, too. */
+        KitOrderJson: {
+            /** @description Invitations of homes that hold parts or keep copies, or folders that they wrote; one in a line. */
+            from?: string;
+            /** @description How their home was called. Nothing when it was said before. */
+            name?: string;
+            /** @description Parts on paper, as they stand there. */
+            papers?: string[];
         };
         /** @description A machine that asks this home for a part of another home's kit. */
         KitRequestNow: {
@@ -2609,6 +2695,27 @@ export interface components {
             /** @description What is so. */
             text: string;
         };
+        /**
+         * @description What a person says to a reminder.
+         * @enum {string}
+         */
+        ReminderAnswer: "later" | "there";
+        /** @description See [`ReminderAnswer`]. */
+        ReminderAnswerJson: {
+            /** @description What they say. */
+            answer: components["schemas"]["ReminderAnswer"];
+        };
+        /** @description Something that was not looked at for a year. */
+        ReminderNow: {
+            /** @description What it is about: `phrase`, or the id of a kit. */
+            about: string;
+            /** @description What to do. */
+            advice: string;
+            /** @description `phrase`, `kit` (its homes were not asked for a year) or `paper` (nobody said for a year that the papers are there). */
+            kind: string;
+            /** @description What is so. */
+            text: string;
+        };
         /** @description A household's new name. */
         Renaming: {
             /** @description At most 100 characters. */
@@ -2691,7 +2798,10 @@ export interface components {
         SetupJson: {
             /** @description Whether requests need the code that the terminal shows, in the header `x-setup-code`. */
             needsCode: boolean;
-            /** @description `fresh`: nothing is here; `restoring`: a household is coming back; `ready`: it is a home. */
+            /**
+             * @description `fresh`: nothing is here; `asking`: homes are asked for their parts of a recovery kit; `restoring`: a household is
+             *     coming back; `ready`: it is a home.
+             */
             state: string;
         };
         /** @description A group of settings. */
@@ -3042,6 +3152,8 @@ export interface components {
             phrase: components["schemas"]["PhraseNow"];
             /** @description What keeps it from being better, the worst first. */
             reasons: components["schemas"]["ReasonNow"][];
+            /** @description What was not looked at for a year, and not put off. */
+            reminders: components["schemas"]["ReminderNow"][];
             /** @description Another computer has taken the place of this one: nothing here can be made safer. */
             replaced: boolean;
             restoring?: components["schemas"]["RestoringNow"] | null;
@@ -5675,6 +5787,129 @@ export interface operations {
             };
         };
     };
+    asked_parts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KitAskingJson"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ask_for_parts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KitOrderJson"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoreRefused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    give_up_parts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     progress: {
         parameters: {
             query?: never;
@@ -6804,6 +7039,58 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    answer_reminder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `phrase`, or the id of a kit */
+                about: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReminderAnswerJson"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
