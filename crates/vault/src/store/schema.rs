@@ -69,7 +69,11 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("heals.name TEXT", "the file's name"),
     ("heals.target INTEGER", "targets.number; null: several"),
     ("needed.blob INTEGER", "blobs.number: a restore from the newest head begins with it"),
-    ("packs.number INTEGER", "stands for the pack in other tables; below 2^32"),
+    (
+        "packs.number INTEGER",
+        "stands for the pack in other tables; below 2^32; the highest is given again once its pack is forgotten, \
+         which harms nothing: a head's root is in the newest pack, so heads.through is never above a pack that is there",
+    ),
     ("packs.id BLOB", "BLAKE3 of its bytes as stored"),
     ("packs.generation INTEGER", "generation of the vault key"),
     ("packs.salt BLOB", "32 random bytes that its key is made from"),
