@@ -74,8 +74,8 @@ pub(super) async fn open(place: &S3Place, household: HouseholdId) -> Result<Arc<
     let target =
         S3Target::new(place, household, false, Arc::new(clock::now_ms)).map_err(|error| away(&error))?;
     match target.heads().await {
-        Ok(_) => Ok(Arc::new(target)),
-        Err(TargetError::DiskAbsent) => Err(Problem::Origin(format!(
+        Ok(heads) if !heads.is_empty() => Ok(Arc::new(target)),
+        Ok(_) | Err(TargetError::DiskAbsent) => Err(Problem::Origin(format!(
             "there are no copies of this household in the bucket {name}; is it another bucket or folder, or another sheet?"
         ))),
         Err(error) => Err(away(&error)),

@@ -144,7 +144,7 @@ async fn rubbish_that_a_thief_signed_is_passed_over() {
         let mut rubbish = vec![5; wrapped.len()];
         rubbish[0] = first;
         let (signer, certificate) = (keys.node.signer(), &keys.certificate);
-        let (previous, now_ms) = (HeadHash::NONE, heirloom::clock::now_ms());
+        let (previous, now_ms) = (HeadHash::from_bytes([3; 32]), heirloom::clock::now_ms());
         let head =
             VaultHead::sign(signer, certificate, number, previous, now_ms, &rubbish, &pointer).unwrap();
         target.put_head(head.encode()).await.unwrap();

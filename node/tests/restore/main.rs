@@ -1,6 +1,7 @@
 //! Restoring households, inside one process: from folders and from other homes, interrupted, misled, and twice at once.
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod again;
 mod faults;
 mod folder;
 mod house;

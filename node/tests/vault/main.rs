@@ -16,6 +16,7 @@ mod packings;
 mod peers;
 mod readback;
 mod slow;
+mod thieves;
 
 #[path = "../shared/found.rs"]
 mod found;
