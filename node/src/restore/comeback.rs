@@ -174,7 +174,9 @@ async fn bring_pictures(
                 None
             })
         });
-        if pictures::bring(home, &fetcher, restoring, stop).await? {
+        let is_done = pictures::bring(home, &fetcher, restoring, stop).await?;
+        end_if_stopped(stop).await;
+        if is_done {
             return Ok(());
         }
         rest.until_somebody_comes(restoring).await;
@@ -198,6 +200,9 @@ async fn bring_originals(
         // Asked first: who goes away meanwhile may have had what was not found.
         let everybody_is_there = all_are_there(home, began).await?;
         let healed = heal::missing(home, &extra, &report, stop).await?;
+        end_if_stopped(stop).await;
+        // Cut off, it has nothing left that it tried, and is not done.
+        anyhow::ensure!(!stop.is_cancelled(), "the home is going to sleep");
         if healed.left == 0 {
             return Ok(());
         }
@@ -212,6 +217,13 @@ async fn bring_originals(
             rest.pause = PAUSE;
         }
         rest.until_somebody_comes(restoring).await;
+    }
+}
+
+/// What was stopped in the middle has not found out that nothing is left: it goes no further, and its task ends here.
+async fn end_if_stopped(stop: &CancellationToken) {
+    if stop.is_cancelled() {
+        std::future::pending::<()>().await;
     }
 }
 
