@@ -28,7 +28,7 @@ impl Stamp {
         self.run != earlier.run || self.count > earlier.count
     }
 
-    fn encode(&self) -> [u8; GREETING_BYTES] {
+    pub(crate) fn encode(&self) -> [u8; GREETING_BYTES] {
         let mut bytes = [GREETING_VERSION; GREETING_BYTES];
         bytes[1..9].copy_from_slice(&self.run);
         bytes[9..].copy_from_slice(&self.count.to_le_bytes());
@@ -36,7 +36,7 @@ impl Stamp {
     }
 
     /// `None` for another version.
-    fn decode(bytes: &[u8; GREETING_BYTES]) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8; GREETING_BYTES]) -> Option<Self> {
         let (run, count) = bytes[1..].split_at(8);
         let [run, count]: [[u8; 8]; 2] = [run.try_into().ok()?, count.try_into().ok()?];
         (bytes[0] == GREETING_VERSION).then_some(Self { run, count: u64::from_le_bytes(count) })

@@ -22,6 +22,9 @@ mod codes;
 mod config;
 mod connection;
 mod dial;
+mod frame;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod gate;
 mod greeting;
 pub mod limits;

@@ -1,20 +1,20 @@
 //! Typed streams of frames. Drawn byte by byte in `docs/formats/streams.md`.
 //!
-//! A stream begins with its version and its [`StreamKind`]; then come frames, a length and that many bytes each. A
-//! length is checked before anything is allocated, and memory grows only as bytes really arrive. Both directions have
+//! A stream begins with its version and its [`StreamKind`]; then come [frames](crate::frame). Both directions have
 //! stall limits: a frame that was begun must move on, and so must one that is being sent, or the stream is given up.
 //! Waiting for a *next* frame has no limit of its own, since a quiet stream costs nothing and a dead peer is noticed by
 //! the connection; whoever expects an answer uses [`FrameReceiver::recv_within`].
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use iroh::endpoint::{ReadError, RecvStream, SendStream, WriteError};
 use thiserror::Error;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::codes::{Reason, ResetCode};
 use crate::connection::Connection;
+use crate::frame::{Frame, Step, TooLarge};
 use crate::gate::Protocol;
 use crate::limits::{FINISH_TIMEOUT, FRAME_BYTES_MAX, STALL_BYTES, STALL_TIMEOUT};
 
@@ -160,7 +160,7 @@ impl FramedStream {
         let receiver = FrameReceiver {
             recv,
             stall: STALL_TIMEOUT,
-            frame: Frame::Length(BytesMut::new()),
+            frame: Frame::default(),
             deadline: None,
             ended: false,
             connection,
@@ -292,15 +292,6 @@ impl FrameSender {
     }
 }
 
-/// What of a frame has arrived.
-#[derive(Debug)]
-enum Frame {
-    /// Less than its length.
-    Length(BytesMut),
-    /// Its length, and some of it.
-    Body { length: usize, have: BytesMut },
-}
-
 /// The direction from the other side. Dropped, the other side is told that nobody listens.
 #[derive(Debug)]
 pub struct FrameReceiver {
@@ -348,35 +339,19 @@ impl FrameReceiver {
 
     async fn next(&mut self, max: usize) -> Result<Option<Bytes>, StreamError> {
         loop {
-            let want = match &mut self.frame {
-                Frame::Length(have) if have.len() == 4 => {
-                    let length = u32::from_le_bytes([have[0], have[1], have[2], have[3]]);
-                    let length = usize::try_from(length).unwrap_or(usize::MAX);
-                    if length > max {
-                        return Err(StreamError::TooLarge { bytes: length, max });
-                    }
-                    self.frame = Frame::Body { length, have: BytesMut::new() };
-                    continue;
-                }
-                Frame::Length(have) => 4 - have.len(),
-                Frame::Body { length, have } if have.len() == *length => {
-                    let whole = have.split().freeze();
-                    self.frame = Frame::Length(BytesMut::new());
+            let step = self.frame.step(max);
+            let want = match step.map_err(|TooLarge(bytes)| StreamError::TooLarge { bytes, max })? {
+                Step::Wants(want) => want,
+                Step::Whole(whole) => {
                     self.deadline = None;
                     return Ok(Some(whole));
                 }
-                Frame::Body { length, have } => *length - have.len(),
             };
             let Some(chunk) = self.chunk(want).await? else {
-                return match &self.frame {
-                    Frame::Length(have) if have.is_empty() => Ok(None),
-                    _ => Err(StreamError::Truncated),
-                };
+                return if self.frame.is_begun() { Err(StreamError::Truncated) } else { Ok(None) };
             };
             self.moved(chunk.len());
-            match &mut self.frame {
-                Frame::Length(have) | Frame::Body { have, .. } => have.extend_from_slice(&chunk),
-            }
+            self.frame.give(&chunk);
         }
     }
 

@@ -18,6 +18,8 @@ mod decode;
 mod encode;
 mod fetch;
 mod finish;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod lane;
 mod outboards;
 mod part;
