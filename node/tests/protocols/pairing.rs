@@ -20,7 +20,7 @@ async fn both_see_the_same_words_and_a_person_lets_the_guest_in() {
     assert_eq!((accepted.role, accepted.name.as_str()), (PairingRole::Guest, "The Smiths"));
     let asked = smiths.asked(&invited.id).await;
     assert_eq!(asked.name, "Nonna");
-    assert_eq!(asked.people[0].name, "Anna");
+    assert_eq!(asked.people[0].name, "Nonna");
     let has_words = |shown: &Pairing| shown.words.len() == 6;
     let waiting = nonna.until("words", || nonna.network.pairing(&accepted.id).filter(has_words)).await;
     assert_eq!(waiting.words, asked.words);
