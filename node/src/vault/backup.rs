@@ -169,6 +169,9 @@ pub async fn run(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<R
     if !refill::refill(home).await? {
         return Ok(RunReport::default());
     }
+    // Before the ledger is packed: a change after that would be a reason to sign another head.
+    let at = Arc::clone(home);
+    blocking(move || remembered::note(&at)).await?;
     let run = Arc::new(Run::begin(home, stop.clone()).await?);
     let mut lanes = JoinSet::new();
     let packed = run.pack_and_publish(&mut lanes).await;
@@ -179,8 +182,6 @@ pub async fn run(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<R
     let report = run.report();
     packed?;
     run.tidy().await?;
-    let at = Arc::clone(home);
-    blocking(move || remembered::note(&at)).await?;
     home.events.tell(Event::Vault);
     Ok(report)
 }

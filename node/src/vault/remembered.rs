@@ -2,7 +2,7 @@
 //!
 //! Both databases may be lost; the ledger may not. So it holds a copy of the little that cannot be asked for again: which
 //! homes keep copies, which folders and buckets do, for whom this home keeps how much. No keys of buckets: those are typed
-//! again. It is written at the opening, after every run, and now and then, whenever something changed.
+//! again. It is written at the opening, before every run, and now and then, if something changed.
 
 use heirloom_identity::HouseholdId;
 use heirloom_store::StoreError;
