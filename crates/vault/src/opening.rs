@@ -50,8 +50,7 @@ pub fn open(vault: &Path, keeper: &Path, look: Look, stamp: &str) -> Result<Open
     }
     let (ward, again) = open_or_begin(vault, Durability::Full, MIGRATIONS, Look::Beginning, stamp)?;
     let ward_found = worse(ward_found, again);
-    let (keeper, again) =
-        open_or_begin(keeper, Durability::Full, KEEPER_MIGRATIONS, Look::Beginning, stamp)?;
+    let (keeper, again) = open_or_begin(keeper, Durability::Full, KEEPER_MIGRATIONS, Look::Beginning, stamp)?;
     let keeper_found = worse(keeper_found, again);
     Ok(Opened { ward, keeper, ward_found, keeper_found })
 }

@@ -15,9 +15,9 @@ use anyhow::Context;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use heirloom_identity::ContentHash;
+use heirloom_vault::Target;
 use heirloom_vault::policy::TargetId;
 use heirloom_vault::store::{Heal, NewAlarm, OriginalState};
-use heirloom_vault::Target;
 use tokio_util::sync::CancellationToken;
 
 use super::besides;
@@ -26,8 +26,8 @@ use super::packing::scrub_at;
 use super::polite::{blocking, polite};
 use super::put_back::{Back, Part, put_back};
 use super::refill;
-use crate::home::{Home, library};
 use crate::home::events::Event;
+use crate::home::{Home, library};
 use crate::ingest::keep::hash_file;
 use crate::ledger::assets::StoredFile;
 

@@ -118,9 +118,9 @@ async fn photos_go_on_coming_at_every_start() {
     std::fs::rename(&away, &folder).unwrap();
     loop {
         let back = Back::begin(&new, &Restoring::default()).await;
-        let first = back.home.restoring.progress();
-        let moved = |now: &Progress| now.stage == Stage::Done || Some(now) != first.as_ref();
-        until("something to come", &[&back.home], || back.home.restoring.progress().filter(moved)).await;
+        let moved =
+            |now: &Progress| now.stage == Stage::Done || now.stage == Stage::Originals && now.done > 0;
+        until("a photo to come", &[&back.home], || back.home.restoring.progress().filter(moved)).await;
         if !back.stop().await.layout.restoring().exists() {
             break;
         }

@@ -13,7 +13,9 @@ use heirloom_vault::store::OriginalState;
 use tokio_util::sync::CancellationToken;
 
 use crate::crash::closed;
-use crate::homes::{BEGIN_MS, DAY_MS, Scratch, add_folder, files_below, original, photo, photos, picture, run};
+use crate::homes::{
+    BEGIN_MS, DAY_MS, Scratch, add_folder, files_below, original, photo, photos, picture, run,
+};
 
 /// Takes the library's disk away, leaving an empty mount point.
 fn unmount(scratch: &Scratch) -> PathBuf {

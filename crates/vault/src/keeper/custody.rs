@@ -294,8 +294,7 @@ impl Keeper {
             _ if ward.ended => WardState::Ended,
             None => WardState::DiskAbsent,
             Some(found)
-                if found.household == ward.household
-                    && (disks.is_empty() || disks.contains(&found.disk)) =>
+                if found.household == ward.household && (disks.is_empty() || disks.contains(&found.disk)) =>
             {
                 WardState::Keeping
             }
