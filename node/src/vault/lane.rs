@@ -16,7 +16,7 @@ use heirloom_vault::pack::PACK_BYTES_MAX;
 use heirloom_vault::policy::audit::{Outcome, judge};
 use heirloom_vault::policy::{Policy, Seed, TargetId};
 use heirloom_vault::proof::group_count;
-use heirloom_vault::store::Reported;
+use heirloom_vault::store::{Place, Reported};
 use heirloom_vault::{BlobKind, Challenge, Entry, PackRef, Room, Target, TargetError, rebuild};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -25,7 +25,7 @@ use super::backup::Run;
 use super::fetch::{FetchError, whole_pack};
 use super::polite::{blocking, polite};
 use super::put_back::is_whole;
-use super::{local, outbox, recount};
+use super::{known_places, local, outbox, recount};
 use crate::home::Home;
 use crate::vault::place;
 
@@ -152,8 +152,14 @@ impl Lane {
                 let policy = self.run.policy;
                 let has_room = state.free.is_none_or(|free| free >= PACK_BYTES_MAX as u64);
                 let run = Arc::clone(&self.run);
+                let disk = self.target.disk().await.ok().flatten();
                 blocking(move || {
                     let store = &home.vault.store;
+                    if let (Some(disk), Some(Place::Folder(path))) =
+                        (disk, store.target(id)?.map(|row| row.place))
+                    {
+                        known_places::note_disk(store, &path, disk)?;
+                    }
                     store.target_seen(id, reported, &policy, now_ms)?;
                     recount::note_packs(&home, id, state.packs)?;
                     let was_full = store.target(id)?.is_some_and(|row| row.full_ms.is_some());
@@ -209,7 +215,7 @@ impl Lane {
         let skipped = self.skipped.len();
         let next = blocking(move || {
             let store = &home.vault.store;
-            let last = store.last_head()?.map(|last| last.number);
+            let last = store.head_to_give()?.map(|last| last.number);
             Ok((store.next_for(id, skipped + 1)?, last > store.head_at(id)?))
         });
         let (next, has_head) = next.await?;
@@ -352,7 +358,7 @@ impl Lane {
         let (home, id) = (Arc::clone(&self.run.home), self.id);
         let head = blocking(move || {
             let store = &home.vault.store;
-            let Some(last) = store.last_head()? else { return Ok(None) };
+            let Some(last) = store.head_to_give()? else { return Ok(None) };
             let is_there = store.head_at(id)?.is_some_and(|there| there >= last.number);
             Ok((!is_there && store.head_ready(id)?).then_some(last))
         });
@@ -375,7 +381,8 @@ impl Lane {
         let Ok(heads) = self.target.heads().await else { return Ok(()) };
         let (home, id) = (Arc::clone(&self.run.home), self.id);
         let forgotten = blocking(move || {
-            let heads: Vec<VaultHead> = heads.iter().filter_map(|head| VaultHead::decode(head).ok()).collect();
+            let heads: Vec<VaultHead> =
+                heads.iter().filter_map(|head| VaultHead::decode(head).ok()).collect();
             recount::look_at_heads(&home, id, &heads, false)
         });
         match forgotten.await? {

@@ -79,7 +79,7 @@ fn counted(id: TargetId) -> String {
     format!("counted-{id}")
 }
 
-/// The setting that holds when the newest state was made that a place has and this home does not come from.
+/// Doubt that a place has a newer state than the one that this home comes from.
 fn newer(id: TargetId) -> String {
     format!("newer-{id}")
 }
@@ -150,7 +150,7 @@ pub(super) fn look_at_heads(
         }
     }
     if let Some(made_ms) = made_ms {
-        store.set_moment(&newer(id), made_ms)?;
+        strangers::doubt(home, &newer(id))?;
         tell_of_newer(home, id, made_ms)?;
     }
     Ok(forgotten)
@@ -241,7 +241,7 @@ async fn delete_unknown(
         let has_all =
             store.unpacked_pictures(i64::MAX, 1)?.is_empty() && store.pending_for(id, 1)?.is_empty();
         let is_newest =
-            store.setting(&newer(id))?.is_none() && store.setting(strangers::SETTING_SET_BACK)?.is_none();
+            !strangers::has_doubt(&at, &newer(id))? && !strangers::has_doubt(&at, strangers::SET_BACK)?;
         Ok(has_head && has_all && is_newest)
     })
     .await?;

@@ -16,6 +16,7 @@ use heirloom_identity::VaultHead;
 use heirloom_vault::policy::TargetId;
 use heirloom_vault::policy::audit::Outcome;
 use heirloom_vault::store::{NewAlarm, Place, VaultStore};
+use heirloom_vault::target::HOLD_MS;
 use heirloom_vault::{PackId, Target};
 
 use super::polite::blocking;
@@ -33,8 +34,8 @@ const SET_CLOCK_MS: i64 = 2 * 60 * 1000;
 /// Packs that are gone at a place of which it is asked whether they are held there.
 const TRIES_MAX: usize = 8;
 
-/// Says that this node's own books may be older than what a place has: nothing that they do not know is deleted.
-pub(super) const SETTING_SET_BACK: &str = "set-back";
+/// Doubt that this node's own books may be older than what a place has: nothing that they do not know is deleted.
+pub(super) const SET_BACK: &str = "set-back";
 /// The alarm that a place has a newer state of the home than this one.
 pub(super) const ALARM_NEWER: &str = "newer-state";
 /// The alarm that somebody else signs with this node's keys.
@@ -101,6 +102,18 @@ fn times(store: &VaultStore) -> anyhow::Result<Vec<(i64, i64)>> {
     Ok(text.split(' ').filter_map(time).collect())
 }
 
+/// Notes that a place had something, just now, that may be the only copy of photos.
+pub(super) fn doubt(home: &Home, what: &str) -> anyhow::Result<()> {
+    Ok(home.vault.store.set_moment(what, home.vault.keeper.running_ms()?)?)
+}
+
+/// Whether such a doubt is left. It is over when this home has run for so long without a new reason as keepers hold the
+/// heads that gave it: nobody can restore what they list any more, and what nobody knows would fill the place for ever.
+pub(super) fn has_doubt(home: &Home, what: &str) -> anyhow::Result<bool> {
+    let Some(noted_ms) = home.vault.store.moment(what)? else { return Ok(false) };
+    Ok(home.vault.keeper.running_ms()?.saturating_sub(noted_ms) < HOLD_MS)
+}
+
 /// Looks for heads of this node that its books do not know, and tells people; the newest of them, if it is newer than all
 /// that is known here.
 pub(super) fn look_at_heads(
@@ -127,7 +140,7 @@ pub(super) fn look_at_heads(
     let times = times(store)?;
     let was_on = |ms: i64| times.iter().any(|(from_ms, to_ms)| (*from_ms..=*to_ms).contains(&ms));
     let strange = unknown.iter().find(|head| was_on(head.made_at_ms()));
-    store.set_moment(SETTING_SET_BACK, newest.made_at_ms())?;
+    doubt(home, SET_BACK)?;
     let name = name_of(home, id)?;
     let alarm = match strange {
         Some(head) => somebody_signs(&name, head),

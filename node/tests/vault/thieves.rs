@@ -7,7 +7,7 @@ use heirloom::protocols::vault::notices;
 use heirloom::vault::status::status;
 use heirloom_identity::VaultHead;
 use heirloom_vault::store::{Alarm, Place as At};
-use heirloom_vault::{PackId, Target};
+use heirloom_vault::{PackId, Room, Target};
 
 use crate::faulty::{Fault, Faulty};
 use crate::homes::{DAY_MS, Scratch, add_folder, household, photo, photos, run};
@@ -146,6 +146,58 @@ async fn everything_that_is_to_be_deleted_is_told_when_the_ward_is_back() {
     until("the ward's people to hear", &[&anna.home], || alarm(&anna.home, "deletion")).await;
     assert_eq!(status(&anna.home).unwrap().reasons[0].kind, "deletion");
     assert_eq!(keeper.ward(&ward).unwrap().packs, packs.len() as u64);
+}
+
+/// Goal: what a thief leaves does not fill a place for ever, and what may be somebody's photos is not deleted early. Method: a
+/// place gets a pack and a head that nobody knows; weeks pass, then more than a month.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_knows_goes_when_nobody_can_restore_it() {
+    let scratch = Scratch::new("Anna");
+    let home = scratch.open();
+    photos(&home, 0..2);
+    let folder = scratch.beside("disk");
+    add_folder(&home, &folder);
+    run(&home).await;
+    let target = readback::target(&folder, &household(&home));
+    let rubbish = vec![7; 64 << 10];
+    let pack = PackId::of(&rubbish);
+    target.put(pack, rubbish.into(), Room::Common).await.unwrap();
+    target.put_head(stolen(&home, 5, home.vault.engine.now())).await.unwrap();
+    let is_there = async || target.list(None).await.unwrap().iter().any(|(there, _)| *there == pack);
+    for days in [8, 8, 8] {
+        scratch.pass(days * DAY_MS);
+        home.vault.keeper.tick(days * DAY_MS).unwrap();
+        run(&home).await;
+        assert!(is_there().await, "it may be all that there is of a photo");
+    }
+    assert!(alarm(&home, "keys-used").is_some());
+    scratch.pass(31 * DAY_MS);
+    home.vault.keeper.tick(31 * DAY_MS).unwrap();
+    run(&home).await;
+    run(&home).await;
+    assert!(!is_there().await);
+}
+
+/// Goal: an alarm about a home for which nothing is kept any more keeps no other from being told. Method: two heads of one
+/// number, and the agreement ends before the alarm is passed on.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alarm_about_a_ward_that_is_gone_is_told_once() {
+    let (anna, ben) = keeper_and_ward().await;
+    photo(&anna.home, 1);
+    run(&anna.home).await;
+    let (ward, keeper) = (household(&anna.home), Arc::clone(&ben.home.vault.keeper));
+    for made_at_ms in [1, 2] {
+        drop(keeper.put_head(&ward, &stolen(&anna.home, 1, made_at_ms)));
+    }
+    keeper.end(&ward).unwrap();
+    keeper.tick(31 * DAY_MS).unwrap();
+    keeper.collect().unwrap();
+    assert!(keeper.ward(&ward).is_err());
+    notices::pass_on(&ben.network).await;
+    let told = alarm(&ben.home, "fork_here").unwrap();
+    ben.home.vault.store.alarm_seen(told.id).unwrap();
+    notices::pass_on(&ben.network).await;
+    assert!(alarm(&ben.home, "fork_here").unwrap().seen);
 }
 
 /// Goal: a list without an end costs a bounded amount of memory and work, and is said. Method: a place that makes up packs.

@@ -10,6 +10,8 @@ use super::{VaultStore, bytes, pieces, signed, unsigned};
 use crate::policy::TargetId;
 use crate::{FileSnapshot, PackId};
 
+/// The setting that holds the number of the last head that was only counted on.
+const COUNTED_ON: &str = "counted-on";
 /// Heads that are remembered.
 const HEADS_KEPT: i64 = 64;
 
@@ -173,6 +175,8 @@ impl VaultStore {
         self.write(move |conn| {
             let sql = "SELECT coalesce((SELECT through FROM heads ORDER BY number DESC LIMIT 1), 0)";
             let through = conn.query_row(sql, [], |row| row.get(0))?;
+            conn.prepare_cached("INSERT OR REPLACE INTO settings(key, value) VALUES (?1, ?2)")?
+                .execute((COUNTED_ON, head.number.to_string()))?;
             Ok(write_head(conn, &head, through)?)
         })
     }
@@ -203,6 +207,16 @@ impl VaultStore {
                 .prepare_cached("SELECT number, hash, at_ms, head FROM heads ORDER BY number DESC LIMIT 1")?;
             Ok(statement.query_row([], head_row).optional()?)
         })
+    }
+
+    /// The newest head, if it is this home's to give: one that was only counted on is somebody else's, and names what no
+    /// other place need have.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn head_to_give(&self) -> Result<Option<HeadRow>, StoreError> {
+        let counted_on = self.setting(COUNTED_ON)?.and_then(|number| number.parse().ok());
+        Ok(self.last_head()?.filter(|last| Some(last.number) != counted_on))
     }
 
     /// The head with this number that was recorded, as it was sent; the last few are remembered.

@@ -10,9 +10,9 @@ use std::sync::{Arc, PoisonError};
 use anyhow::Context;
 use data_encoding::HEXLOWER;
 use heirloom_identity::{HouseholdId, NodeId};
-use heirloom_vault::PackId;
 use heirloom_vault::keeper::{Alarm, AlarmKind};
 use heirloom_vault::store::NewAlarm;
+use heirloom_vault::{KeeperError, PackId};
 
 use super::asking::Line;
 use super::meeting;
@@ -329,14 +329,15 @@ fn show(home: &Home, one: &Alarm) -> anyhow::Result<()> {
 /// What the ward reads about it.
 fn notice_of(home: &Home, one: &Alarm) -> anyhow::Result<Option<Notice>> {
     let at_ms = clock::now_ms();
+    // Who is no ward any more need not be told, and is not to keep the others from being told.
+    let ward = match home.vault.keeper.ward(&one.ward) {
+        Err(KeeperError::NotAWard) => return Ok(None),
+        ward => ward?,
+    };
     Ok(match one.kind {
-        AlarmKind::Fork => {
-            let ward = home.vault.keeper.ward(&one.ward)?;
-            Some(Notice::Fork { number: ward.last_head.map_or(0, |head| head.number), at_ms })
-        }
+        AlarmKind::Fork => Some(Notice::Fork { number: ward.last_head.map_or(0, |head| head.number), at_ms }),
         AlarmKind::DeletionAsked => {
-            let ask = home.vault.keeper.ward(&one.ward)?.ask;
-            ask.map(|ask| Notice::Deletion { packs: ask.packs, bytes: ask.bytes, at_ms })
+            ward.ask.map(|ask| Notice::Deletion { packs: ask.packs, bytes: ask.bytes, at_ms })
         }
         // It asks for the packs themselves.
         AlarmKind::Damaged | AlarmKind::OldDisk | AlarmKind::Restored => None,

@@ -74,7 +74,9 @@ fn a_head_that_is_only_counted_on_lists_nothing_and_drops_nothing() {
     store.note_segment(&blob("s"), &[table], &[], &[], NOW).unwrap();
     store.drop_packs(&[old], NOW).unwrap();
     let head = HeadRow { number: 500, hash: [9; 32], at_ms: NOW, head: vec![5] };
+    assert_eq!(store.head_to_give().unwrap().unwrap().number, 1);
     store.count_on(&head).unwrap();
+    assert_eq!(store.head_to_give().unwrap(), None, "it is somebody else's");
     store.set_head_at(anna, 500).unwrap();
     assert_eq!(store.last_head().unwrap(), Some(head));
     assert_eq!(since_head(&store, table), None);
