@@ -4,7 +4,8 @@
 //! same. So a folder counts its own time: whenever somebody looks, the time since the last look is added, never more than
 //! a day of it and never less than nothing. It falls behind while nobody looks, which only holds things longer.
 
-use std::io::{Read, Write};
+use std::io::Read;
+use std::sync::PoisonError;
 
 use super::{FolderError, PackFolder};
 use crate::target::DAY_MS;
@@ -37,6 +38,12 @@ impl OwnTime {
         (Self { own_ms, utc_ms: now_ms }, !(0..STEP_MS).contains(&since))
     }
 
+    /// The one that is further on. One that could not be written down for want of room counts as long as the program runs:
+    /// otherwise nothing in a full place would ever be old enough to make room.
+    pub(crate) fn further(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        one.into_iter().chain(other).max_by_key(|time| time.own_ms)
+    }
+
     pub(crate) fn to_text(self) -> String {
         format!("own {}\nutc {}\n", self.own_ms, self.utc_ms)
     }
@@ -49,31 +56,32 @@ impl OwnTime {
 }
 
 impl PackFolder {
-    /// The folder's own time, in which what was deleted is held; `now_ms` is what this computer's clock says.
+    /// The folder's own time, in which what was deleted is held; `now_ms` is what this computer's clock says. A full disk
+    /// does not stop it.
     ///
     /// # Errors
-    /// [`FolderError::Absent`], [`FolderError::Full`], [`FolderError::Io`].
+    /// [`FolderError::Absent`], [`FolderError::Io`].
     pub fn own_time(&self, now_ms: i64) -> Result<i64, FolderError> {
         self.is_there()?;
         let path = self.root.join("fossils").join(CLOCK_NAME);
         let mut text = String::new();
         let read =
             std::fs::File::open(&path).and_then(|file| file.take(CLOCK_BYTES_MAX).read_to_string(&mut text));
-        let known = read.ok().and_then(|_| OwnTime::from_text(&text));
+        let written = read.ok().and_then(|_| OwnTime::from_text(&text));
+        let mut unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = OwnTime::further(written, *unwritten);
         let (time, is_new) = match known {
             Some(known) => known.look(now_ms),
             None => (OwnTime::begin(self.fossils()?.iter().map(|fossil| fossil.at_ms).max(), now_ms), true),
         };
         if is_new {
-            let write = || {
-                self.disk.create_dir(&self.root.join("fossils"))?;
-                // One that is torn begins anew at the last deletion.
-                self.disk.remove(&path)?;
-                let mut file = self.disk.create_new(&path)?;
-                file.write_all(time.to_text().as_bytes())?;
-                file.sync()
+            // One that is lost in between begins anew at the last deletion.
+            let written = self.write_over(&path, time.to_text().as_bytes());
+            *unwritten = match written.map_err(FolderError::io("the folder's time couldn't be written")) {
+                Ok(()) => None,
+                Err(FolderError::Full) => Some(time),
+                Err(other) => return Err(other),
             };
-            write().map_err(FolderError::io("the folder's time couldn't be written"))?;
         }
         Ok(time.own_ms)
     }
@@ -81,8 +89,72 @@ impl PackFolder {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::io;
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use heirloom_identity::HouseholdId;
+    use heirloom_store::{Disk, DraftFile, RealDisk};
     use proptest::prelude::*;
+
+    use super::*;
+    use crate::PackId;
+    use crate::folder::{DiskId, Marker};
+
+    /// A disk that may be full.
+    #[derive(Default)]
+    struct Tight(AtomicBool);
+
+    impl Disk for Tight {
+        fn create_new(&self, path: &Path) -> io::Result<Box<dyn DraftFile>> {
+            if self.0.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            RealDisk.create_new(path)
+        }
+
+        fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+            RealDisk.rename_new(from, to)
+        }
+
+        fn sync_dir(&self, path: &Path) -> io::Result<()> {
+            RealDisk.sync_dir(path)
+        }
+
+        fn create_dir(&self, path: &Path) -> io::Result<()> {
+            RealDisk.create_dir(path)
+        }
+
+        fn remove(&self, path: &Path) -> io::Result<()> {
+            RealDisk.remove(path)
+        }
+    }
+
+    /// Goal: a full disk becomes free: what was deleted there is gone after 30 days, and what is there may be deleted.
+    /// Method: a disk that takes no new file from the day after a deletion on, not even the clock; a look every day.
+    #[test]
+    fn a_full_disk_becomes_free() {
+        let (scratch, tight) = (tempfile::tempdir().unwrap(), Arc::new(Tight::default()));
+        let marker = Marker { household: HouseholdId::from_bytes([1; 32]), disk: DiskId([2; 16]) };
+        let root = scratch.path().join("vault");
+        let folder = PackFolder::create(&root, marker, Arc::<Tight>::clone(&tight)).unwrap();
+        let packs = [vec![3; 1000], vec![4; 1000]].map(|bytes| (PackId::of(&bytes), bytes));
+        packs.iter().for_each(|(id, bytes)| folder.put(id, bytes).unwrap());
+        folder.bury(&[packs[0].0], folder.own_time(0).unwrap()).unwrap();
+        tight.0.store(true, Ordering::Relaxed);
+        let written = std::fs::read(root.join("fossils").join(CLOCK_NAME)).unwrap();
+        for day in 1..30 {
+            assert_eq!(folder.remove_fossils(folder.own_time(day * DAY_MS).unwrap()).unwrap(), 0, "{day}");
+        }
+        folder.bury(&[packs[1].0], folder.own_time(29 * DAY_MS).unwrap()).unwrap();
+        assert_eq!(std::fs::read(root.join("fossils").join(CLOCK_NAME)).unwrap(), written, "it is not lost");
+        assert_eq!(folder.remove_fossils(folder.own_time(30 * DAY_MS).unwrap()).unwrap(), 1);
+        tight.0.store(false, Ordering::Relaxed);
+        assert_eq!(folder.own_time(31 * DAY_MS).unwrap(), 31 * DAY_MS);
+        assert_ne!(std::fs::read(root.join("fossils").join(CLOCK_NAME)).unwrap(), written);
+        assert_eq!(folder.fossils().unwrap().len(), 1);
+    }
 
     #[test]
     fn times_are_read_back() {

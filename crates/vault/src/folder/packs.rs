@@ -6,12 +6,13 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 
 use heirloom_identity::HouseholdId;
 use heirloom_store::{Disk, SyncedFolders};
 
+use super::clock::OwnTime;
 use super::marker::MARKER_BYTES_MAX;
 use super::{DiskId, Expected, FolderError, MARKER_NAME, Marker};
 use crate::PackId;
@@ -32,6 +33,8 @@ pub struct PackFolder {
     /// Tells the drafts of this opening from those of others, perhaps of another computer.
     pub(super) opening: u64,
     pub(super) drafts: AtomicU64,
+    /// The folder's own time, while there is no room to write it down.
+    pub(super) unwritten: Mutex<Option<OwnTime>>,
 }
 
 /// A disk's size.
@@ -96,7 +99,8 @@ impl PackFolder {
         let synced = SyncedFolders::default();
         // Any number that nobody else has: its keys are random.
         let opening = RandomState::new().build_hasher().finish();
-        Self { root: root.to_owned(), disk, synced, marker, opening, drafts: AtomicU64::new(0) }
+        let (drafts, unwritten) = (AtomicU64::new(0), Mutex::default());
+        Self { root: root.to_owned(), disk, synced, marker, opening, drafts, unwritten }
     }
 
     /// Where it is.

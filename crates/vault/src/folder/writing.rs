@@ -1,7 +1,7 @@
 //! Durable writing in a folder: a draft, its final name, the folders up to the root.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -27,8 +27,7 @@ impl PackFolder {
 
     /// Makes a file durable under its final name. One that is there already stays.
     pub(super) fn write_new(&self, to: &Path, bytes: &[u8]) -> io::Result<()> {
-        let number = self.drafts.fetch_add(1, Ordering::Relaxed);
-        let draft = self.root.join("drafts").join(format!("{:016x}-{number}.part", self.opening));
+        let draft = self.new_draft();
         let written = self
             .write_draft(&draft, bytes)
             .and_then(|()| place_new(&*self.disk, &self.synced, &self.root, &draft, to));
@@ -39,6 +38,25 @@ impl PackFolder {
                 if error.kind() == io::ErrorKind::AlreadyExists { self.sync_way_to(to) } else { Err(error) }
             }
         }
+    }
+
+    /// As [`PackFolder::write_new`], in place of one that is there: that one stays unless there is room for the new one.
+    /// Between the two there is none.
+    pub(super) fn write_over(&self, to: &Path, bytes: &[u8]) -> io::Result<()> {
+        let draft = self.new_draft();
+        let written = self
+            .write_draft(&draft, bytes)
+            .and_then(|()| self.disk.remove(to))
+            .and_then(|()| place_new(&*self.disk, &self.synced, &self.root, &draft, to));
+        if written.is_err() {
+            self.disk.remove(&draft).unwrap_or_default();
+        }
+        written
+    }
+
+    fn new_draft(&self) -> PathBuf {
+        let number = self.drafts.fetch_add(1, Ordering::Relaxed);
+        self.root.join("drafts").join(format!("{:016x}-{number}.part", self.opening))
     }
 
     fn write_draft(&self, draft: &Path, bytes: &[u8]) -> io::Result<()> {

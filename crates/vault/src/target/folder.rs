@@ -178,6 +178,10 @@ impl Target for FolderTarget {
         })
     }
 
+    fn disk(&self) -> BoxFuture<'_, Result<Option<DiskId>, TargetError>> {
+        self.ask(|_, folder| Ok(Some(folder.disk_id())))
+    }
+
     fn tidy(&self) -> BoxFuture<'_, Result<u64, TargetError>> {
         self.ask(move |inner, folder| folder.remove_fossils(folder.own_time((inner.clock)())?))
     }

@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::PackId;
+use crate::folder::DiskId;
 use crate::proof::Challenge;
 
 /// What every call of a target returns: something to be awaited.
@@ -173,6 +174,10 @@ pub trait Target: Send + Sync {
     fn kits(&self) -> BoxFuture<'_, Result<Vec<Vec<u8>>, TargetError>>;
     /// How full it is.
     fn state(&self) -> BoxFuture<'_, Result<TargetState, TargetError>>;
+    /// Which disk it is, as its marker says; none where places have no disk that may be exchanged for another.
+    fn disk(&self) -> BoxFuture<'_, Result<Option<DiskId>, TargetError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
     /// Removes for good what was deleted 30 days ago; returns how many packs. Homes do this by themselves.
     fn tidy(&self) -> BoxFuture<'_, Result<u64, TargetError>> {
         Box::pin(std::future::ready(Ok(0)))

@@ -1,6 +1,7 @@
 //! Deletion in two steps, as in a folder: a pack becomes a fossil first, and is removed 30 days later.
 
 use std::collections::HashSet;
+use std::sync::PoisonError;
 
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -82,15 +83,16 @@ impl S3Target {
         Ok(Inventory::new(packs, &self.fossils(None).await?))
     }
 
-    /// The bucket's own time, in which what was deleted is held.
+    /// The bucket's own time, in which what was deleted is held. A full bucket does not stop it.
     pub(super) async fn own_time(&self) -> Result<i64, TargetError> {
         let (name, now_ms) = (self.name(&format!("fossils/{CLOCK_NAME}")), (self.clock)());
-        let known = match self.small(&name).await {
+        let written = match self.small(&name).await {
             Ok(bytes) => std::str::from_utf8(&bytes).ok().and_then(OwnTime::from_text),
             Err(TargetError::Missing | TargetError::Wrong(_)) => None,
             Err(other) => return Err(other),
         };
-        let (time, is_new) = match known {
+        let unwritten = *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+        let (time, is_new) = match OwnTime::further(written, unwritten) {
             Some(known) => known.look(now_ms),
             None => {
                 let last = self.fossils(None).await?.iter().map(|fossil| fossil.at_ms).max();
@@ -98,7 +100,12 @@ impl S3Target {
             }
         };
         if is_new {
-            self.write(&name, time.to_text().into_bytes().into()).await?;
+            let unwritten = match self.write(&name, time.to_text().into_bytes().into()).await {
+                Ok(()) => None,
+                Err(TargetError::Full { .. }) => Some(time),
+                Err(other) => return Err(other),
+            };
+            *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner) = unwritten;
         }
         Ok(time.own_ms)
     }

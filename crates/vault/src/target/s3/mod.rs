@@ -12,8 +12,8 @@ mod objects;
 mod packs;
 
 use std::ops::Range;
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, Once};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,7 +27,7 @@ use super::endpoint::{Secrets, check_endpoint};
 use super::limit::Limit;
 use super::{Answer, BoxFuture, Clock, DeleteOutcome, Room, Target, TargetError, TargetState};
 use crate::PackId;
-use crate::folder::{DiskId, MARKER_NAME, Marker};
+use crate::folder::{DiskId, MARKER_NAME, Marker, OwnTime};
 use crate::proof::{CHALLENGES_MAX, Challenge};
 use crate::store::S3Place;
 
@@ -51,6 +51,8 @@ pub struct S3Target {
     /// Whether the marker was seen since this was made.
     marked: AtomicBool,
     limit: Limit,
+    /// The bucket's own time, while there is no room to write it down.
+    unwritten: Mutex<Option<OwnTime>>,
 }
 
 impl S3Target {
@@ -88,8 +90,8 @@ impl S3Target {
             .map_err(|error| secrets.explain(error))?;
         let prefix = Path::parse(place.prefix.trim_matches('/'))
             .map_err(|_| TargetError::Wrong("the prefix can't be used as a name in a bucket".into()))?;
-        let marked = AtomicBool::new(false);
-        Ok(Self { store, prefix, household, secrets, clock, marked, limit: Limit::default() })
+        let (marked, limit, unwritten) = (AtomicBool::new(false), Limit::default(), Mutex::default());
+        Ok(Self { store, prefix, household, secrets, clock, marked, limit, unwritten })
     }
 
     /// Takes so many bytes at most; none: as many as the store does.
