@@ -34,6 +34,14 @@ pub(super) async fn collect(
 }
 
 async fn collect_at(home: &Arc<Home>, id: TargetId, target: Arc<dyn Target>) -> anyhow::Result<()> {
+    // First: what goes for good makes room, and lets more be deleted.
+    match target.tidy().await {
+        Ok(0) => {}
+        Ok(packs) => tracing::debug!(packs, target = %id, "what was deleted 30 days ago is gone"),
+        Err(error) => {
+            tracing::debug!(%error, target = %id, "what was deleted 30 days ago stays a little longer");
+        }
+    }
     for _ in 0..ROUNDS_MAX {
         let at = Arc::clone(home);
         let due = blocking(move || {

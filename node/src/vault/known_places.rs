@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
+use heirloom_store::StoreError;
 use heirloom_vault::folder::{DiskId, MARKER_NAME, Marker};
 use heirloom_vault::policy::Standing;
-use heirloom_vault::store::{Place, S3Place};
+use heirloom_vault::store::{Place, S3Place, VaultStore};
 use serde::{Deserialize, Serialize};
 
 use super::own_places::bucket_name;
@@ -49,10 +50,10 @@ pub struct KnownBucket {
 }
 
 impl KnownPlaces {
-    /// The places that are used now.
+    /// The places that are used now. Reads no disk: one that hangs would hold up the start.
     ///
     /// # Errors
-    /// When the database cannot be read or written.
+    /// When the database cannot be read.
     pub(super) fn of(home: &Home) -> anyhow::Result<Self> {
         let mut places = Self::default();
         let mut rows = home.vault.store.targets()?;
@@ -62,7 +63,7 @@ impl KnownPlaces {
             match row.place {
                 Place::Household(_) => {}
                 Place::Folder(path) => {
-                    let disk = disk_in(home, &path)?;
+                    let disk = disk_of(&home.vault.store, &path)?;
                     places.folder.push(KnownFolder { path, disk });
                 }
                 Place::S3(S3Place { endpoint, bucket, prefix, .. }) => {
@@ -124,14 +125,22 @@ fn marked(folder: &str) -> Option<Marker> {
     Marker::from_text(&std::fs::read_to_string(Path::new(folder).join(MARKER_NAME)).ok()?)
 }
 
-/// Which disk a folder is on; what is not there now is as it was, or every disk that is pulled out would change the file.
-fn disk_in(home: &Home, path: &str) -> anyhow::Result<Option<String>> {
-    let (store, key) = (&home.vault.store, format!("disk-of/{path}"));
-    let known = store.setting(&key)?.filter(|disk| disk.parse::<DiskId>().is_ok());
-    let there = marked(path).filter(|marker| marker.household == *home.keys.certificate.household());
-    let Some(there) = there.map(|marker| marker.disk.to_string()) else { return Ok(known) };
-    if known.as_ref() != Some(&there) {
-        store.set_setting(&key, &there)?;
+/// Notes which disk a folder is on, as the folder itself said.
+///
+/// # Errors
+/// When it could not be saved.
+pub(super) fn note_disk(store: &VaultStore, path: &str, disk: DiskId) -> Result<(), StoreError> {
+    if disk_of(store, path)? == Some(disk.to_string()) {
+        return Ok(());
     }
-    Ok(Some(there))
+    store.set_setting(&setting_of(path), &disk.to_string())
+}
+
+/// Which disk a folder was on when it was there last.
+fn disk_of(store: &VaultStore, path: &str) -> Result<Option<String>, StoreError> {
+    Ok(store.setting(&setting_of(path))?.filter(|disk| disk.parse::<DiskId>().is_ok()))
+}
+
+fn setting_of(path: &str) -> String {
+    format!("disk-of/{path}")
 }

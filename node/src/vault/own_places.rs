@@ -11,7 +11,7 @@ use heirloom_vault::target::{FolderTarget, S3Target};
 use heirloom_vault::{Target, TargetError};
 
 use super::polite::blocking;
-use super::remembered;
+use super::{known_places, remembered};
 use crate::home::{Home, OUTRANKED};
 use crate::random;
 
@@ -85,11 +85,12 @@ pub async fn add_folder(home: &Arc<Home>, folder: PathBuf) -> Result<Added, Plac
                 ))
             })?;
             let household = at.keys.certificate.household();
-            FolderTarget::create(&folder, household, random::bytes()?, Arc::clone(&at.disk))
+            let disk = FolderTarget::create(&folder, household, random::bytes()?, Arc::clone(&at.disk))
                 .map_err(|error| in_words(error, text))?;
             let is_same_disk = is_same_disk(&folder, at.layout.root());
             let place = Place::Folder(text.to_owned());
             let id = at.vault.store.add_target(&place, Standing::Active, at.vault.engine.now())?;
+            known_places::note_disk(&at.vault.store, text, disk)?;
             Ok(Added { id, is_same_disk })
         };
         Ok(add())

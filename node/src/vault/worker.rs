@@ -41,6 +41,8 @@ const SCRUB_BYTES: u64 = 8 << 30;
 const KEEPER_SCRUB_BYTES: u64 = 1 << 30;
 /// The alarm that copies cannot be made.
 const ALARM_FAILED: &str = "backup-failed";
+/// The alarm that the database of what is kept for others is damaged.
+const ALARM_KEEPING: &str = "keeping-failed";
 /// The moment at which there was first something to drill.
 pub(super) const DRILL_SINCE: &str = "drill-since";
 
@@ -197,25 +199,74 @@ fn report(what: &str, outcome: anyhow::Result<()>) {
     }
 }
 
-/// This home as a keeper: its running time, what a hold has come to, packs read again.
+/// This home as a keeper: its running time, what a hold has come to, packs read again. What goes wrong with one of these,
+/// perhaps with the disk of one ward, keeps no other from being done.
+///
+/// # Errors
+/// The first of what went wrong.
 pub async fn keep_promises(home: &Arc<Home>, passed_ms: i64) -> anyhow::Result<()> {
     let at = Arc::clone(home);
-    let scrubbed = polite(move || {
-        at.vault.keeper.tick(passed_ms)?;
-        at.vault.keeper.note_growth(at.vault.engine.now())?;
-        super::kits::holder::count_time(&at, at.vault.engine.now())?;
-        at.vault.keeper.collect()?;
-        super::remembered::note(&at)?;
-        Ok(at.vault.keeper.scrub_step(KEEPER_SCRUB_BYTES)?)
-    });
-    let scrubbed = scrubbed.await?;
+    let (bad, kept) = polite(move || {
+        let (keeper, now_ms) = (&at.vault.keeper, at.vault.engine.now());
+        let scrubbed = || -> anyhow::Result<_> { Ok(keeper.scrub_step(KEEPER_SCRUB_BYTES)?.bad) };
+        let mut bad = Vec::new();
+        let steps = [
+            keeper.tick(passed_ms).map_err(anyhow::Error::from),
+            keeper.note_growth(now_ms).map_err(anyhow::Error::from),
+            super::kits::holder::count_time(&at, now_ms),
+            keeper.collect().map(drop).map_err(anyhow::Error::from),
+            super::remembered::note(&at),
+            scrubbed().map(|found| bad = found),
+        ];
+        Ok((bad, first_of(steps)))
+    })
+    .await?;
     if let Some(network) = home.network() {
-        if !scrubbed.bad.is_empty() {
-            notices::scrubbed(&network, &scrubbed.bad).await;
+        if !bad.is_empty() {
+            notices::scrubbed(&network, &bad).await;
         }
         notices::pass_on(&network).await;
     }
-    Ok(())
+    note_keeping(home, kept.as_ref().err().is_some_and(is_damage)).await?;
+    kept
+}
+
+/// The first of several errors; the others are logged.
+fn first_of(steps: impl IntoIterator<Item = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let mut errors = steps.into_iter().filter_map(Result::err);
+    let Some(first) = errors.next() else { return Ok(()) };
+    // Damage of a database is what people are told of.
+    let mut rest: Vec<_> = errors.collect();
+    let damage = rest.iter().position(is_damage).filter(|_| !is_damage(&first));
+    let first = match damage {
+        Some(at) => std::mem::replace(&mut rest[at], first),
+        None => first,
+    };
+    rest.iter()
+        .for_each(|error| tracing::error!("what is kept for others could not be looked after: {error:#}"));
+    Err(first)
+}
+
+/// Tells people when the database of what is kept for others is damaged, until it is not.
+async fn note_keeping(home: &Arc<Home>, is_damaged: bool) -> anyhow::Result<()> {
+    if is_damaged {
+        // The next start looks at every page, and makes the database anew.
+        home.look_again();
+    }
+    let at = Arc::clone(home);
+    blocking(move || {
+        let store = &at.vault.store;
+        if !is_damaged {
+            return Ok(store.lower(ALARM_KEEPING, None)?);
+        }
+        let text = "What this home knows about the copies that it keeps for other homes is damaged.".to_owned();
+        let advice = "Start Heirloom again: it is made anew from the copies themselves. Until then other homes may not be able \
+                      to use the copies that lie here. If it happens again, the disk may be failing.";
+        let alarm =
+            NewAlarm { kind: ALARM_KEEPING, household: None, text, advice: advice.to_owned() };
+        Ok(store.raise(&alarm, at.vault.engine.now())?)
+    })
+    .await
 }
 
 /// Counts for how long places were not reached while this home was on.
