@@ -114,7 +114,7 @@ async fn phrase(root: &Path, arguments: &Arguments) -> anyhow::Result<Zeroizing<
     };
     let papers: anyhow::Result<Vec<_>> =
         arguments.paper.iter().map(|file| output::read_phrase(file)).collect();
-    let order = KitOrder::read(root, name, &arguments.from, &papers?)?;
+    let order = KitOrder::read(root, name, &arguments.from, &papers?)?.over(relays(arguments)?);
     let json = arguments.common.json;
     let tell = move |text: &str| {
         if json {

@@ -64,7 +64,9 @@ pub fn prepare(root: &Path, founding: &Founding<'_>, account_name: &str) -> anyh
     if layout.config().exists() {
         bail!("there is already a home at {}; use it, or name another folder", layout.root().display());
     }
-    if layout.is_used() || layout.restoring().exists() {
+    // An empty folder is what is left of a restore that was given up before anything came.
+    let is_half_restored = layout.restoring().exists() && std::fs::remove_dir(layout.restoring()).is_err();
+    if layout.is_used() || is_half_restored {
         // A home that lost its `config.toml`, or is only half restored, looks unfinished and is not.
         layout.must_exist()?;
     }

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::fetch::Fetcher;
 use super::source::{self, Source};
 use super::state::State;
+use super::waited::Waited;
 use super::{Restoring, Stage, blocking, pictures, renew};
 use crate::clock;
 use crate::home::Home;
@@ -98,11 +99,11 @@ async fn steps(home: &Arc<Home>, state: &mut State, stop: &CancellationToken) ->
     open_folders(home, &state.folders);
     if !state.pictured {
         restoring.begin(Stage::Pictures, 0, 0);
-        bring_pictures(home, &restoring, stop).await?;
+        bring_pictures(home, &restoring, Waited::load(&home.layout), stop).await?;
         state.pictured = true;
         save(home, state).await?;
     }
-    bring_originals(home, &restoring, stop).await?;
+    bring_originals(home, &restoring, Waited::load(&home.layout), stop).await?;
     let folder = home.layout.restoring();
     blocking(move || {
         std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))
@@ -160,6 +161,7 @@ pub async fn keep_again(home: &Arc<Home>) -> anyhow::Result<()> {
 async fn bring_pictures(
     home: &Arc<Home>,
     restoring: &Restoring,
+    mut waited: Waited,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let mut rest = Rest::new(home);
@@ -176,7 +178,9 @@ async fn bring_pictures(
         });
         let is_done = pictures::bring(home, &fetcher, restoring, stop).await?;
         end_if_stopped(stop).await;
-        if is_done {
+        waited = blocking(move || waited.and_until(clock::now_ms())).await?;
+        // After so long they are made from the originals instead.
+        if is_done || waited.total_ms() >= Policy::default().replace_ms {
             return Ok(());
         }
         rest.until_somebody_comes(restoring).await;
@@ -186,10 +190,10 @@ async fn bring_pictures(
 async fn bring_originals(
     home: &Arc<Home>,
     restoring: &Arc<Restoring>,
+    mut waited: Waited,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let mut rest = Rest::new(home);
-    let began = Instant::now();
     restoring.begin(Stage::Originals, 0, 0);
     loop {
         let extra: Vec<_> = restoring.sources().iter().map(|source| Arc::clone(&source.target)).collect();
@@ -198,7 +202,8 @@ async fn bring_originals(
             told.set(progress.done, progress.total, progress.bytes, progress.total_bytes);
         };
         // Asked first: who goes away meanwhile may have had what was not found.
-        let everybody_is_there = all_are_there(home, began).await?;
+        waited = blocking(move || waited.and_until(clock::now_ms())).await?;
+        let everybody_is_there = all_are_there(home, waited.total_ms()).await?;
         let healed = heal::missing(home, &extra, &report, stop).await?;
         end_if_stopped(stop).await;
         if healed.left == 0 {
@@ -226,8 +231,8 @@ async fn end_if_stopped(stop: &CancellationToken) {
 }
 
 /// Whether every place that may have copies answers now. One that was away for so long that its copies are made elsewhere
-/// is not waited for; what comes when it is back is mended like any other loss.
-async fn all_are_there(home: &Arc<Home>, began: Instant) -> anyhow::Result<bool> {
+/// is not waited for; what comes when it is back is mended like any other loss. `waited_ms` is how long the restore waits.
+async fn all_are_there(home: &Arc<Home>, waited_ms: i64) -> anyhow::Result<bool> {
     let policy = Policy::default();
     let at = Arc::clone(home);
     let gone: Vec<TargetId> = blocking(move || {
@@ -237,7 +242,7 @@ async fn all_are_there(home: &Arc<Home>, began: Instant) -> anyhow::Result<bool>
     .await?;
     let known = places(home).await?.into_iter().filter(|(id, _)| !gone.contains(id));
     let mut places: Vec<Arc<Source>> = known.map(|(_, source)| source).collect();
-    if i64::try_from(began.elapsed().as_millis()).is_ok_and(|on_ms| on_ms < policy.replace_ms) {
+    if waited_ms < policy.replace_ms {
         places.extend(home.restoring.sources());
     }
     for place in places {

@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 pub use self::note::Note;
 pub use self::standing::{HolderNow, HolderState, Standing, pause};
 use super::source::{Origin, SOURCES_MAX};
-use super::{Problem, vacant};
+use super::{Problem, RelayAccess, forget_told, vacant};
 use crate::home::create::{make_folder, make_root};
 use crate::home::layout::Layout;
 use crate::home::lock::Lock;
@@ -47,6 +47,14 @@ pub struct KitOrder {
     name: String,
     holders: Vec<Invitation>,
     papers: Vec<KitShare>,
+    relays: RelayAccess,
+}
+
+/// What came of parts that are enough by their number.
+enum Opened {
+    Phrase(Zeroizing<String>),
+    /// Why they open nothing now, for a person.
+    NotYet(String),
 }
 
 impl KitOrder {
@@ -60,17 +68,42 @@ impl KitOrder {
         from: &[String],
         papers: &[Zeroizing<String>],
     ) -> Result<Self, Problem> {
+        let origins = from.iter().map(|text| Origin::read(text)).collect::<Result<Vec<_>, _>>()?;
+        Self::of(root, name, origins, papers)
+    }
+
+    /// Reads what was right when it was typed. A disk that is not there now keeps nobody from being asked.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn stored(root: &Path, note: &Note) -> Result<Self, Problem> {
+        let origins = note.from.iter().filter_map(|text| Origin::read(text).ok()).collect();
+        Self::of(root, &note.name, origins, &note.papers)
+    }
+
+    /// The same over relays that ask for something.
+    #[must_use]
+    pub fn over(self, relays: RelayAccess) -> Self {
+        Self { relays, ..self }
+    }
+
+    fn of(
+        root: &Path,
+        name: &str,
+        origins: Vec<Origin>,
+        papers: &[Zeroizing<String>],
+    ) -> Result<Self, Problem> {
         let layout = Layout::of(root)?;
         vacant(&layout)?;
         if name.trim().is_empty() {
             return Err(Problem::Origin("Say how your home was called.".to_owned()));
         }
-        if from.len() > SOURCES_MAX {
+        if origins.len() > SOURCES_MAX {
             return Err(Problem::Origin(format!("These are too many links; {SOURCES_MAX} are enough.")));
         }
         let mut holders = Vec::new();
-        for text in from {
-            match Origin::read(text)? {
+        for origin in origins {
+            match origin {
                 Origin::Home(invitation) => holders.push(*invitation),
                 // A disk has copies, and no part.
                 Origin::Folder { .. } | Origin::Bucket(_) => {}
@@ -98,7 +131,7 @@ impl KitOrder {
                 papers[0].index()
             )));
         }
-        Ok(Self { layout, name: name.trim().to_owned(), holders, papers })
+        Ok(Self { layout, name: name.trim().to_owned(), holders, papers, relays: RelayAccess::default() })
     }
 
     /// Asks until there are enough parts, telling every news once; the phrase that they open. `pause` is the time between
@@ -159,11 +192,12 @@ impl KitOrder {
         let mut urls: Vec<&str> = self.holders.iter().filter_map(Invitation::relay).collect();
         urls.sort_unstable();
         urls.dedup();
-        let relay = |url: &str| RelayConfig { url: url.to_owned(), token: None, quic_port: None };
+        let token = &self.relays.token;
+        let relay = |url: &str| RelayConfig { url: url.to_owned(), token: token.clone(), quic_port: None };
         let relays = urls.into_iter().map(relay).collect();
         let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let (node, receive) = (NodeKeys::from_bytes(&node), ReceiveKey::from_bytes(&receive));
-        let started = KitNet::start(&node, receive, listen, relays, true);
+        let started = KitNet::start(&node, receive, listen, relays, self.relays.roots.clone(), true);
         Ok(started.await.context("this computer's network could not be used")?)
     }
 
@@ -195,15 +229,14 @@ impl KitOrder {
             }
             drop(answers);
             let shares = distinct(self.papers.iter().chain(&given));
-            if let Some(enough) = enough(&shares) {
-                if let Some(phrase) = self.open(net, enough).await? {
-                    return Ok(phrase);
+            standing.message = None;
+            for enough in shares.chunk_by(is_of_one_kit).filter(|of_one| is_enough(of_one)) {
+                match self.open(net, enough).await {
+                    Opened::Phrase(phrase) => return Ok(phrase),
+                    Opened::NotYet(why) => standing.message = Some(why),
                 }
-                standing.message = Some(
-                    "There are enough parts, but none of the homes that answer has the rest of the kit. Add the link of \
-                     a home that keeps your copies."
-                        .to_owned(),
-                );
+            }
+            if standing.message.is_some() {
                 watcher(&standing);
             } else if standing.is_hopeless() {
                 return Err(Problem::Origin(
@@ -216,39 +249,52 @@ impl KitOrder {
         }
     }
 
-    /// Puts parts together and opens the record, which any of the homes may have; `None` when none of them has it now.
-    async fn open(&self, net: &KitNet, shares: &[KitShare]) -> Result<Option<Zeroizing<String>>, Problem> {
-        let said = |error: heirloom_identity::KitError| {
-            Problem::Origin(format!("The parts could not be put together: {error}."))
-        };
-        let secret = KitSecret::combine(shares).map_err(said)?;
+    /// Opens the record, which any of the homes may have, with those parts that it knows: one that is wrong does not keep
+    /// enough right ones from opening it, and neither does a home whose record is wrong.
+    async fn open(&self, net: &KitNet, shares: &[KitShare]) -> Opened {
         let (household, kit) = (shares[0].household(), shares[0].kit());
+        let mut why = "There are enough parts, but none of the homes that answer has the rest of the kit. Add the link of \
+                       a home that keeps your copies."
+            .to_owned();
         for holder in &self.holders {
             let Ok(Some(record)) = net.record(holder, household, kit).await else { continue };
-            if let Some(wrong) = shares.iter().find(|share| !record.holds(share)) {
-                return Err(Problem::Origin(format!(
-                    "Part {} is not one of this kit. If it is on paper, look for another sheet; if a home gave it, call them.",
+            let (right, wrong): (Vec<_>, Vec<_>) = shares.iter().cloned().partition(|share| record.holds(share));
+            let opened = KitSecret::combine(&right).and_then(|secret| record.open(&secret));
+            why = match (opened, wrong.first()) {
+                (Ok(root), _) => return Opened::Phrase(Phrase::of(&root).text()),
+                (Err(_), Some(wrong)) => format!(
+                    "Part {} is not one of this kit. If it is on paper, look for another sheet; if a home gave it, call \
+                     them. Another part does as well.",
                     wrong.index()
-                )));
-            }
-            let root = record.open(&secret).map_err(said)?;
-            return Ok(Some(Phrase::of(&root).text()));
+                ),
+                (Err(error), None) => format!("The parts could not be put together: {error}."),
+            };
         }
-        Ok(None)
+        Opened::NotYet(why)
     }
 }
 
-/// Forgets what was named, and the keys with which this machine asked; fine if there are none.
+/// Forgets what was named, and the keys with which this machine asked; fine if there are none. The folder goes, too, if
+/// nothing else is in it: what was given up is no restore that could go on.
 ///
 /// # Errors
 /// What the system says.
 pub fn forget(root: &Path) -> anyhow::Result<()> {
     let layout = Layout::of(root)?;
+    let folder = layout.restoring();
     Note::forget(&layout)?;
-    remove(&layout.restoring().join(FILE))
+    forget_told(&layout)?;
+    remove(&folder.join(FILE))?;
+    remove(&folder.join(format!("{FILE}.new")))?;
+    match std::fs::remove_dir(&folder) {
+        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty) => {
+            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
-fn remove(path: &Path) -> anyhow::Result<()> {
+pub(super) fn remove(path: &Path) -> anyhow::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", path.display()))
@@ -280,11 +326,10 @@ fn distinct<'a>(shares: impl Iterator<Item = &'a KitShare>) -> Vec<KitShare> {
     distinct
 }
 
-/// Parts of one kit that are enough to open it.
-fn enough(shares: &[KitShare]) -> Option<&[KitShare]> {
-    shares
-        .chunk_by(is_of_one_kit)
-        .find(|of_one| of_one.len() >= usize::from(of_one[0].quorum().threshold()))
+/// Whether parts of one kit may be enough to open it. A wrong one may say something else than the others.
+fn is_enough(of_one: &[KitShare]) -> bool {
+    let fewest = of_one.iter().map(|share| share.quorum().threshold()).min();
+    fewest.is_some_and(|fewest| of_one.len() >= usize::from(fewest))
 }
 
 /// Takes the folder and reads the keys with which this machine asks, or makes them.

@@ -37,6 +37,7 @@ mod space;
 pub(crate) mod stage;
 pub mod state;
 mod tables;
+mod waited;
 pub mod words;
 
 use std::path::Path;
@@ -231,6 +232,14 @@ async fn pass_over(layout: &Layout, newer: &str) -> Result<(), Problem> {
         Ok(false)
     });
     if is_told.await? { Ok(()) } else { Err(Problem::NewerState(newer.to_owned())) }
+}
+
+/// Forgets that somebody was told: they may not have read it. Fine if nobody was.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn forget_told(layout: &Layout) -> anyhow::Result<()> {
+    kit::remove(&layout.restoring().join(TOLD_OF_NEWER))
 }
 
 async fn one_state(

@@ -129,6 +129,28 @@ impl Problem {
         }
     }
 
+    /// Whether it may be over by itself: a home that is off, a disk that is not plugged in, no room.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable(_)
+            | Self::Away { .. }
+            | Self::Incomplete(_)
+            | Self::Space { .. }
+            | Self::Origin(_)
+            | Self::NoVault { .. }
+            | Self::Other(_) => true,
+            Self::Phrase(_)
+            | Self::Word(_)
+            | Self::Swapped { .. }
+            | Self::OtherHousehold { .. }
+            | Self::HomeExists(_)
+            | Self::NotEmpty(_)
+            | Self::NothingKept { .. }
+            | Self::Newer(_)
+            | Self::NewerState(_) => false,
+        }
+    }
+
     /// Whether the person typed something that should be looked at, rather than something failing.
     pub fn is_input(&self) -> bool {
         matches!(

@@ -5,6 +5,7 @@
 //! never written down. Nobody can begin anything else here meanwhile, until the asking is given up.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,13 @@ use super::{Phase, Setup, SetupError};
 use crate::home::create::{make_folder, make_root};
 use crate::home::layout::Layout;
 use crate::restore::kit::{self, KitOrder, Note, Standing};
+use crate::restore::source::Origin;
 use crate::restore::{self, Order, Problem};
+
+/// How long to wait after something failed that may be over by itself, before all is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
+/// After so many failures a disk that is not there is left out: the homes have copies, too.
+const DISK_TRIES_MAX: u32 = 12;
 
 /// Parts of a kit are being asked for.
 pub(super) struct Asking {
@@ -44,11 +51,14 @@ impl Setup {
     /// See [`SetupError`].
     pub fn ask(self: &Arc<Self>, later: Note) -> Result<(), SetupError> {
         let layout = self.may_ask()?;
+        for text in &later.from {
+            Origin::read(text)?;
+        }
         let note = match self.asking() {
             Some(_) => Note::load(&layout)?.map_or_else(|| later.clone(), |note| note.and(later.clone())),
             None => later,
         };
-        let order = KitOrder::read(layout.root(), &note.name, &note.from, &note.papers)?;
+        let order = KitOrder::stored(layout.root(), &note)?;
         let stop = self.stop.child_token();
         let asking = asking(&note, order.standing(), &stop);
         self.may_ask()?;
@@ -105,8 +115,10 @@ impl Setup {
     pub fn go_on_asking(self: &Arc<Self>) -> anyhow::Result<()> {
         let Some(layout) = &self.layout else { return Ok(()) };
         let Some(note) = Note::load(layout)? else { return Ok(()) };
+        // Nobody may have read it: only who presses a button has.
+        restore::forget_told(layout)?;
         let stop = self.stop.child_token();
-        match KitOrder::read(layout.root(), &note.name, &note.from, &note.papers) {
+        match KitOrder::stored(layout.root(), &note) {
             Ok(order) => {
                 *self.phase() = Phase::Asking(asking(&note, order.standing(), &stop));
                 self.spawn_asking(order, note, stop);
@@ -162,32 +174,79 @@ impl Setup {
 
     async fn ask_and_restore(&self, order: &KitOrder, note: &Note, stop: &CancellationToken) {
         let _turn = self.turn.lock().await;
+        let mut tries = 0;
+        loop {
+            let Err((problem, may_pass)) = self.ask_once(order, note, stop, tries).await else { return };
+            tracing::warn!(%problem, may_pass, "the restore with a kit ended");
+            self.note_problem(order, note, stop, &problem, may_pass);
+            if !may_pass {
+                return;
+            }
+            tries += 1;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(RETRY_AFTER) => {}
+            }
+        }
+    }
+
+    /// Asks until there are enough parts, and restores; otherwise why not, and whether that may be over by itself.
+    async fn ask_once(
+        &self,
+        order: &KitOrder,
+        note: &Note,
+        stop: &CancellationToken,
+        tries: u32,
+    ) -> Result<(), (Problem, bool)> {
         let mut watcher = |standing: &Standing| {
             self.note_standing(stop, |now| now.standing = standing.clone());
         };
         let found = tokio::select! {
             biased;
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => return Ok(()),
             found = order.ask(&mut watcher, &kit::pause) => found,
         };
-        let problem = match found {
-            Ok(phrase) => match self.restore_with(&phrase, note, stop).await {
-                Ok(()) => return,
-                Err(problem) => problem,
-            },
-            Err(problem) => problem,
-        };
-        tracing::warn!(%problem, "the restore with a kit ended");
+        match found {
+            Ok(phrase) => self.restore_with(&phrase, note, stop, tries).await.map_err(|problem| {
+                let may_pass = problem.may_pass();
+                (problem, may_pass)
+            }),
+            // That everybody said no is for people to talk about.
+            Err(problem) => {
+                let may_pass = matches!(problem, Problem::Other(_));
+                Err((problem, may_pass))
+            }
+        }
+    }
+
+    /// Shows what failed, and whether it goes on by itself.
+    fn note_problem(
+        &self,
+        order: &KitOrder,
+        note: &Note,
+        stop: &CancellationToken,
+        problem: &Problem,
+        may_pass: bool,
+    ) {
+        let mut message = problem.to_string();
+        if may_pass {
+            message.truncate(message.trim_end_matches('.').len());
+            message.push_str(". It is tried again by itself in five minutes.");
+        }
         let mut phase = self.phase();
         match &mut *phase {
             Phase::Asking(_) if stop.is_cancelled() => {}
             Phase::Asking(asking) => {
-                asking.now.is_over = true;
-                asking.now.standing.message = Some(problem.to_string());
+                asking.now.is_over = !may_pass;
+                asking.now.standing.message = Some(message);
             }
             Phase::Restoring => {
-                self.restoring.fail(problem.to_string());
-                *phase = Phase::Asking(ended(note, order.standing(), &problem));
+                self.restoring.fail(message.clone());
+                let mut again = asking(note, order.standing(), stop);
+                again.now.is_over = !may_pass;
+                again.now.standing.message = Some(message);
+                *phase = Phase::Asking(again);
             }
             Phase::Fresh | Phase::Founding | Phase::Prepared(_) | Phase::Opening | Phase::Ready(_) => {}
         }
@@ -199,6 +258,7 @@ impl Setup {
         phrase: &Zeroizing<String>,
         note: &Note,
         stop: &CancellationToken,
+        tries: u32,
     ) -> Result<(), Problem> {
         {
             let mut now = self.phase();
@@ -209,8 +269,14 @@ impl Setup {
             *now = Phase::Restoring;
         }
         let layout = self.layout.clone().context("there is no folder to restore into")?;
-        let (root, phrase, from) = (layout.root().to_owned(), phrase.clone(), note.from.clone());
-        let read = tokio::task::spawn_blocking(move || Order::read(&root, &phrase, &from)).await;
+        let (root, phrase, mut from) = (layout.root().to_owned(), phrase.clone(), note.from.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            if tries >= DISK_TRIES_MAX {
+                from.retain(|text| Origin::read(text).is_ok());
+            }
+            Order::read(&root, &phrase, &from)
+        })
+        .await;
         restore::run(&read.context("a thread ended unexpectedly")??, &self.restoring).await?;
         let forgotten = tokio::task::spawn_blocking(move || kit::forget(layout.root())).await;
         if let Err(error) = forgotten.context("a thread ended unexpectedly").flatten() {

@@ -196,6 +196,25 @@ async fn a_sheet_and_one_home_are_enough() {
     assert_eq!(*asking.await.unwrap().unwrap(), anna.words());
 }
 
+/// Goal: one wrong part does not keep enough right ones from opening the kit. Method: Ben's part is spoilt; with the sheet
+/// it opens nothing, and with Carla's besides everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_part_is_passed_over() {
+    let (anna, ben, carla) = three_homes().await;
+    let made = make(&anna, &ben, &carla, 0).await;
+    let mut wrong = ben.home.ledger.shares().unwrap().remove(0);
+    wrong.share[60] ^= 1;
+    ben.home.ledger.hold_share(wrong).unwrap();
+    let links = [link(&ben).await, link(&carla).await];
+    let (asking, said) = ask(&anna, "new", &links, &[made.papers[0].1.clone()]);
+    let machine = asker(&ben.home).await;
+    asker(&carla.home).await;
+    yes(&ben.home, &machine);
+    said.hear("is not one of this kit").await;
+    yes(&carla.home, &machine);
+    assert_eq!(*asking.await.unwrap().unwrap(), anna.words());
+}
+
 /// Goal: whoever asks learns nothing before a person said yes. Method: a home that holds a part and one that holds none
 /// are asked; both answer the same, and nobody gets in without an invitation.
 #[tokio::test(flavor = "multi_thread")]

@@ -57,6 +57,7 @@ impl KitNet {
         receive: ReceiveKey,
         listen: SocketAddr,
         relays: Vec<RelayConfig>,
+        relay_roots: Vec<Vec<u8>>,
         mdns: bool,
     ) -> Result<Self, NetError> {
         let config = NetConfig {
@@ -64,7 +65,7 @@ impl KitNet {
             listen: vec![listen],
             external: None,
             relays,
-            relay_roots: Vec::new(),
+            relay_roots,
             mdns,
         };
         Ok(Self { net: Net::start(config, Arc::new(OnlyRecover)).await?, receive })

@@ -89,7 +89,9 @@ impl Note {
     }
 
     pub(super) fn forget(layout: &Layout) -> anyhow::Result<()> {
-        super::remove(&layout.restoring().join(FILE))
+        super::remove(&layout.restoring().join(FILE))?;
+        // Left when the power went while it was written.
+        super::remove(&layout.restoring().join(format!("{FILE}.new")))
     }
 }
 
