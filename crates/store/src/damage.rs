@@ -83,8 +83,11 @@ fn check(path: &Path, look: Look) -> Result<(), StoreError> {
     if said == "ok" { Ok(()) } else { Err(StoreError::Damaged { path: path.to_owned(), what: said }) }
 }
 
-/// Moves a database and its log aside; returns where it lies now.
-fn set_aside(path: &Path, stamp: &str) -> Result<PathBuf, StoreError> {
+/// Moves a database and its log aside, with `stamp` in its name; returns where it lies now. Nobody may have it open.
+///
+/// # Errors
+/// When it is not there, or cannot be moved.
+pub fn set_aside(path: &Path, stamp: &str) -> Result<PathBuf, StoreError> {
     let at = |source: std::io::Error| StoreError::Open {
         path: path.to_owned(),
         source: rusqlite::Error::ToSqlConversionFailure(Box::new(source)),

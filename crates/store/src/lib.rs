@@ -19,7 +19,7 @@ mod error;
 mod migrate;
 mod writer;
 
-pub use damage::{Found, Look, open_or_begin, set_aside_if_damaged};
+pub use damage::{Found, Look, open_or_begin, set_aside, set_aside_if_damaged};
 pub use database::{Database, Durability, copy_database};
 pub use disk::{Disk, DraftFile, RealDisk, SyncedFolders, place_new};
 pub use error::StoreError;

@@ -7,15 +7,17 @@
 //! Until they had a file of their own the keeper's tables were in `vault.sqlite`. They are copied before they are dropped
 //! there, and copied anew after a crash in between: nobody writes to the copy before the drop.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use heirloom_store::rusqlite::{self, Connection};
-use heirloom_store::{Database, Durability, Found, Look, StoreError, open_or_begin, set_aside_if_damaged};
+use heirloom_store::rusqlite::{self, Connection, OpenFlags, OptionalExtension};
+use heirloom_store::{
+    Database, Durability, Found, Look, StoreError, open_or_begin, set_aside, set_aside_if_damaged,
+};
 
 use crate::{KEEPER_MIGRATIONS, MIGRATIONS};
 
 /// The step of [`MIGRATIONS`] that drops the keeper's tables from `vault.sqlite`.
-const MOVED: u32 = 4;
+pub(crate) const MOVED: u32 = 4;
 
 /// Both databases, open, and what was found in their places.
 #[derive(Debug)]
@@ -38,14 +40,15 @@ pub fn open(vault: &Path, keeper: &Path, look: Look, stamp: &str) -> Result<Open
     let mut ward_found = set_aside_if_damaged(vault, look, stamp)?;
     let mut keeper_found = set_aside_if_damaged(keeper, look, stamp)?;
     if ward_found == Found::Sound {
-        match move_tables(vault, keeper) {
-            Ok(true) => keeper_found = Found::Sound,
-            Ok(false) => {}
+        let moved = match move_tables(vault, keeper) {
             // A quick look sees no damage in the tables themselves.
-            Err(error) if error.is_damage() => {
-                ward_found = set_aside_if_damaged(vault, Look::Whole, stamp)?;
-            }
-            Err(error) => return Err(error),
+            Err(error) if error.is_damage() => move_again(vault, keeper, stamp)?,
+            moved => Moved::of(moved?),
+        };
+        match moved {
+            Moved::Nothing => {}
+            Moved::All => keeper_found = Found::Sound,
+            Moved::Damaged(aside) => ward_found = Found::Damaged(aside),
         }
     }
     let (ward, again) = open_or_begin(vault, Durability::Full, MIGRATIONS, Look::Beginning, stamp)?;
@@ -53,6 +56,78 @@ pub fn open(vault: &Path, keeper: &Path, look: Look, stamp: &str) -> Result<Open
     let (keeper, again) = open_or_begin(keeper, Durability::Full, KEEPER_MIGRATIONS, Look::Beginning, stamp)?;
     let keeper_found = worse(keeper_found, again);
     Ok(Opened { ward, keeper, ward_found, keeper_found })
+}
+
+/// What came of moving the keeper's tables.
+enum Moved {
+    /// There was nothing to move.
+    Nothing,
+    /// They are in `keeper.sqlite`.
+    All,
+    /// They cannot be read: `vault.sqlite` lies here now.
+    Damaged(PathBuf),
+}
+
+impl Moved {
+    fn of(had_tables: bool) -> Self {
+        if had_tables { Self::All } else { Self::Nothing }
+    }
+}
+
+/// Moves the tables after damage kept them from it: the tables that were not copied must not be dropped, so either the
+/// copy is begun anew, or the file that they cannot be read from is kept as it is.
+fn move_again(vault: &Path, keeper: &Path, stamp: &str) -> Result<Moved, StoreError> {
+    if let Found::Damaged(aside) = set_aside_if_damaged(vault, Look::Whole, stamp)? {
+        return Ok(Moved::Damaged(aside));
+    }
+    if keeper.exists() {
+        set_aside(keeper, stamp)?;
+    }
+    match move_tables(vault, keeper) {
+        Err(error) if error.is_damage() => Ok(Moved::Damaged(set_aside(vault, stamp)?)),
+        moved => Ok(Moved::of(moved?)),
+    }
+}
+
+/// When the newest head was signed that a `vault.sqlite` knows, of whatever version; nothing in it changes. `None` when it
+/// knows none, or is damaged: then the next opening begins it anew.
+///
+/// # Errors
+/// When it cannot be read for another reason.
+pub fn newest_head_ms(vault: &Path) -> Result<Option<i64>, StoreError> {
+    if std::fs::metadata(vault).map_or(0, |meta| meta.len()) == 0 {
+        return Ok(None);
+    }
+    let read = || -> rusqlite::Result<Option<i64>> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(vault, flags)?;
+        if version(&conn)? == 0 {
+            return Ok(None);
+        }
+        let sql = "SELECT at_ms FROM heads ORDER BY number DESC LIMIT 1";
+        conn.query_row(sql, [], |row| row.get(0)).optional()
+    };
+    match read().map_err(|source| StoreError::Open { path: vault.to_owned(), source }) {
+        Err(error) if error.is_damage() => Ok(None),
+        read => read,
+    }
+}
+
+/// Whether a `vault.sqlite` still has tables of the keeper that the newest version drops.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn has_keeper(vault: &Path) -> Result<bool, StoreError> {
+    if std::fs::metadata(vault).map_or(0, |meta| meta.len()) == 0 {
+        return Ok(false);
+    }
+    let at_open = |source| StoreError::Open { path: vault.to_owned(), source };
+    let conn = Connection::open(vault).map_err(at_open)?;
+    Ok(version(&conn).map_err(at_open)? < MOVED && !tables(&conn).map_err(at_open)?.is_empty())
+}
+
+fn version(conn: &Connection) -> rusqlite::Result<u32> {
+    conn.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 /// A second look counts only if it found damage: before it there may have been nothing.
@@ -68,8 +143,7 @@ fn move_tables(vault: &Path, keeper: &Path) -> Result<bool, StoreError> {
     };
     let tables = {
         let conn = Connection::open(vault).map_err(at_open(vault))?;
-        let version: u32 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if version >= MOVED {
+        if version(&conn)? >= MOVED {
             return Ok(false);
         }
         tables(&conn)?
@@ -154,6 +228,52 @@ mod tests {
             let again = open(&vault, &keeper, Look::Whole, "today").unwrap();
             assert_eq!(number(&again.keeper, "SELECT coalesce(max(quota_bytes), 8) FROM keeper_wards"), 8);
         }
+    }
+
+    /// A vault of before, with a home that it keeps copies for, and a head.
+    fn of_before(vault: &Path) {
+        let before = Database::open(vault, Durability::Full, &MIGRATIONS[..3]).unwrap();
+        insert(
+            &before,
+            "INSERT INTO keeper_wards VALUES (zeroblob(32), 7, 0, 0, 0, 0);
+             INSERT INTO heads VALUES (4, zeroblob(32), 1234, 0, x'00')",
+        );
+    }
+
+    /// Goal: what looks at the file before it was moved drops nothing. Method: the newest head is asked for, and the file is
+    /// opened without its keeper, which is refused; then it is opened as always.
+    #[test]
+    fn tables_that_were_not_copied_are_not_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let (vault, keeper) = (folder.path().join("vault.sqlite"), folder.path().join("keeper.sqlite"));
+        assert_eq!(newest_head_ms(&vault).unwrap(), None);
+        of_before(&vault);
+        assert_eq!(newest_head_ms(&vault).unwrap(), Some(1234));
+        let refused = crate::store::open_database(&vault).unwrap_err();
+        assert!(matches!(refused, StoreError::Migrate { number: MOVED, .. }), "{refused}");
+        let opened = open(&vault, &keeper, Look::Beginning, "today").unwrap();
+        assert_eq!(number(&opened.keeper, "SELECT quota_bytes FROM keeper_wards"), 7);
+        drop(opened);
+        assert_eq!(newest_head_ms(&vault).unwrap(), Some(1234));
+        drop(crate::store::open_database(&vault).unwrap());
+        std::fs::write(&vault, b"no database at all").unwrap();
+        assert_eq!(newest_head_ms(&vault).unwrap(), None);
+    }
+
+    /// Goal: half a copy that is damaged is not taken for a whole one. Method: the copy of a move that was cut off, with its
+    /// later pages damaged, which a quick look does not see.
+    #[test]
+    fn a_damaged_copy_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (vault, keeper) = (folder.path().join("vault.sqlite"), folder.path().join("keeper.sqlite"));
+        of_before(&vault);
+        assert!(move_tables(&vault, &keeper).unwrap());
+        let mut bytes = std::fs::read(&keeper).unwrap();
+        bytes[4096..].fill(0x5a);
+        std::fs::write(&keeper, bytes).unwrap();
+        let opened = open(&vault, &keeper, Look::Beginning, "today").unwrap();
+        assert_eq!(opened.ward_found, Found::Sound);
+        assert_eq!(number(&opened.keeper, "SELECT quota_bytes FROM keeper_wards"), 7);
     }
 
     /// Goal: damage of one side leaves the other alone.

@@ -2,11 +2,12 @@
 //!
 //! A disk that isn't mounted looks like an empty folder, and one upload would make it look like a library that lost nearly
 //! everything. So the folder says by a file that it is this household's library. While that is missing although the ledger
-//! knows photos, the library is *away*: nothing is put into it, nothing counts as lost. Drawn in
-//! `docs/formats/home-folder.md`.
+//! knows photos, the library is *away*: nothing is put into it, nothing counts as lost. A library whose marker is gone, or
+//! never was there, is known again by its photos. Drawn in `docs/formats/home-folder.md`.
 
 use std::fs::File;
 use std::io::Read;
+use std::sync::{Mutex, PoisonError};
 
 use heirloom_identity::HouseholdId;
 use heirloom_store::StoreError;
@@ -26,6 +27,12 @@ const FIRST_LINE: &str = "Heirloom library, version 1";
 const MARKER_BYTES_MAX: u64 = 1024;
 /// Photos that are looked for in a library without a marker.
 const SAMPLE: u32 = 256;
+/// How long a library that was away a moment ago is taken to be away still, unless its marker is back.
+const LOOK_EVERY_MS: u64 = 60 * 1000;
+
+/// When a library without a marker was last found to be away. Milliseconds since the Unix epoch, UTC.
+#[derive(Debug, Default)]
+pub(super) struct Looked(Mutex<Option<i64>>);
 
 /// Says in the library whose it is, durably.
 ///
@@ -54,22 +61,36 @@ pub fn is_marked(layout: &Layout, household: &HouseholdId) -> bool {
 /// are there: a few strays on an empty mount point are no library.
 ///
 /// # Errors
-/// When the ledger cannot be read or the marker not be written.
+/// When the ledger cannot be read.
 pub(super) fn at_opening(home: &Home) -> anyhow::Result<()> {
-    let household = home.keys.certificate.household();
-    if is_marked(&home.layout, household) {
+    if is_marked(&home.layout, home.keys.certificate.household()) {
         return Ok(());
     }
-    let mut sample = home.ledger.entries_after(0, SAMPLE / 2)?;
-    sample.extend(home.ledger.entries_before(u32::MAX, SAMPLE / 2)?);
-    let here = sample.iter().filter(|entry| home.has_original(&entry.file)).count();
     // Before there were markers, a restore may have begun without one.
     let is_coming = home.layout.restoring().exists();
-    if is_coming || here * 2 >= sample.len() {
-        return mark(&home.layout, household);
+    if is_coming || has_photos(home)? {
+        try_mark(home);
+    } else {
+        tracing::error!("{AWAY}");
     }
-    tracing::error!("{AWAY}");
     Ok(())
+}
+
+/// Whether at least half of the photos that are looked for are there; so in a home that has none yet. They may have been
+/// changed in place.
+fn has_photos(home: &Home) -> Result<bool, StoreError> {
+    let mut sample = home.ledger.entries_after(0, SAMPLE / 2)?;
+    sample.extend(home.ledger.entries_before(u32::MAX, SAMPLE / 2)?);
+    let is_here = |path: &str| home.layout.original(path).is_file();
+    let here = sample.iter().filter(|entry| is_here(&entry.file.path)).count();
+    Ok(here * 2 >= sample.len())
+}
+
+/// Marks a library that is there. A disk that is full or read-only is no reason not to use its photos: it is tried again.
+fn try_mark(home: &Home) {
+    if let Err(error) = mark(&home.layout, home.keys.certificate.household()) {
+        tracing::error!("the library could not be marked, which is tried again: {error:#}");
+    }
 }
 
 impl Home {
@@ -82,6 +103,20 @@ impl Home {
             return Ok(false);
         }
         let (files, _) = self.ledger.file_totals()?;
-        Ok(files > 0)
+        if files == 0 {
+            return Ok(false);
+        }
+        let now_ms = self.vault.engine.now();
+        let mut looked = self.library_looked.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.is_some_and(|before_ms| now_ms.abs_diff(before_ms) < LOOK_EVERY_MS) {
+            return Ok(true);
+        }
+        // One that never had a marker may be there now.
+        let is_away = !has_photos(self)?;
+        *looked = is_away.then_some(now_ms);
+        if !is_away {
+            try_mark(self);
+        }
+        Ok(is_away)
     }
 }

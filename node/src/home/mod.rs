@@ -99,6 +99,7 @@ pub struct Home {
     news: broadcast::Sender<Arc<News>>,
     /// While the node is up.
     network: Mutex<Option<Arc<Network>>>,
+    library_looked: library::Looked,
     lock: Lock,
 }
 
@@ -155,6 +156,7 @@ impl Home {
             outranked: AtomicBool::new(outranked),
             news: broadcast::Sender::new(NEWS_QUEUED_MAX),
             network: Mutex::new(None),
+            library_looked: library::Looked::default(),
             lock,
         });
         library::at_opening(&home)?;

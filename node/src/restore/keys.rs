@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use data_encoding::HEXLOWER;
 use heirloom_identity::{Certificate, HouseholdId, Phrase, ReceiveKey};
-use heirloom_vault::store::{VaultStore, open_database};
+use heirloom_vault::opening::newest_head_ms;
 
 use super::stage::cancel_invitations;
 use super::state::write_whole;
@@ -49,9 +49,9 @@ pub fn renew(root: &Path, phrase: &str, now_ms: i64) -> anyhow::Result<u32> {
     let new = KeyFile::make_node(&authority, generation, receive, vault, now_ms)?;
     // Invitations name the old node; and the states that it signed itself are no newer ones of somebody else.
     cancel_invitations(&ledger)?;
-    let last = VaultStore::new(open_database(&closed.layout.vault_db())?).last_head()?;
-    if let Some(last) = last {
-        ledger.set_setting(SETTING_RESTORED_STATE, &last.at_ms.to_string())?;
+    // Read as it is: to bring a database of before to its newest form is for the home itself when it opens.
+    if let Some(at_ms) = newest_head_ms(&closed.layout.vault_db())? {
+        ledger.set_setting(SETTING_RESTORED_STATE, &at_ms.to_string())?;
     }
     new.replace(&closed.layout.keys(), closed.passphrase()?.as_ref().map(|text| text.as_str()))?;
     Ok(generation)

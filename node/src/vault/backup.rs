@@ -166,7 +166,7 @@ pub async fn run(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<R
     let _only = home.vault.engine.running.lock().await;
     home.must_be_current()?;
     home.keys.vault().context("the vault is not on; type the recovery phrase once to turn it on")?;
-    if !refill::refill(home).await? {
+    if !refill::refill(home, stop).await? {
         return Ok(RunReport::default());
     }
     // Before the ledger is packed: a change after that would be a reason to sign another head.

@@ -264,7 +264,11 @@ fn sign(home: &Home, last: Option<&HeadRow>, root: Located, now_ms: i64) -> anyh
     let household = home.keys.certificate.household();
     let number = last.map_or(1, |last| last.number + 1);
     let number = number.max(refill::head_floor(&home.vault.store)?.unwrap_or(0));
-    let previous = last.map_or(HeadHash::NONE, |last| HeadHash::from_bytes(last.hash));
+    let previous = match last {
+        Some(last) => HeadHash::from_bytes(last.hash),
+        None if number > 1 => HeadHash::from_bytes(crate::random::bytes()?), // It was lost: one that nobody has.
+        None => HeadHash::NONE,
+    };
     let pointer = Pointer { root }.encode().context("the root lies in too many places")?;
     let nonce = crate::random::bytes()?;
     let sealed = keys.keyring.newest().seal_root(household, number, nonce, &pointer)?;

@@ -10,17 +10,21 @@
 //! Read first: [`at_opening`], [`refill`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
-use heirloom_identity::{HouseholdId, VaultHead};
+use heirloom_identity::{HouseholdId, Keyring, VaultHead};
 use heirloom_store::{Found, StoreError};
+use heirloom_vault::TargetError;
 use heirloom_vault::keeper::TakenOn;
 use heirloom_vault::policy::{DAY_MS, Standing};
 use heirloom_vault::store::{NewAlarm, OriginalState, Place, VaultStore};
+use tokio_util::sync::CancellationToken;
 
 use super::known_places::{KnownPlaces, PLACES};
 use super::polite::blocking;
 use super::remembered::{self, Remembered};
+use super::strangers;
 use crate::home::Home;
 use crate::protocols::vault::notices;
 use crate::restore::fetch::Fetcher;
@@ -36,14 +40,19 @@ pub(super) const OWED: &str = "what this home knows about its copies was lost an
 const SETTING_BEGUN: &str = "books-begun";
 /// The setting that the books are to be filled before anything else is done with them.
 const SETTING_OWED: &str = "refill-owed";
-/// The setting that holds since when a refill is tried.
+/// The setting that holds since when a refill is tried, in running time of this home.
 const SETTING_TRIED: &str = "refill-tried";
 /// The setting that holds the number that the next head has at least.
 const SETTING_FLOOR: &str = "head-floor";
 /// So many heads may have been signed after the one that the books were filled from.
 const HEADS_MISSED_MAX: u64 = 1 << 16;
-/// How long places that are away are waited for; new photos wait with them.
+/// The number that the next head has at least when no place could be asked: above those of books that were filled a few
+/// times before, and no further from any of them than a keeper believes.
+const FLOOR_UNASKED: u64 = 1 << 19;
+/// How long places that are away are waited for while this home is on; new photos wait with them.
 const PATIENCE_MS: i64 = 3 * DAY_MS;
+/// How long one place may take to say which heads it has: a share of the network may hang for ever.
+const ASK_TIME: Duration = Duration::from_mins(2);
 /// What people call a gigabyte.
 const GB: u64 = 1_000_000_000;
 /// The longest file of the manifest that is read here: the pictures of five million photos.
@@ -82,7 +91,8 @@ fn begin_books(home: &Home, remembered: &Remembered) -> anyhow::Result<()> {
     }
     let is_empty = store.pack_count()? == 0 && store.targets()?.is_empty();
     let (photos, _) = home.ledger.file_totals()?;
-    if is_empty && home.keys.vault().is_some() && (photos > 0 || !remembered.has_no_place()) {
+    let may_owe = if remembered.has_no_place() { photos > 0 && !was_always_empty(home) } else { true };
+    if is_empty && home.keys.vault().is_some() && may_owe {
         store.set_setting(SETTING_OWED, "yes")?;
         remembered.use_places(store, home.vault.engine.now())?;
         let stale = home.vault.keeper.stale_alarm()?;
@@ -101,6 +111,18 @@ fn begin_books(home: &Home, remembered: &Remembered) -> anyhow::Result<()> {
         }
     }
     Ok(store.set_setting(SETTING_BEGUN, "yes")?)
+}
+
+/// Whether books that are empty now never held anything: they were there, and none lie beside them that were damaged.
+fn was_always_empty(home: &Home) -> bool {
+    let path = home.layout.vault_db();
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
+    let aside = format!("{name}.damaged-");
+    let Ok(mut beside) = std::fs::read_dir(home.layout.root()) else { return false };
+    let is_aside = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.map_or(true, |entry| entry.file_name().to_string_lossy().starts_with(&aside))
+    };
+    home.vault.found.ward == Found::Sound && !beside.any(is_aside)
 }
 
 fn take_on_wards(home: &Home, remembered: &Remembered) -> anyhow::Result<()> {
@@ -202,27 +224,23 @@ struct Asked {
 ///
 /// # Errors
 /// When a database cannot be read or written.
-pub(super) async fn refill(home: &Arc<Home>) -> anyhow::Result<bool> {
+pub(super) async fn refill(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<bool> {
     let at = Arc::clone(home);
-    let begun = blocking(move || {
-        let (store, now_ms) = (&at.vault.store, at.vault.engine.now());
-        if !is_owed(store)? {
-            return Ok(None);
-        }
-        let tried_ms = store.moment(SETTING_TRIED)?.unwrap_or(now_ms);
-        store.set_moment(SETTING_TRIED, tried_ms)?;
-        Ok(Some(now_ms.saturating_sub(tried_ms) > PATIENCE_MS))
-    });
+    let begun = blocking(move || is_owed(&at.vault.store)?.then(|| is_impatient(&at)).transpose());
     let Some(is_impatient) = begun.await? else { return Ok(true) };
-    let asked = ask(home).await?;
+    let Some(asked) = stop.run_until_cancelled(ask(home)).await else { return Ok(false) };
+    let asked = asked?;
+    let highest = asked.heads.iter().map(VaultHead::number).max().unwrap_or(0);
     let mut is_silent = asked.is_silent;
     let keyring = home.keys.vault().context("the vault is not on")?.keyring.clone();
     let (keyring, household) = (Arc::new(keyring), *home.keys.certificate.household());
     for head in asked.heads {
         let fetcher = Fetcher::new(asked.sources.clone(), Arc::clone(&keyring), household);
-        match manifest::read(head, Arc::clone(&keyring), fetcher).await {
-            Ok(opened) => {
-                fill(home, opened).await?;
+        let read = stop.run_until_cancelled(Books::read(head, Arc::clone(&keyring), fetcher));
+        let Some(read) = read.await else { return Ok(false) };
+        match read {
+            Ok(books) => {
+                fill(home, books).await?;
                 return Ok(true);
             }
             Err(Problem::Away { .. }) if !is_impatient => return Ok(false),
@@ -235,12 +253,56 @@ pub(super) async fn refill(home: &Arc<Home>) -> anyhow::Result<bool> {
         return Ok(false);
     }
     let at = Arc::clone(home);
-    blocking(move || {
-        tracing::warn!("no place that can be reached knows this home's copies; they are made anew");
-        Ok(at.vault.store.set_setting(SETTING_OWED, "")?)
-    })
-    .await?;
+    blocking(move || give_up(&at, highest, is_silent)).await?;
     Ok(true)
+}
+
+/// Whether places that are away were waited for long enough.
+fn is_impatient(home: &Home) -> anyhow::Result<bool> {
+    let (store, running_ms) = (&home.vault.store, home.vault.keeper.running_ms()?);
+    // The keeper's books, which count the time, may have begun anew since.
+    let tried_ms =
+        store.moment(SETTING_TRIED)?.filter(|tried_ms| *tried_ms <= running_ms).unwrap_or(running_ms);
+    store.set_moment(SETTING_TRIED, tried_ms)?;
+    Ok(running_ms.saturating_sub(tried_ms) > PATIENCE_MS)
+}
+
+/// Goes on with empty books. Places that come back later have heads and packs of this home that it does not know, which are
+/// no sign of a thief.
+fn give_up(home: &Home, highest: u64, is_silent: bool) -> anyhow::Result<()> {
+    let store = &home.vault.store;
+    if is_silent || highest > 0 {
+        let floor = highest.saturating_add(HEADS_MISSED_MAX).max(FLOOR_UNASKED);
+        store.set_setting(SETTING_FLOOR, &floor.to_string())?;
+        // What is unknown there is for whoever restores until what is packed anew has been there for a while.
+        strangers::doubt(home, strangers::SET_BACK)?;
+    }
+    let waited = if is_silent { " was reached for three days" } else { "" };
+    let text = format!("{LOST}, and no place that knows it{waited}: every copy is made anew.");
+    let advice = format!(
+        "Nothing was deleted. What lies in places that were away takes room there beside the new copies, and goes by itself \
+         some weeks after they are back.{}",
+        lies_at(&home.vault.found.ward)
+    );
+    tell(home, ALARM_BOOKS, text, advice)?;
+    Ok(store.set_setting(SETTING_OWED, "")?)
+}
+
+/// What the books are filled from.
+struct Books {
+    opened: Opened,
+    /// Without it pictures are found again by their hashes, as far as they are still here.
+    pictures: Vec<u8>,
+    places: Vec<u8>,
+}
+
+impl Books {
+    async fn read(head: VaultHead, keyring: Arc<Keyring>, fetcher: Fetcher) -> Result<Self, Problem> {
+        let opened = manifest::read(head, keyring, fetcher).await?;
+        let pictures = file(&opened, PICTURES).await.unwrap_or_default();
+        let places = file(&opened, PLACES).await.unwrap_or_default();
+        Ok(Self { opened, pictures, places })
+    }
 }
 
 /// Asks every place for its heads.
@@ -258,7 +320,8 @@ async fn ask(home: &Arc<Home>) -> anyhow::Result<Asked> {
     .await?;
     let mut asked = Asked { sources: Vec::new(), heads: Vec::new(), is_silent: is_missing };
     let answers = targets.into_iter().map(|(id, target)| async move {
-        let heads = target.heads().await;
+        let heads = tokio::time::timeout(ASK_TIME, target.heads()).await;
+        let heads = heads.unwrap_or(Err(TargetError::Busy));
         (Source::new(format!("place {id}"), target), heads)
     });
     let ours = &home.keys.certificate;
@@ -287,28 +350,27 @@ async fn ask(home: &Arc<Home>) -> anyhow::Result<Asked> {
 }
 
 /// Fills the books from a manifest.
-async fn fill(home: &Arc<Home>, opened: Opened) -> anyhow::Result<()> {
-    // Without it pictures are found again by their hashes, as far as they are still here.
-    let pictures = file(&opened, PICTURES).await.unwrap_or_default();
-    let places = file(&opened, PLACES).await.unwrap_or_default();
+async fn fill(home: &Arc<Home>, Books { opened, pictures, places }: Books) -> anyhow::Result<()> {
     let at = Arc::clone(home);
     blocking(move || {
         let (store, now_ms) = (&at.vault.store, at.vault.engine.now());
         let pictures: Pictures = read_pictures(pictures.as_slice())?;
         fill_books(store, &at.ledger, &opened, &pictures, OriginalState::Here, now_ms)?;
-        let keepers = opened.root.agreements.iter().filter_map(|agreement| {
-            Some((Place::Household(agreement.household), Some(agreement.they_keep?)))
-        });
         let remembered = Remembered::load(&at.ledger)?;
         // What the ledger remembers is newer; books that were lost before it did are in the manifest only.
         let known = if remembered.has_no_place() {
+            let keepers = opened.root.agreements.iter().filter_map(|agreement| {
+                Some((Place::Household(agreement.household), Some(agreement.they_keep?)))
+            });
             let known = String::from_utf8(places).ok().and_then(|text| toml::from_str(&text).ok());
-            known.unwrap_or_default()
+            let known: KnownPlaces = known.unwrap_or_default();
+            let folders = known.folder.iter().map(|known| (Place::Folder(known.path.clone()), None));
+            remembered::use_places(store, keepers.chain(folders), now_ms)?;
+            known
         } else {
+            remembered.use_places(store, now_ms)?;
             remembered.own
         };
-        let folders = known.folder.iter().map(|known| (Place::Folder(known.path.clone()), None));
-        remembered::use_places(store, keepers.chain(folders), now_ms)?;
         let floor = opened.head.number().saturating_add(HEADS_MISSED_MAX);
         store.set_setting(SETTING_FLOOR, &floor.to_string())?;
         store.set_setting(SETTING_OWED, "")?;

@@ -139,6 +139,24 @@ pub(crate) fn note(home: &Home) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// No longer remembers a place that a person took out; while the books are owed nothing else would have it forgotten.
+///
+/// # Errors
+/// When the ledger cannot be read or written.
+pub(crate) fn forget_place(ledger: &Ledger, place: &Place) -> anyhow::Result<()> {
+    let mut now = Remembered::load(ledger)?;
+    match place {
+        Place::Household(household) => {
+            now.keepers.retain(|keeper| keeper.household != household.to_string());
+        }
+        Place::Folder(path) => now.own.folder.retain(|known| known.path != *path),
+        Place::S3(s3) => now.own.bucket.retain(|known| {
+            (&known.endpoint, &known.bucket, &known.prefix) != (&s3.endpoint, &s3.bucket, &s3.prefix)
+        }),
+    }
+    Ok(ledger.set_setting(SETTING, &serde_json::to_string(&now)?)?)
+}
+
 /// Has a ledger that came from another machine remember nothing.
 ///
 /// # Errors

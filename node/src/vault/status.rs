@@ -12,7 +12,7 @@ use std::sync::Arc;
 use heirloom_identity::{AssetId, HouseholdId};
 use heirloom_net::PathKind;
 use heirloom_vault::policy::repair::{Absence, absence};
-use heirloom_vault::policy::{Policy, Standing, TargetId, forecast, health};
+use heirloom_vault::policy::{PhotoCounts, Policy, Standing, TargetId, forecast, health};
 use heirloom_vault::store::{Overview, Place, TargetCounts, TargetRow};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 use super::kits::reminders::ReminderNow;
 use super::kits::status::{KitNow, KitRequestNow};
 use super::own_places::bucket_name;
-use super::{deletions, place};
+use super::{deletions, place, refill};
 use crate::api::dates::iso;
 use crate::home::{Home, phrase};
 use crate::restore::Stage;
@@ -434,6 +434,14 @@ fn restoring(home: &Home) -> Option<RestoringNow> {
     })
 }
 
+/// All photos, of which no copy is known.
+fn photos_of_ledger(home: &Home) -> anyhow::Result<PhotoCounts> {
+    let (total, bytes) = home.ledger.file_totals()?;
+    let mut photos = PhotoCounts { total, bytes, nowhere: total, ..PhotoCounts::default() };
+    photos.in_homes[0] = total;
+    Ok(photos)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "hours are told to a tenth")]
 fn if_lost_now(overview: &Overview) -> IfLostNow {
     let photos = &overview.photos;
@@ -453,6 +461,8 @@ pub(super) struct Gathered<'a> {
     pub(super) home: &'a Arc<Home>,
     pub(super) now_ms: i64,
     pub(super) overview: Overview,
+    /// What is known of copies was lost: every photo counts as being nowhere until it is known again.
+    pub(super) books_owed: bool,
     pub(super) rows: Vec<TargetRow>,
     pub(super) wards: Vec<heirloom_vault::Ward>,
     names: HashMap<HouseholdId, String>,
@@ -463,10 +473,15 @@ impl<'a> Gathered<'a> {
     fn of(home: &'a Arc<Home>, policy: &Policy) -> anyhow::Result<Self> {
         let (store, now_ms) = (&home.vault.store, home.vault.engine.now());
         let names = home.ledger.peers()?.into_iter().map(|peer| (peer.household, peer.name())).collect();
+        let (mut overview, books_owed) = (store.overview(now_ms, policy)?, refill::is_owed(store)?);
+        if books_owed {
+            overview.photos = photos_of_ledger(home)?;
+        }
         Ok(Self {
             home,
             now_ms,
-            overview: store.overview(now_ms, policy)?,
+            overview,
+            books_owed,
             rows: store.targets()?,
             wards: home.vault.keeper.wards()?,
             names,

@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use heirloom::home::Home;
 use heirloom::vault::audits::{self, Scope};
+use heirloom::vault::status::status;
+use heirloom::vault::{own_places, worker};
+use heirloom_store::StoreError;
 use heirloom_vault::policy::{Policy, TargetId};
 use heirloom_vault::store::{Alarm, Place};
 use tokio_util::sync::CancellationToken;
@@ -158,9 +161,22 @@ async fn lost_books_wait_for_the_place_that_knows() {
     }
     let home = scratch.open();
     run(&home).await;
-    scratch.pass(4 * DAY_MS);
+    let status = status(&home).unwrap();
+    assert_eq!(
+        (status.level, status.photos.total, status.photos.none),
+        ("danger", 4, 4),
+        "{}",
+        status.sentence
+    );
+    assert!(!status.sentence.contains("no photos here"), "{}", status.sentence);
+    // A clock that jumps is no time that passed.
+    scratch.pass(40 * DAY_MS);
     photo(&home, 30);
+    assert_eq!(run(&home).await.packs, 0);
+    assert!(alarm(&home, "books-lost").unwrap().text.contains("from the copies themselves"));
+    worker::keep_promises(&home, 4 * DAY_MS).await.unwrap();
     run(&home).await;
+    assert!(alarm(&home, "books-lost").unwrap().text.contains("every copy is made anew"));
     for folder in [&folder, &other] {
         std::fs::rename(folder.with_extension("away"), folder).unwrap();
     }
@@ -168,6 +184,51 @@ async fn lost_books_wait_for_the_place_that_knows() {
     scratch.pass(DAY_MS);
     run(&home).await;
     assert!(packs(&folder).is_superset(&before), "what is unknown is not deleted");
+    for kind in ["newer-state", "keys-used"] {
+        assert_eq!(alarm(&home, kind), None, "its own old heads are no thief's: {kind}");
+    }
+}
+
+/// Goal: a place that a person takes out while the books are owed does not come back with them. Method: two folders, one of
+/// them gone for good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_was_taken_out_stays_out() {
+    let scratch = Scratch::new("Anna");
+    let home = scratch.open();
+    photos(&home, 0..2);
+    let (folder, dead) = (scratch.beside("disk"), scratch.beside("dead"));
+    add_folder(&home, &folder);
+    add_folder(&home, &dead);
+    run(&home).await;
+    closed(home);
+    closed(scratch.open());
+    damage(&scratch, "vault.sqlite", DAMAGES[4].1);
+    std::fs::remove_dir_all(&dead).unwrap();
+    let home = scratch.open();
+    let id = own_places::find(&home, dead.to_str().unwrap()).unwrap();
+    own_places::remove(&home, id).await.unwrap();
+    run(&home).await;
+    assert_eq!(complete(&home, only_target(&home)), 2);
+}
+
+/// Goal: a home that never had a place owes nothing: it packs at once for the first that it gets.
+#[tokio::test(flavor = "multi_thread")]
+async fn books_that_were_never_lost_are_not_owed() {
+    let scratch = Scratch::new("Anna");
+    let home = scratch.open();
+    photos(&home, 0..2);
+    // As in a home of before.
+    home.vault
+        .store
+        .database()
+        .write(|conn| -> Result<(), StoreError> {
+            Ok(conn.execute_batch("DELETE FROM settings WHERE key = 'books-begun'")?)
+        })
+        .unwrap();
+    closed(home);
+    let home = scratch.open();
+    assert_eq!(home.vault.store.setting("refill-owed").unwrap(), None);
+    assert_eq!(alarm(&home, "books-lost"), None);
 }
 
 /// Goal: a head that only an absent place has doesn't make two chains. Method: books that are filled from a folder that is

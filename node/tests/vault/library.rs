@@ -113,9 +113,34 @@ async fn an_older_home_gets_its_marker_when_its_photos_are_there() {
     std::fs::copy(scratch.beside("unmounted").join(below), &stray).unwrap();
     let home: Arc<Home> = scratch.open();
     assert!(!is_marked(&library) && home.is_library_away().unwrap());
+    // The disk comes while the home is open.
+    std::fs::remove_dir_all(&library).unwrap();
+    std::fs::rename(scratch.beside("unmounted"), &library).unwrap();
+    assert!(home.is_library_away().unwrap(), "it was looked at just now");
+    scratch.pass(2 * 60 * 1000);
+    assert!(!home.is_library_away().unwrap() && is_marked(&library));
     closed(home);
 
-    mount(&scratch);
+    std::fs::remove_file(library.join(MARKER_NAME)).unwrap();
     let home = scratch.open();
     assert!(is_marked(&library) && !home.is_library_away().unwrap());
+}
+
+/// Goal: a library that cannot be marked, as on a full disk, is used all the same, and marked when that is possible. Method:
+/// a folder lies where the marker belongs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_library_that_cannot_be_marked_is_used() {
+    let scratch = Scratch::new("Anna");
+    let marker = scratch.root().join("library").join(MARKER_NAME);
+    let home = scratch.open();
+    photos(&home, 0..2);
+    closed(home);
+    std::fs::remove_file(&marker).unwrap();
+    std::fs::create_dir(&marker).unwrap();
+    std::fs::write(marker.join("in-the-way"), "").unwrap();
+    let home = scratch.open();
+    assert!(!home.is_library_away().unwrap());
+    upload(&home, 7).unwrap();
+    std::fs::remove_dir_all(&marker).unwrap();
+    assert!(!home.is_library_away().unwrap() && marker.is_file());
 }

@@ -131,6 +131,8 @@ pub struct Facts {
     pub enabled: bool,
     /// Since when it has them.
     pub enabled_ms: i64,
+    /// What this home knew about its copies was lost and is not made anew yet: nothing is known of any copy.
+    pub books_owed: bool,
     /// The photos, counted with proofs not older than [`Policy::audit_within_ms`], without homes that were away for
     /// [`Policy::replace_ms`], and without those that are being left.
     pub photos: PhotoCounts,
@@ -183,8 +185,13 @@ pub struct Health {
 pub fn assess(facts: &Facts, policy: &Policy) -> Health {
     let wanted = wanted(policy);
     let mut reasons = Vec::new();
-    homes::agreements(facts, wanted, &mut reasons);
-    homes::progress(facts, wanted, &mut reasons);
+    if facts.books_owed {
+        // Where photos are is not known, so nothing is said about it.
+        reasons.push(upkeep::books_owed());
+    } else {
+        homes::agreements(facts, wanted, &mut reasons);
+        homes::progress(facts, wanted, &mut reasons);
+    }
     homes::absences(facts, policy, wanted, &mut reasons);
     homes::copies(facts, policy, &mut reasons);
     homes::hindrances(facts, policy, wanted, &mut reasons);

@@ -40,6 +40,8 @@ use heirloom_store::rusqlite::types::Type;
 use heirloom_store::rusqlite::{self, Connection, OptionalExtension, Row};
 use heirloom_store::{Database, Durability, StoreError};
 
+use crate::opening;
+
 pub use alarms::{Alarm, NewAlarm};
 pub use audits::{AuditDay, OutcomeCounts};
 pub use copies::Placed;
@@ -64,11 +66,20 @@ struct Shared {
 }
 
 /// Opens or creates a `vault.sqlite` that was never without a `keeper.sqlite` beside it, for [`VaultStore::new`]; see
-/// [`opening`](crate::opening) for one of before.
+/// [`opening`] for one of before.
 ///
 /// # Errors
-/// See [`StoreError`].
+/// See [`StoreError`]; also when the keeper's tables are still in it, which would be dropped.
 pub fn open_database(path: &Path) -> Result<Database, StoreError> {
+    if opening::has_keeper(path)? {
+        let why = "the keeper's tables were not moved to keeper.sqlite yet; start Heirloom once";
+        return Err(StoreError::Migrate {
+            path: path.to_owned(),
+            number: opening::MOVED,
+            name: "the keeper's side has a file of its own",
+            source: rusqlite::Error::ToSqlConversionFailure(why.into()),
+        });
+    }
     Database::open(path, Durability::Full, crate::MIGRATIONS)
 }
 

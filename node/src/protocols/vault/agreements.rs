@@ -14,7 +14,7 @@ use super::{PeerTarget, meeting, notices};
 use crate::clock;
 use crate::home::Home;
 use crate::ledger::peers::PeerState;
-use crate::vault::deletions;
+use crate::vault::{deletions, remembered};
 
 /// The least that is worth keeping.
 pub const QUOTA_MIN: u64 = 64 << 20;
@@ -50,6 +50,7 @@ pub async fn end_keeper(home: &Arc<Home>, household: HouseholdId) -> anyhow::Res
         home.must_be_current()?;
         let store = &home.vault.store;
         let target = store.target_of(&household)?.context("that home was never asked to keep copies")?;
+        remembered::forget_place(&home.ledger, &target.place)?;
         match target.standing {
             Standing::Asked | Standing::Refused => Ok(store.remove_target(target.id)?),
             Standing::Active | Standing::Leaving => Ok(store.leave_target(target.id)?),

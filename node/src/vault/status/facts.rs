@@ -26,6 +26,7 @@ pub(super) fn facts(gathered: &Gathered<'_>, _policy: &Policy) -> anyhow::Result
         now_ms: gathered.now_ms,
         enabled: home.keys.vault().is_some(),
         enabled_ms,
+        books_owed: gathered.books_owed,
         photos: gathered.overview.photos,
         homes: homes.map(|row| home_facts(gathered, row)).collect::<Result<_, _>>()?,
         places: own.map(|row| place_facts(gathered, row)).collect(),

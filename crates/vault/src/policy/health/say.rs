@@ -30,6 +30,9 @@ fn standing(facts: &Facts, policy: &Policy, reasons: &[Reason]) -> String {
     let photos = &facts.photos;
     let wanted = wanted(policy);
     let homes = photos.complete_homes();
+    if facts.books_owed {
+        return "Until that is done, nobody here can say which photos are safe.".to_owned();
+    }
     if photos.total == 0 {
         return NO_PHOTOS.to_owned();
     }

@@ -4,6 +4,18 @@ use super::say::{are, counted, days};
 use super::{Facts, Level, Reason};
 use crate::policy::{Policy, past};
 
+/// What is known of copies was lost, and the places that could tell it anew have not done so yet.
+pub(super) fn books_owed() -> Reason {
+    Reason {
+        kind: "booksOwed",
+        level: Level::Danger,
+        text: "What this home knew about its copies was lost, and is made anew from them.".to_owned(),
+        advice: "Switch on the homes and connect the disks that keep copies. Nothing is deleted anywhere, and what is \
+                 new is not copied until then."
+            .to_owned(),
+    }
+}
+
 /// Deletions that wait for a person.
 pub(super) fn deletions(facts: &Facts, reasons: &mut Vec<Reason>) {
     for name in &facts.deletions.of_ours_at {
