@@ -161,6 +161,10 @@ async fn must_exist(state: &Arc<ApiState>, id: KitId) -> Result<(), ApiError> {
 pub struct KitAnswerJson {
     /// Whether it is really they.
     pub allow: bool,
+    /// Whose part is meant, where it is not clear.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub kit: Option<KitId>,
 }
 
 /// Answers whoever asks this home for a part of another home's kit, for admins. The part is given when the delay is over.
@@ -177,7 +181,7 @@ async fn answer_request(
     may_change(&state, &signed_in)?;
     let at = Arc::clone(&state);
     let news = blocking(move || {
-        holder::answer(&at.home, &id, answer.allow, None, clock::now_ms())
+        holder::answer(&at.home, &id, answer.allow, answer.kit, clock::now_ms())
             .map_err(|error| ApiError::new(StatusCode::CONFLICT, sentence(&error)))
     })
     .await?;

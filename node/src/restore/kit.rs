@@ -258,7 +258,8 @@ impl KitOrder {
             .to_owned();
         for holder in &self.holders {
             let Ok(Some(record)) = net.record(holder, household, kit).await else { continue };
-            let (right, wrong): (Vec<_>, Vec<_>) = shares.iter().cloned().partition(|share| record.holds(share));
+            let (right, wrong): (Vec<_>, Vec<_>) =
+                shares.iter().cloned().partition(|share| record.holds(share));
             let opened = KitSecret::combine(&right).and_then(|secret| record.open(&secret));
             why = match (opened, wrong.first()) {
                 (Ok(root), _) => return Opened::Phrase(Phrase::of(&root).text()),

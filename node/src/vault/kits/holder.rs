@@ -169,8 +169,11 @@ pub fn asked(
     }
     let text =
         format!("Somebody who says to be \u{201c}{claimed}\u{201d} asks for a part of a recovery kit.");
-    let advice =
-        "Call them, on a number that you know, and compare the six words. Say yes only if it is really they.";
+    let advice = if home.ledger.shares()?.is_empty() {
+        "This home holds no part of anybody's kit, so there is nothing to say yes to. Your link is all they need from you."
+    } else {
+        "Call them, on a number that you know, and compare the six words. Say yes only if it is really they."
+    };
     alarm(home, ALARM_ASKED, meant.as_ref().map(|held| held.household), text, advice, now_ms)?;
     Ok(Some((KitStanding { challenge, answer: KitAnswer::Asked }, meant.map(|held| to_tell(&held)))))
 }
@@ -259,12 +262,13 @@ pub fn answer(
         return Ok(None);
     }
     ensure!(request.state != RequestState::Refused, "somebody said no to this already. If it is really they, let them begin again and ask with a new invitation");
+    ensure!(!held.is_empty(), "this home holds no part of anybody's kit, so there is nothing to say yes to. They need only your link; leave this be");
     let meant = request.kit.or(kit).or(match &held[..] {
         [only] => Some(only.kit),
         _ => None,
     });
     let held = meant.and_then(|kit| held.iter().find(|held| held.kit == kit));
-    let held = held.context("it is not clear whose kit is meant: the name that they gave fits no part that is held here. Ask them how their home was called, and let them begin again with that name")?;
+    let held = held.context("it is not clear whose kit is meant: the name that they gave fits no part that is held here. Ask them how their home was called, and choose it on the page")?;
     home.ledger.set_request(asker, RequestState::Asked, RequestState::Allowed, Some(held.kit))?;
     home.vault.changed(home);
     Ok(request.kit.is_none().then(|| to_tell(held)))

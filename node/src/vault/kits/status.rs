@@ -72,6 +72,18 @@ pub struct KitRequestNow {
     pub asked_at: String,
     /// How much of the delay is left, in hours.
     pub hours_left: Option<u32>,
+    /// Kits of which this home holds a part, where it is not clear which one is meant; none: there is nothing to give.
+    pub choices: Vec<KitChoice>,
+}
+
+/// A kit of another home of which this one holds a part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct KitChoice {
+    /// Names it.
+    #[schema(value_type = String)]
+    pub kit: KitId,
+    /// The home whose kit it is.
+    pub name: String,
 }
 
 /// The kits of this home that still matter, the newest first.
@@ -144,7 +156,13 @@ pub fn requests(home: &Home) -> anyhow::Result<Vec<KitRequestNow>> {
         let meant: Option<&ShareRow> = held.iter().find(|held| Some(held.kit) == row.kit);
         let left_ms = meant.map(|held| held.delay_ms.saturating_sub(row.waited_ms).max(0));
         let hours = |left_ms: i64| u32::try_from(left_ms.unsigned_abs().div_ceil(DAY_MS.unsigned_abs() / 24));
+        let unclear = if meant.is_none() { &held[..] } else { &[] };
+        let choices = unclear
+            .iter()
+            .map(|held| Ok(KitChoice { kit: held.kit, name: name_of(home, &held.household)? }))
+            .collect::<anyhow::Result<_>>()?;
         told.push(KitRequestNow {
+            choices,
             id: row.node,
             claimed: row.claimed,
             name: meant.map(|held| name_of(home, &held.household)).transpose()?,

@@ -2172,6 +2172,8 @@ export interface components {
         KitAnswerJson: {
             /** @description Whether it is really they. */
             allow: boolean;
+            /** @description Whose part is meant, where it is not clear. */
+            kit?: string | null;
         };
         /** @description How the asking for parts stands. */
         KitAskingJson: {
@@ -2194,6 +2196,13 @@ export interface components {
             over: boolean;
             /** @description Parts that were typed from paper. */
             papers: number;
+        };
+        /** @description A kit of another home of which this one holds a part. */
+        KitChoice: {
+            /** @description Names it. */
+            kit: string;
+            /** @description The home whose kit it is. */
+            name: string;
         };
         /** @description See [`KitNow::holders`]. */
         KitHolderNow: {
@@ -2266,6 +2275,8 @@ export interface components {
         KitRequestNow: {
             /** @description When it first asked. */
             askedAt: string;
+            /** @description Kits of which this home holds a part, where it is not clear which one is meant; none: there is nothing to give. */
+            choices: components["schemas"]["KitChoice"][];
             /** @description What it says its home was called. */
             claimed: string;
             /**

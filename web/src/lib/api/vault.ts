@@ -151,6 +151,8 @@ export interface KitRequest {
   state: 'asked' | 'allowed' | 'given';
   askedAt: Moment;
   hoursLeft: number | null;
+  /** Whose part may be meant, where it is not clear; none: this home holds no part. */
+  choices: { kit: string; name: string }[];
 }
 
 export interface NewKit {
@@ -215,7 +217,7 @@ export interface PhraseAnswer {
 
 export type NewPlace =
   | { kind: 'folder'; place: string }
-  | { kind: 's3'; endpoint: string; bucket: string; prefix: string; accessKey: string; secretKey: string; region: string };
+  | { kind: 's3'; endpoint: string; bucket: string; prefix: string; accessKey: string; secretKey: string; region: string; bytesMax?: number };
 
 export interface Setup {
   /** `asking`: homes are asked for their parts of a recovery kit, which takes days. */
@@ -304,7 +306,7 @@ export const vaultApi = {
   revokeKit: (id: string) => send<void>('DELETE', `/vault/kits/${part(id)}`),
   /** Nobody here asks for its parts. */
   refuseKit: (id: string) => send<void>('POST', `/vault/kits/${part(id)}/refuse`, {}),
-  answerKitRequest: (id: string, allow: boolean) => send<void>('POST', `/vault/kit-requests/${part(id)}`, { allow }),
+  answerKitRequest: (id: string, allow: boolean, kit?: string) => send<void>('POST', `/vault/kit-requests/${part(id)}`, { allow, kit: kit ?? null }),
   /** `later`: not before a month is over. `there`: the papers of this kit are where they should be. */
   answerReminder: (about: string, answer: 'later' | 'there') => send<void>('POST', `/vault/reminders/${part(about)}`, { answer }),
   seen: (alarm: Alarm['id']) => send<void>('POST', `/vault/alarms/${part(alarm)}/seen`, {}),

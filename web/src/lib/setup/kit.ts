@@ -24,7 +24,7 @@ export function typedWords(text: string): string {
 export function homeSaid({ state, words, hoursLeft }: KitHome): Said {
   switch (state) {
     case 'asking': return { tone: 'quiet', text: 'Being asked…' };
-    case 'asked': return { tone: 'amber', text: 'Asked. Nobody there has answered yet.', advice: 'Call them. Read them the six words below; they see the same on their Safety page, and say yes there.' };
+    case 'asked': return { tone: 'amber', text: 'Asked. Nobody there has answered yet.', advice: 'Call them. Read them the six words below; they see the same on their Safety page, and say yes there. A home that holds no part says so there; its link is enough.' };
     case 'waits': return hoursLeft ? { tone: 'quiet', text: `Said yes. Gives its part in ${delayWords(hoursLeft)}, if nobody says no until then.` } : { tone: 'quiet', text: 'Said yes. Its part comes in a moment.' };
     case 'given': return { tone: 'good', text: 'Its part is here.' };
     case 'refused': return { tone: 'red', text: 'Said no.', advice: 'Call them if that is a mistake.' };
