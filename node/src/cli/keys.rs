@@ -1,6 +1,6 @@
 //! `heirloom keys`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::json;
@@ -8,6 +8,9 @@ use serde_json::json;
 use super::{Common, output};
 use crate::clock;
 use crate::restore::keys;
+
+/// Names the passphrase's file instead of the settings.
+const PASSPHRASE_VARIABLE: &str = "HEIRLOOM_KEY_PASSPHRASE_FILE";
 
 /// Arguments of `heirloom keys`.
 #[derive(Debug, clap::Args)]
@@ -66,8 +69,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             output::line(
                 "This computer has new keys. Start Heirloom: the other homes learn of them by themselves.",
             );
+            output::forget_words(phrase_file);
         }
         Verb::Lock(LockArguments { common, passphrase_file }) => {
+            check_environment(passphrase_file)?;
             keys::lock(&common.home(), passphrase_file)?;
             if common.json {
                 output::json_line(&json!({ "locked": true }));
@@ -76,5 +81,17 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             output::line("The keys are locked. Heirloom reads the passphrase from that file at every start.");
         }
     }
+    Ok(())
+}
+
+/// The environment wins over the settings at every start, so another file named there would keep the home shut.
+fn check_environment(passphrase_file: &Path) -> anyhow::Result<()> {
+    let Some(named) = std::env::var_os(PASSPHRASE_VARIABLE).map(PathBuf::from) else { return Ok(()) };
+    anyhow::ensure!(
+        std::path::absolute(&named)? == std::path::absolute(passphrase_file)?,
+        "{PASSPHRASE_VARIABLE} names {}, which Heirloom would read at every start instead of this file; name that file here, \
+         or remove the variable, also where Heirloom is started as a service",
+        named.display()
+    );
     Ok(())
 }

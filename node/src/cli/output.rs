@@ -77,6 +77,13 @@ pub(super) fn read_phrase(path: &Path) -> anyhow::Result<Zeroizing<String>> {
     Ok(text)
 }
 
+/// Says that a file with the recovery phrase is to go, if it came from one: whoever finds it can open every copy.
+pub(super) fn forget_words(path: &Path) {
+    if path != Path::new("-") {
+        line(&format!("Now delete {}: the sheet with the 24 words is enough.", path.display()));
+    }
+}
+
 /// A number with its word.
 pub(super) fn count(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", indicatif::HumanCount(number), if number == 1 { one } else { many })

@@ -90,6 +90,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             showing.abort();
             restored?;
             restore::kit::forget(&root)?;
+            if let Some(file) = arguments.phrase_file.as_deref().filter(|_| !arguments.common.json) {
+                output::forget_words(file);
+            }
         }
         bring_photos(&root, arguments, &restoring, began).await
     })
