@@ -78,7 +78,7 @@ async fn a_home_that_is_outranked_gets_new_keys() {
 }
 
 /// Makes a folder of packs another disk's, as one that a keeper wrote is.
-fn another_disk(folder: &Path) {
+pub(crate) fn another_disk(folder: &Path) {
     let marker = folder.join("HEIRLOOM-VAULT");
     let text = std::fs::read_to_string(&marker).unwrap();
     let other = |line: &str| {

@@ -8,6 +8,7 @@ use heirloom::home::Home;
 use heirloom::home::layout::Layout;
 use heirloom::restore::{self, Order, Progress, Restoring, Stage, place};
 
+use crate::again::another_disk;
 use crate::folder::copy;
 use crate::house::{Back, House, restore, restore_all};
 use crate::known::Known;
@@ -54,6 +55,26 @@ async fn cut_off_at_any_moment_it_goes_on() {
     let back = Back::begin(&new, &Restoring::default()).await;
     back.complete().await;
     assert_eq!(before, Known::of(&back.home));
+    drop(back.stop().await);
+}
+
+/// Goal: a disk that was lent and given back is not waited for without end, however often the computer is switched off.
+/// Method: photos are nowhere, the disk is gone, and more than two weeks of waiting are noted from before this start.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_never_comes_back_ends_the_wait() {
+    let (house, disk, _) = House::burnt(|_| ()).await;
+    let lent = house.beside("lent");
+    copy(&disk, &lent);
+    another_disk(&lent);
+    std::fs::rename(&disk, house.beside("gone")).unwrap();
+    let new = house.beside("new");
+    restore(&new, &house.words(), &[lent.to_str().unwrap()]).await.0.unwrap();
+    std::fs::remove_dir_all(&lent).unwrap();
+    std::fs::write(new.join("restoring/waited"), "1300000000 0\n").unwrap();
+    let back = Back::begin(&new, &Restoring::default()).await;
+    let progress = back.complete().await;
+    assert!(progress.message.unwrap().contains("in none of the copies"));
+    assert!(!new.join("restoring").exists());
     drop(back.stop().await);
 }
 
