@@ -79,7 +79,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("webp", &["heirloom-media"]),
     ("axum", &["heirloom"]),
     ("clap", &["heirloom"]),
-    ("tokio", &["heirloom", "heirloom-net", "heirloom-tests", "heirloom-vault"]),
+    ("tokio", &["heirloom", "heirloom-net", "heirloom-testkit", "heirloom-tests", "heirloom-vault"]),
     ("tower", &["heirloom"]),
     ("tower-http", &["heirloom"]),
     ("utoipa", &["heirloom"]),

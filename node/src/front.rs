@@ -66,7 +66,10 @@ impl Front {
     /// # Errors
     /// The fault.
     pub async fn failed(&mut self) -> anyhow::Result<()> {
-        (&mut self.server).await.context("the web server ended unexpectedly")?.context("the web server failed")
+        (&mut self.server)
+            .await
+            .context("the web server ended unexpectedly")?
+            .context("the web server failed")
     }
 
     /// Accepts nobody new and lets requests finish for [`GRACE`]. May be called after it [failed](Self::failed).

@@ -177,6 +177,14 @@ impl TestHome {
         words.into_iter().chain([self.root.clone().into()]).collect()
     }
 
+    /// Every file of the library but the one that says that it is there.
+    pub(crate) fn library_files(&self) -> Vec<PathBuf> {
+        let library = self.root.join("library");
+        let mut files = files_below(&library);
+        files.retain(|file| *file != library.join("HEIRLOOM-LIBRARY"));
+        files
+    }
+
     /// The originals, by path below the account's folder.
     pub(crate) fn originals(&self) -> Vec<(String, Vec<u8>)> {
         let library = self.root.join("library/anna");

@@ -9,7 +9,7 @@ use std::path::Path;
 use heirloom_testkit::photo;
 use serde_json::Value;
 
-use crate::harness::{Client, Imported, TestHome, bomb_png, files_below, huge_jpeg, write};
+use crate::harness::{Client, Imported, TestHome, bomb_png, huge_jpeg, write};
 
 /// A home, and a folder with a good photo before and after (in the order of names) what the test puts there.
 fn with_neighbours() -> (TestHome, std::path::PathBuf) {
@@ -213,5 +213,5 @@ fn the_library_is_not_imported_into_itself() {
     let around: &Path = home.root().parent().unwrap();
     let imported = home.import(around);
     assert_eq!(imported.counts()[0], 0, "{:?}", imported.files);
-    assert_eq!(files_below(&home.root().join("library")).len(), 2);
+    assert_eq!(home.library_files().len(), 2);
 }

@@ -105,7 +105,7 @@ impl Story {
 
     /// Nothing partial lies under a final name, at no time.
     fn look_at_originals(&mut self) {
-        for path in files_below(&self.home.root().join("library")) {
+        for path in self.home.library_files() {
             if self.looked_at.insert(path.clone()) {
                 let bytes = std::fs::read(&path).unwrap();
                 assert!(self.contents.contains(&bytes), "{} is not whole", path.display());

@@ -191,7 +191,7 @@ fn two_people_own_the_same_photo() {
     let bobs = home.must(&["import"], &for_bob).remove(0);
     assert_eq!(bobs["outcome"], "added");
     assert_ne!(bobs["asset"], annas);
-    assert_eq!(harness::files_below(&home.root().join("library")).len(), 1);
+    assert_eq!(home.library_files().len(), 1);
     assert_eq!(
         (&home.status()["assets"], &home.status()["bytes"]),
         (&2.into(), &photo(1, None).len().into())

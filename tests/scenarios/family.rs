@@ -173,7 +173,7 @@ fn families_share_an_album() {
     assert_eq!((by(1), by(50)), (json!(smiths.household()), json!(nonna.household())));
 
     let refused = bens.home.run(&["album", "add"], &[album.as_ref(), bens.photos(90..91)[0].as_os_str()]);
-    refused.refused(&["may"]);
+    refused.refused(&["rights", "ask the home that owns it"]);
     nonna.comment(&album, "How big they have grown!");
     let mut news = News::listen(&bens.page);
     news.until(|| Some(()).filter(|()| bens.comments(&album) == ["How big they have grown!"]));

@@ -51,13 +51,17 @@ pub enum KitError {
     #[error("the kit has no part {0}")]
     Index(u8),
     /// A letter that no sheet has on it.
-    #[error("\"{0}\" stands on no paper of a kit: there are digits and letters only, without I, L, O and U; compare it with the paper")]
+    #[error(
+        "\"{0}\" stands on no paper of a kit: there are digits and letters only, without I, L, O and U; compare it with the paper"
+    )]
     Letter(char),
     /// A group that was copied wrongly.
     #[error("group {0} was copied wrongly; compare its eight letters with the paper")]
     Group(usize),
     /// All groups are right in themselves.
-    #[error("the paper has 20 groups of eight letters, 160 in all, and here are {0}; look whether a group is missing or stands twice")]
+    #[error(
+        "the paper has 20 groups of eight letters, 160 in all, and here are {0}; look whether a group is missing or stands twice"
+    )]
     Letters(usize),
     /// All groups are there and right in themselves, but not together.
     #[error("the groups don't belong together: some are from another paper; type them all from one")]

@@ -244,6 +244,9 @@ pub(super) fn must_be_on(home: &Home) -> Result<(), ApiError> {
     if home.keys.vault().is_some() {
         return Ok(());
     }
-    Err(ApiError::new(StatusCode::CONFLICT, "The copies of this home are not locked yet, so there can be none.")
-        .hint("Type the 24 words once, on the Safety page."))
+    Err(ApiError::new(
+        StatusCode::CONFLICT,
+        "The copies of this home are not locked yet, so there can be none.",
+    )
+    .hint("Type the 24 words once, on the Safety page."))
 }

@@ -153,7 +153,12 @@ async fn must_exist(state: &Arc<ApiState>, id: KitId) -> Result<(), ApiError> {
     let at = Arc::clone(state);
     let kits = blocking(move || Ok(status::kits(&at.home)?)).await?;
     let is_there = kits.iter().any(|kit| kit.id == id && kit.state != "ending");
-    if is_there { Ok(()) } else { Err(ApiError::new(StatusCode::NOT_FOUND, "There is no such kit any more.").hint("Load the page again; perhaps somebody ended it.")) }
+    if is_there {
+        Ok(())
+    } else {
+        Err(ApiError::new(StatusCode::NOT_FOUND, "There is no such kit any more.")
+            .hint("Load the page again; perhaps somebody ended it."))
+    }
 }
 
 /// What a person says to whoever asks.

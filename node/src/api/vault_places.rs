@@ -70,6 +70,8 @@ pub struct NewBucket {
     /// The store's region; us-east-1 when empty.
     #[serde(default)]
     pub region: String,
+    /// So many bytes of it are used at most; all that the store gives when absent.
+    pub bytes_max: Option<u64>,
 }
 
 /// A place that is used from now on.
@@ -96,7 +98,10 @@ async fn add_target(
     must_be_on(&state.home)?;
     let added = match place {
         NewPlace::Folder { place } => own_places::add_folder(&state.home, place).await?,
-        NewPlace::S3(bucket) => Box::pin(own_places::add_bucket(&state.home, bucket.into())).await?,
+        NewPlace::S3(bucket) => {
+            let bytes_max = bucket.bytes_max;
+            Box::pin(own_places::add_bucket(&state.home, bucket.into(), bytes_max)).await?
+        }
     };
     let answer = AddedPlace { id: added.id.to_string(), same_disk: added.is_same_disk };
     Ok((StatusCode::CREATED, Json(answer)))

@@ -146,6 +146,9 @@ enum Target {
         /// A file with the secret key, or - for standard input.
         #[arg(long, value_name = "FILE")]
         secret_key_file: PathBuf,
+        /// Use no more of it than this, like 500GB.
+        #[arg(long, value_name = "AMOUNT", value_parser = amount::parse)]
+        limit: Option<u64>,
     },
     /// No longer use a folder or a bucket. What is there stays.
     Remove {
@@ -238,7 +241,7 @@ impl Deletion {
 fn about_target(target: &Target) -> anyhow::Result<VaultCommand> {
     Ok(match target {
         Target::Add { folder, .. } => VaultCommand::AddFolder { folder: control::path_bytes(folder)? },
-        Target::AddS3 { endpoint, bucket, prefix, region, access_key, secret_key_file, .. } => {
+        Target::AddS3 { endpoint, bucket, prefix, region, access_key, secret_key_file, limit, .. } => {
             VaultCommand::AddBucket(Bucket {
                 endpoint: endpoint.clone(),
                 bucket: bucket.clone(),
@@ -246,6 +249,7 @@ fn about_target(target: &Target) -> anyhow::Result<VaultCommand> {
                 region: region.clone(),
                 access_key: access_key.clone().into(),
                 secret_key: output::read_secret(secret_key_file).context("the secret key")?,
+                bytes_max: *limit,
             })
         }
         Target::Remove { target, .. } => VaultCommand::RemoveTarget { target: target.clone() },

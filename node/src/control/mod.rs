@@ -193,6 +193,7 @@ mod tests {
             region: String::new(),
             access_key: Zeroizing::new("me".to_owned()),
             secret_key: Zeroizing::new("hush".to_owned()),
+            bytes_max: None,
         };
         check(
             &Command::Vault(VaultCommand::AddBucket(bucket)),

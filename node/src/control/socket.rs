@@ -35,9 +35,13 @@ pub fn connect(path: &Path) -> std::io::Result<UnixStream> {
 pub fn ask(mut stream: UnixStream, command: &Command, say: &mut Say<'_>) -> anyhow::Result<()> {
     let mut line = zeroize::Zeroizing::new(serde_json::to_string(command)?);
     line.push('\n');
-    stream.write_all(line.as_bytes()).context("the running program went away; start it again and repeat the command")?;
+    stream
+        .write_all(line.as_bytes())
+        .context("the running program went away; start it again and repeat the command")?;
     for line in BufReader::new(stream).lines() {
-        let answer: Value = serde_json::from_str(&line.context("the running program went away; start it again and repeat the command")?)?;
+        let answer: Value = serde_json::from_str(
+            &line.context("the running program went away; start it again and repeat the command")?,
+        )?;
         if let Some(error) = answer.get("error").and_then(Value::as_str) {
             bail!("{error}");
         }

@@ -107,6 +107,9 @@ pub struct Bucket {
     pub access_key: Zeroizing<String>,
     /// A secret.
     pub secret_key: Zeroizing<String>,
+    /// So many bytes of it are used at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_max: Option<u64>,
 }
 
 impl std::fmt::Debug for Bucket {
@@ -267,7 +270,7 @@ fn add_bucket(home: &Arc<Home>, new: &Bucket, say: &mut Say<'_>) -> anyhow::Resu
         secret_key: new.secret_key.to_string(),
     };
     let name = own_places::bucket_name(&bucket);
-    let added = work::wait(home, Box::pin(own_places::add_bucket(home, bucket)))??;
+    let added = work::wait(home, Box::pin(own_places::add_bucket(home, bucket, new.bytes_max)))??;
     say(json!({"id": added.id, "kind": "s3", "place": name, "same_disk": false}));
     Ok(())
 }
@@ -296,6 +299,7 @@ mod tests {
             region: String::new(),
             access_key: "AKIA-me".to_owned().into(),
             secret_key: "hush".to_owned().into(),
+            bytes_max: None,
         };
         let shown = format!("{:?}", VaultCommand::AddBucket(bucket));
         assert!(shown.contains("family") && !shown.contains("AKIA") && !shown.contains("hush"), "{shown}");

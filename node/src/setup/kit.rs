@@ -152,7 +152,9 @@ impl Setup {
             Phase::Asking(before) => before.stop.cancel(),
             Phase::Fresh | Phase::Prepared(_) => {}
             Phase::Founding | Phase::Restoring | Phase::Opening | Phase::Ready(_) => {
-                return Err(SetupError::Busy("Something else was begun in another window. Load this page again."));
+                return Err(SetupError::Busy(
+                    "Something else was begun in another window. Load this page again.",
+                ));
             }
         }
         *phase = Phase::Asking(asking);

@@ -129,7 +129,7 @@ fn marked(folder: &str) -> Option<Marker> {
 ///
 /// # Errors
 /// When it could not be saved.
-pub(super) fn note_disk(store: &VaultStore, path: &str, disk: DiskId) -> Result<(), StoreError> {
+pub fn note_disk(store: &VaultStore, path: &str, disk: DiskId) -> Result<(), StoreError> {
     if disk_of(store, path)? == Some(disk.to_string()) {
         return Ok(());
     }

@@ -39,7 +39,8 @@ pub(super) fn note_time(home: &Home, passed_ms: i64) -> anyhow::Result<()> {
 /// What is noted of a place that is behind: a newer head than it had begins its time anew, even if it is not the newest.
 fn step(known: Option<&str>, at: Option<u64>, passed_ms: i64) -> String {
     let at = at.unwrap_or(0);
-    let before_ms = known.and_then(read).filter(|(before, _)| *before == at).map(|(_, ms)| ms.saturating_add(passed_ms));
+    let before_ms =
+        known.and_then(read).filter(|(before, _)| *before == at).map(|(_, ms)| ms.saturating_add(passed_ms));
     format!("{at} {}", before_ms.unwrap_or(0))
 }
 

@@ -31,7 +31,9 @@ pub enum PlaceError {
     #[error("no such folder or bucket is used; `heirloom vault status` shows those that are")]
     Unknown,
     /// The vault has no keys yet.
-    #[error("copies are locked with a key that only the recovery phrase makes; type it once on the Safety page, or with `heirloom phrase verify`")]
+    #[error(
+        "copies are locked with a key that only the recovery phrase makes; type it once on the Safety page, or with `heirloom phrase verify`"
+    )]
     NoKeys,
     /// This node was replaced.
     #[error("{OUTRANKED}")]
@@ -104,7 +106,11 @@ pub async fn add_folder(home: &Arc<Home>, folder: PathBuf) -> Result<Added, Plac
 ///
 /// # Errors
 /// See [`PlaceError`]; no error says a key.
-pub async fn add_bucket(home: &Arc<Home>, bucket: S3Place) -> Result<Added, PlaceError> {
+pub async fn add_bucket(
+    home: &Arc<Home>,
+    bucket: S3Place,
+    bytes_max: Option<u64>,
+) -> Result<Added, PlaceError> {
     may_add(home)?;
     let bucket = tidied(bucket)?;
     let clock = Arc::clone(home);
@@ -119,7 +125,8 @@ pub async fn add_bucket(home: &Arc<Home>, bucket: S3Place) -> Result<Added, Plac
     let added = blocking(move || {
         Ok(at.vault.store.add_target(&Place::S3(bucket), Standing::Active, at.vault.engine.now()))
     });
-    let id = added.await??;
+    let (id, at) = (added.await??, Arc::clone(home));
+    blocking(move || at.vault.limit_bucket(id, bytes_max)).await?;
     began(home).await?;
     Ok(Added { id, is_same_disk: false })
 }
@@ -132,8 +139,10 @@ pub async fn remove(home: &Arc<Home>, id: TargetId) -> Result<(), PlaceError> {
     let at = Arc::clone(home);
     let removed = blocking(move || {
         let own = at.vault.store.target(id)?.filter(|row| row.household().is_none());
-        let removed = own.map(|row| at.vault.store.remove_target(row.id)).transpose()?;
-        Ok(removed.ok_or(PlaceError::Unknown))
+        let Some(row) = own else { return Ok(Err(PlaceError::Unknown)) };
+        remembered::forget_place(&at.ledger, &row.place)?;
+        at.vault.store.remove_target(row.id)?;
+        Ok(Ok(()))
     });
     removed.await??;
     Ok(began(home).await?)

@@ -14,8 +14,8 @@ use heirloom_identity::ContentHash;
 use heirloom_store::{Disk, DraftFile, place_new};
 
 use crate::clock;
-use crate::home::{Home, library};
 use crate::home::events::Event;
+use crate::home::{Home, library};
 use crate::ingest::draft::DRAFT_ENDING;
 use crate::ingest::keep::hash_file;
 use crate::ledger::assets::StoredFile;

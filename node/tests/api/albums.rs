@@ -379,7 +379,7 @@ async fn bad_requests_are_said_in_words() {
     let stranger = ask(&site, Method::PUT, &home).json(&json!({"role": "viewer"})).send().await;
     assert_eq!(
         (status(&stranger), &stranger.json()["message"]),
-        (400, &json!("that home is not paired with this one; pair them first"))
+        (400, &json!("That home is not connected with this one; connect them first, on the Family page."))
     );
     let owner = ask(&site, Method::PUT, &home).json(&json!({"role": "owner"})).send().await;
     assert_eq!(status(&owner), 400);

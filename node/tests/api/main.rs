@@ -17,3 +17,4 @@ mod timeline;
 mod uploads;
 mod vault;
 mod vault_kits;
+mod vault_places;

@@ -1,14 +1,14 @@
 //! Copies in other homes, as the page asks about them and as the command line says it. No network runs here: a folder
 //! beside the home takes the copies, and another household's packs are given to the keeper by hand.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use axum::http::Method;
-use heirloom::control::vault::Bucket;
 use heirloom::control::{Command, VaultCommand, execute};
 use heirloom::ledger::peers::{Peer, PeerState};
 use heirloom_identity::{Certificate, HouseholdId, NodeKeys, Root};
 use heirloom_testkit::photo;
+use heirloom_vault::policy::DAY_MS;
 use heirloom_vault::store::{Ask, NewAlarm};
 use heirloom_vault::{PackId, Room};
 use serde_json::{Value, json};
@@ -16,12 +16,10 @@ use serde_json::{Value, json};
 use crate::harness::Site;
 
 const GB: u64 = 1_000_000_000;
-/// What no answer may say.
-const SECRET: &str = "hush-hush-secret";
 
 impl Site {
     /// Pairs with a household of this name, as if its people had come; returns its id.
-    fn pair(&self, name: &str, seed: u8) -> HouseholdId {
+    pub(crate) fn pair(&self, name: &str, seed: u8) -> HouseholdId {
         let authority = Root::from_bytes([seed; 32]).authority();
         let mut secrets = [seed; 64];
         secrets[0] = 9;
@@ -43,17 +41,17 @@ impl Site {
         authority.household()
     }
 
-    async fn vault(&self) -> Value {
+    pub(crate) async fn vault(&self) -> Value {
         self.get("/api/vault").by(&self.anna).send().await.json()
     }
 
     /// Posts as Anna; the status, and what the answer says.
-    async fn tell(&self, path: &str, body: &Value) -> (u16, String) {
+    pub(crate) async fn tell(&self, path: &str, body: &Value) -> (u16, String) {
         let answer = self.post(path).by(&self.anna).json(body).send().await;
         (answer.status.as_u16(), answer.text())
     }
 
-    async fn delete(&self, path: &str) -> u16 {
+    pub(crate) async fn delete(&self, path: &str) -> u16 {
         self.ask(Method::DELETE, path).by(&self.anna).send().await.status.as_u16()
     }
 
@@ -82,7 +80,7 @@ impl Site {
     }
 
     /// Has so many photos, with their pictures.
-    async fn photos(&self, count: u32) -> Vec<String> {
+    pub(crate) async fn photos(&self, count: u32) -> Vec<String> {
         let mut ids = Vec::new();
         for n in 0..count {
             let day = format!("2024:05:{:02} 12:30:00", n % 28 + 1);
@@ -93,7 +91,7 @@ impl Site {
     }
 
     /// Keeps a few packs for a household, as if it had sent them.
-    fn keep_packs(&self, ward: &HouseholdId, count: u8) -> Vec<PackId> {
+    pub(crate) fn keep_packs(&self, ward: &HouseholdId, count: u8) -> Vec<PackId> {
         let keeper = &self.home.vault.keeper;
         keeper.agree(ward, GB, 1, [7; 16]).unwrap();
         let packs = (0..count).map(|n| {
@@ -108,22 +106,22 @@ impl Site {
 
 /// Fields that pages and scripts rely on; more may stand beside them.
 #[track_caller]
-fn has(value: &Value, fields: &str) {
+pub(crate) fn has(value: &Value, fields: &str) {
     for field in fields.split_whitespace() {
         assert!(value.get(field).is_some(), "{field} is part of the contract: {value}");
     }
 }
 
-fn household(id: &HouseholdId) -> Value {
+pub(crate) fn household(id: &HouseholdId) -> Value {
     json!(id.to_string())
 }
 
-fn bytes_of(path: &Path) -> Vec<u8> {
+pub(crate) fn bytes_of(path: &Path) -> Vec<u8> {
     use std::os::unix::ffi::OsStrExt;
     path.as_os_str().as_bytes().to_vec()
 }
 
-fn folder(path: &Path) -> VaultCommand {
+pub(crate) fn folder(path: &Path) -> VaultCommand {
     VaultCommand::AddFolder { folder: bytes_of(path) }
 }
 
@@ -209,13 +207,34 @@ async fn homes_are_asked_and_kept_for() {
     assert_eq!(kept, (204, String::new()));
     let ward = site.vault().await["wards"][0].clone();
     assert_eq!([&ward["name"], &ward["quota"], &ward["ask"]], [&json!("Ben's"), &json!(GB), &json!(null)]);
-    has(&ward, "household name state bytes quota held packs lastHeadAt free fullAt ask");
+    has(&ward, "household name state bytes quota held packs lastHeadAt free growthBytesMonth fullAt ask");
 
     assert_eq!(site.delete(&format!("/api/vault/keepers/{nonna}")).await, 204);
     assert_eq!(site.delete(&format!("/api/vault/keepers/{nonna}")).await, 404);
     assert_eq!(site.delete(&format!("/api/vault/wards/{bens}")).await, 204);
     let told = site.vault().await;
     assert_eq!([&told["keepers"], &told["wards"][0]["state"]], [&json!([]), &json!("ending")]);
+}
+
+/// Goal: of what is kept for another home, too, it is said how fast it grows and when there will be no room.
+#[tokio::test]
+async fn it_is_said_when_there_will_be_no_room_for_another_home() {
+    let site = Site::new();
+    let bens = site.pair("Ben's", 4);
+    let (keeper, now_ms) = (&site.home.vault.keeper, site.home.vault.engine.now());
+    keeper.agree(&bens, 8_000_000, 1, [7; 16]).unwrap();
+    for day in 0..30 {
+        let bytes = vec![day; 70_000];
+        keeper.put(&bens, &PackId::of(&bytes), &bytes, Room::Common).unwrap();
+        keeper.note_growth(now_ms - (29 - i64::from(day)) * DAY_MS).unwrap();
+    }
+    let ward = site.vault().await["wards"][0].clone();
+    let month = ward["growthBytesMonth"].as_u64().unwrap();
+    assert!((2_000_000..2_300_000).contains(&month), "{month}");
+    assert!(ward["fullAt"].is_string(), "{ward}");
+    assert_eq!(site.delete(&format!("/api/vault/wards/{bens}")).await, 204);
+    let ward = site.vault().await["wards"][0].clone();
+    assert_eq!(ward["fullAt"], json!(null), "nothing more comes");
 }
 
 #[tokio::test]
@@ -279,211 +298,6 @@ async fn the_phrase_is_checked_word_by_word() {
     let right = answer(format!("  {}\n", right.to_uppercase())).await;
     assert_eq!(right.json(), json!({"right": true}));
     assert!(site.vault().await["phrase"]["verifiedAt"].is_string());
-}
-
-/// Goal: a disk of our own takes everything, proves it, and brings it back; all over the command line's functions.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_disk_takes_everything_and_gives_it_back() {
-    let site = Site::new();
-    let ids = site.photos(6).await;
-    let nobody = site.command(VaultCommand::Run).await.unwrap_err();
-    assert!(nobody.contains("heirloom vault ask"), "{nobody}");
-    let disk = site.beside("disk");
-    let added = site.line(folder(&disk)).await;
-    assert_eq!([&added["kind"], &added["same_disk"]], [&json!("folder"), &json!(true)]);
-    assert_eq!(added["place"], json!(disk));
-
-    let run = site.line(VaultCommand::Run).await;
-    assert_eq!(
-        [&run["done"], &run["pending"], &run["homes_left_out"]],
-        [&json!(true), &json!(0), &json!(false)]
-    );
-    assert_eq!(run["places"][0]["ended"], json!("done"), "{run}");
-    assert!(disk.join("HEIRLOOM-VAULT").is_file());
-    let told = site.vault().await;
-    assert_eq!(told["completeHomes"], json!(0), "a disk of our own is no other home");
-    let place = &told["targets"][0];
-    assert_eq!([&place["kind"], &place["place"]], [&json!("folder"), &json!(disk)]);
-    assert!(place["packs"].as_u64().unwrap() > 0 && place["lastProvenAt"].is_string(), "{place}");
-    let copies = site.get(&format!("/api/vault/assets/{}", ids[0])).by(&site.anna).send().await;
-    insta::assert_snapshot!(copies.shape().replace(disk.to_str().unwrap(), "[disk]"), @r#"
-    200 {
-      "copies": [
-        {
-          "lastProvenAt": "[now]",
-          "name": "[disk]",
-          "target": "1"
-        }
-      ],
-      "original": "here"
-    }
-    "#);
-
-    let audit = site.line(VaultCommand::Audit).await;
-    assert!(audit["asked"].as_u64().unwrap() > 0 && audit["asked"] == audit["ok"], "{audit}");
-    let drill = site.line(VaultCommand::Drill).await;
-    assert_eq!([&drill["photos"], &drill["problems"]], [&json!(6), &json!(0)]);
-    let told = site.vault().await;
-    assert_eq!([&told["drills"][0]["photos"], &told["drills"][0]["problems"]], [&json!(6), &json!(0)]);
-    assert!(told["lastDrillAt"].is_string());
-
-    let library = site.home.layout.library().join("anna/2024/2024-05");
-    let (rotten, gone) = (library.join("IMG_1.png"), library.join("IMG_3.png"));
-    let whole = [&rotten, &gone].map(|path| std::fs::read(path).unwrap());
-    let mut bytes = whole[0].clone();
-    bytes[700] ^= 1;
-    std::fs::write(&rotten, bytes).unwrap();
-    std::fs::remove_file(&gone).unwrap();
-    let missing = site.get(&format!("/api/vault/assets/{}", ids[3])).by(&site.anna).send().await.json();
-    assert_eq!(missing["original"], json!("missing"));
-    let repaired = site.line(VaultCommand::Repair).await;
-    assert_eq!([&repaired["healed"], &repaired["left"]], [&json!(2), &json!(0)], "{repaired}");
-    assert_eq!([&rotten, &gone].map(|path| std::fs::read(path).unwrap()), whole);
-    let heals = site.vault().await["heals"].clone();
-    assert_eq!(heals.as_array().unwrap().len(), 2, "{heals}");
-
-    let removed = VaultCommand::RemoveTarget { target: disk.to_str().unwrap().to_owned() };
-    assert_eq!(site.command(removed.clone()).await, Ok(Vec::new()));
-    assert!(site.command(removed).await.unwrap_err().contains("no such folder"));
-    assert_eq!(site.vault().await["targets"], json!([]));
-    assert!(disk.join("HEIRLOOM-VAULT").is_file(), "what is there stays");
-}
-
-#[tokio::test]
-async fn bad_folders_are_explained() {
-    let site = Site::new();
-    let file = site.beside("file");
-    std::fs::write(&file, "x").unwrap();
-    let inside = site.home.layout.root().join("library/copies");
-    let link = site.beside("link");
-    std::os::unix::fs::symlink(site.home.layout.root(), &link).unwrap();
-    let long = site.beside(&"x".repeat(2000));
-    let others = site.beside("others");
-    std::fs::create_dir(&others).unwrap();
-    let marker =
-        format!("Heirloom vault, version 1\nhousehold {}\ndisk {}\n", "ab".repeat(32), "cd".repeat(16));
-    std::fs::write(others.join("HEIRLOOM-VAULT"), marker).unwrap();
-    for (place, status, says) in [
-        (PathBuf::from("media/usb"), 400, "whole path"),
-        (PathBuf::new(), 400, "whole path"),
-        (file.clone(), 400, "is a file"),
-        (file.join("below"), 400, "cannot be used"),
-        (inside, 400, "home's own folder"),
-        (link.join("library"), 400, "home's own folder"),
-        (long, 400, "too long"),
-        (others, 400, "another household"),
-        (site.beside("not/there"), 503, "plugged in"),
-    ] {
-        let (got, text) = site.tell("/api/vault/targets", &json!({"kind": "folder", "place": place})).await;
-        assert_eq!(got, status, "{}: {text}", place.display());
-        assert!(text.contains(says), "{}: {text}", place.display());
-    }
-    for body in
-        [json!({}), json!({"kind": "ftp", "place": "/tmp"}), json!({"kind": "folder"}), json!({"kind": "s3"})]
-    {
-        assert_eq!(site.tell("/api/vault/targets", &body).await.0, 400, "{body}");
-    }
-    assert_eq!(site.vault().await["targets"], json!([]));
-    for id in ["7", "x", "-1"] {
-        assert_eq!(site.delete(&format!("/api/vault/targets/{id}")).await, 404, "{id}");
-    }
-}
-
-#[tokio::test]
-async fn keys_of_a_bucket_are_never_said() {
-    let site = Site::new();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let closed = listener.local_addr().unwrap().port();
-    drop(listener);
-    let bucket = |endpoint: &str, bucket: &str| {
-        json!({"kind": "s3", "endpoint": endpoint, "bucket": bucket, "prefix": "", "accessKey": "AKIA-us",
-            "secretKey": SECRET, "region": ""})
-    };
-    for (body, says) in [
-        (bucket("ftp://s3.example.org", "family"), "https"),
-        (bucket("http://203.0.113.9", "family"), "http"),
-        (bucket("", "family"), "address is missing"),
-        (bucket("https://s3.example.org", " "), "name is missing"),
-        (bucket("https://s3.example.org", &"b".repeat(2000)), "too long"),
-    ] {
-        let (status, text) = site.tell("/api/vault/targets", &body).await;
-        assert_eq!(status, 400, "{text}");
-        assert!(text.contains(says) && !text.contains(SECRET) && !text.contains("AKIA"), "{text}");
-    }
-    let away = bucket(&format!("http://127.0.0.1:{closed}"), "family");
-    let (status, text) = site.tell("/api/vault/targets", &away).await;
-    assert!(matches!(status, 400 | 503), "{status} {text}");
-    assert!(!text.contains(SECRET) && !text.contains("AKIA"), "{text}");
-    let command = VaultCommand::AddBucket(Bucket {
-        endpoint: format!("http://127.0.0.1:{closed}"),
-        bucket: "family".to_owned(),
-        prefix: String::new(),
-        region: String::new(),
-        access_key: "AKIA-us".to_owned().into(),
-        secret_key: SECRET.to_owned().into(),
-    });
-    let said = site.command(command).await.unwrap_err();
-    assert!(!said.contains(SECRET) && !said.contains("AKIA"), "{said}");
-    assert!(!site.vault().await.to_string().contains(SECRET));
-    assert_eq!(site.vault().await["targets"], json!([]));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_disk_for_another_home_is_written_and_checked() {
-    let site = Site::new();
-    let (nonna, bens) = (site.pair("Nonna", 3), site.pair("Ben's", 4));
-    let packs = site.keep_packs(&nonna, 5);
-    let disk = site.beside("usb");
-    std::fs::create_dir(&disk).unwrap();
-    let write = |who: &str| VaultCommand::WriteUsb { ward: who.to_owned(), to: bytes_of(&disk) };
-    let written = site.line(write("nonna")).await;
-    assert_eq!(
-        [&written["packs"], &written["bad"], &written["name"]],
-        [&json!(5), &json!(0), &json!("Nonna")]
-    );
-    let on_disk = |pack: &PackId| disk.join(format!("packs/{:02x}/{pack}.pack", pack.as_bytes()[0]));
-    assert!(packs.iter().all(|pack| on_disk(pack).is_file()));
-
-    // Again: what rotted or went is written once more.
-    std::fs::write(on_disk(&packs[0]), vec![9; 70_000]).unwrap();
-    std::fs::remove_file(on_disk(&packs[1])).unwrap();
-    let again = site.line(write(&nonna.to_string()[..12])).await;
-    assert_eq!(again["packs"], json!(5));
-    assert!(packs.iter().all(|pack| PackId::of(&std::fs::read(on_disk(pack)).unwrap()) == *pack));
-
-    let stranger = site.command(write("Ben's")).await.unwrap_err();
-    assert!(stranger.contains("keeps nothing for Ben's"), "{stranger}");
-    site.keep_packs(&bens, 1);
-    let other = site.command(write("Ben's")).await.unwrap_err();
-    assert!(other.contains("another household"), "{other}");
-    assert!(site.command(write("Carla")).await.unwrap_err().contains("no home Carla"));
-
-    // The page is answered at once, and told when it is finished.
-    let second = site.beside("second");
-    let body = json!({"household": household(&nonna), "folder": second});
-    let mut news = site.home.events.listen();
-    assert_eq!(site.tell("/api/vault/usb", &body).await.0, 202);
-    let alarm = loop {
-        let alarms = site.vault().await["alarms"].clone();
-        if let Some(alarm) = alarms.as_array().unwrap().first() {
-            break alarm.clone();
-        }
-        news.recv().await.unwrap();
-    };
-    assert_eq!(alarm["kind"], json!("disk_written"), "{alarm}");
-    assert!(alarm["text"].as_str().unwrap().contains("Nonna"));
-    assert!(second.join("HEIRLOOM-VAULT").is_file());
-    for (household, place, status) in [
-        (household(&HouseholdId::from_bytes([8; 32])), json!(second), 404),
-        (household(&nonna), json!("usb"), 400),
-        (household(&nonna), json!(site.home.layout.root().join("usb")), 400),
-        (household(&bens), json!(second), 400),
-        (household(&nonna), json!("/not/there/usb"), 503),
-    ] {
-        let (got, text) =
-            site.tell("/api/vault/usb", &json!({"household": household, "folder": place})).await;
-        assert_eq!(got, status, "{household} {place}: {text}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

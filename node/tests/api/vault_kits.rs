@@ -149,7 +149,8 @@ async fn whoever_asks_for_a_part_is_shown_and_answered() {
 #[tokio::test]
 async fn a_year_later_people_are_reminded() {
     let site = Site::new();
-    let reminders = || async { site.get("/api/vault").by(&site.anna).send().await.json()["reminders"].clone() };
+    let reminders =
+        || async { site.get("/api/vault").by(&site.anna).send().await.json()["reminders"].clone() };
     let kinds = |told: &Value| -> Vec<String> {
         told.as_array().unwrap().iter().map(|one| one["kind"].as_str().unwrap().to_owned()).collect()
     };

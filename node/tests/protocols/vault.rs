@@ -256,7 +256,7 @@ async fn what_people_agree_on_is_known_in_both_homes() {
     assert!(refused.to_string().contains("at least 64 MB"), "{refused}");
     let stranger = HouseholdId::from_bytes([9; 32]);
     let refused = agreements::keep(&anna.home, stranger, GB).await.unwrap_err();
-    assert!(refused.to_string().contains("paired"), "{refused}");
+    assert!(refused.to_string().contains("connected"), "{refused}");
     down([anna, ben]).await;
 }
 

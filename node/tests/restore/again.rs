@@ -164,7 +164,7 @@ async fn everything_comes_back_from_a_bucket() {
     };
     let mut anna = House::found("Anna");
     anna.live();
-    own_places::add_bucket(&anna.home, place.clone()).await.unwrap();
+    own_places::add_bucket(&anna.home, place.clone(), None).await.unwrap();
     anna.back_up().await;
     let before = Known::of(&anna.home);
     anna.burn().await;

@@ -12,6 +12,7 @@ use heirloom::protocols::Network;
 use heirloom::protocols::vault::agreements;
 use heirloom::restore::{self, Comeback, Order, Problem, Progress, Restoring, Stage};
 use heirloom::vault::backup::{self, RunReport};
+use heirloom::vault::known_places::note_disk;
 use heirloom::{password, random};
 use heirloom_identity::{AccountId, HouseholdId, Phrase};
 use heirloom_media::InProcess;
@@ -120,9 +121,10 @@ impl House {
     pub(crate) fn add_folder(&self, name: &str) -> (PathBuf, TargetId) {
         let folder = self.beside(name);
         std::fs::create_dir_all(&folder).unwrap();
-        FolderTarget::create(&folder, &self.household(), random::bytes().unwrap(), Arc::new(RealDisk))
-            .unwrap();
-        let place = Place::Folder(folder.to_str().unwrap().to_owned());
+        let (path, seed) = (folder.to_str().unwrap().to_owned(), random::bytes().unwrap());
+        let disk = FolderTarget::create(&folder, &self.household(), seed, Arc::new(RealDisk)).unwrap();
+        note_disk(&self.home.vault.store, &path, disk).unwrap();
+        let place = Place::Folder(path);
         let id = self.home.vault.store.add_target(&place, Standing::Active, clock::now_ms()).unwrap();
         (folder, id)
     }

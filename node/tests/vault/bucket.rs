@@ -28,7 +28,8 @@ async fn a_bucket_keeps_everything() {
     let bucket = Bucket::serve().await;
     let scratch = Scratch::new("Anna");
     let home = scratch.open();
-    let added = own_places::add_bucket(&home, place(&bucket)).await.unwrap();
+    let added = own_places::add_bucket(&home, place(&bucket), Some(1 << 30)).await.unwrap();
+    assert_eq!(home.vault.store.target(added.id).unwrap().unwrap().asked_bytes, Some(1 << 30));
     assert!(!added.is_same_disk);
     photos(&home, 0..4);
     let report = run(&home).await;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use heirloom::home::Home;
 use heirloom::vault::backup::{self, RunReport};
+use heirloom::vault::known_places::note_disk;
 use heirloom_identity::{ContentHash, HouseholdId, Phrase};
 use heirloom_media::InProcess;
 use heirloom_store::{Disk, RealDisk};
@@ -96,8 +97,10 @@ pub(crate) fn original(home: &Home, content: &ContentHash) -> PathBuf {
 /// A folder of the home's own as a place for copies.
 pub(crate) fn add_folder(home: &Home, folder: &Path) -> TargetId {
     std::fs::create_dir_all(folder).unwrap();
-    FolderTarget::create(folder, &household(home), [7; 16], Arc::new(RealDisk)).unwrap();
-    let place = Place::Folder(folder.to_str().unwrap().to_owned());
+    let disk = FolderTarget::create(folder, &household(home), [7; 16], Arc::new(RealDisk)).unwrap();
+    let path = folder.to_str().unwrap().to_owned();
+    note_disk(&home.vault.store, &path, disk).unwrap();
+    let place = Place::Folder(path);
     home.vault.store.add_target(&place, Standing::Active, home.vault.engine.now()).unwrap()
 }
 

@@ -34,8 +34,7 @@ async fn backed_up(count: u32) -> (Scratch, Arc<Home>, Vec<ContentHash>, TargetI
 /// Packs an original and its pictures once more, and has the folder prove it.
 async fn pack_once_more(scratch: &Scratch, home: &Home, content: &ContentHash, id: TargetId) {
     let keys = home.keys.vault().unwrap();
-    let mut packer =
-        Packer::new(keys.keyring.newest().clone(), household(home), Box::new(|| [9; 32]));
+    let mut packer = Packer::new(keys.keyring.newest().clone(), household(home), Box::new(|| [9; 32]));
     let places = home.derivatives(content);
     let mut sealed: Vec<SealedPack> = Vec::new();
     for (kind, path) in [

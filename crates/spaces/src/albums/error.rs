@@ -18,7 +18,9 @@ pub enum AlbumError {
     #[error("this home is no longer a member of the album; what came so far stays and can only be looked at")]
     Ended,
     /// The household's role doesn't allow it.
-    #[error("this home has too few rights in the album: it is there as {has}, and that takes the role {needs}; ask the home that owns it")]
+    #[error(
+        "this home has too few rights in the album: it is there as {has}, and that takes the role {needs}; ask the home that owns it"
+    )]
     Role {
         /// What is needed.
         needs: Role,
@@ -26,7 +28,9 @@ pub enum AlbumError {
         has: Role,
     },
     /// The household is a member, this account is not.
-    #[error("the album is shared with other people of this home, and not with you; ask the home that owns it")]
+    #[error(
+        "the album is shared with other people of this home, and not with you; ask the home that owns it"
+    )]
     Account,
     /// The membership doesn't allow it.
     #[error("{0}")]

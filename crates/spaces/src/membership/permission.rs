@@ -13,7 +13,9 @@ pub enum Refusal {
     #[error("this home has too few rights in the album: that takes the role {0}; ask the home that owns it")]
     NeedsRole(Role),
     /// The other one's role, or the role to be given, is not below one's own.
-    #[error("only a home with more rights in the album than the other has or is to have may do that; ask the home that owns it")]
+    #[error(
+        "only a home with more rights in the album than the other has or is to have may do that; ask the home that owns it"
+    )]
     NotBelow,
     /// The household to be invited is a member.
     #[error("that home is in the album already")]
@@ -25,7 +27,9 @@ pub enum Refusal {
     #[error("this home owns the album; hand it to another home before you leave")]
     OwnerStays,
     /// There are as many members as an album may have.
-    #[error("the album is shared with as many homes as an album can be; remove one before you invite another")]
+    #[error(
+        "the album is shared with as many homes as an album can be; remove one before you invite another"
+    )]
     TooMany,
     /// An album begins once.
     #[error("an album begins only once")]

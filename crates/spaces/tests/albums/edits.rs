@@ -69,7 +69,7 @@ fn deleting_takes_away() {
     assert!(home.albums.reactions(&space, None).unwrap().is_empty());
     let gone =
         home.albums.edit(&space, home.account(), &[AlbumEdit::RemoveEntries(vec![content("a")])], NOW_MS);
-    assert!(matches!(gone, Err(AlbumError::Missing("entry"))), "{gone:?}");
+    assert!(matches!(gone, Err(AlbumError::Missing("photo"))), "{gone:?}");
 }
 
 #[test]

@@ -31,8 +31,8 @@ impl Keeper {
     /// [`KeeperError::Store`].
     pub fn growth(&self, ward: &HouseholdId) -> Result<Vec<Day>, KeeperError> {
         self.db.read(|conn| {
-            let mut statement =
-                conn.prepare_cached("SELECT day, bytes FROM keeper_growth WHERE household = ?1 ORDER BY day")?;
+            let mut statement = conn
+                .prepare_cached("SELECT day, bytes FROM keeper_growth WHERE household = ?1 ORDER BY day")?;
             let days = statement.query_map((blob(ward),), |row| {
                 Ok(Day { day: row.get(0)?, photos: 0, bytes: uint(row.get(1)?) })
             })?;

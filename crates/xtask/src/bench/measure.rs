@@ -24,7 +24,8 @@ pub(crate) struct Spent {
 
 impl Spent {
     /// What nobody did took nothing.
-    pub(crate) const NOTHING: Self = Self { wall: Duration::ZERO, cpu: Duration::ZERO, resident_bytes_max: 0 };
+    pub(crate) const NOTHING: Self =
+        Self { wall: Duration::ZERO, cpu: Duration::ZERO, resident_bytes_max: 0 };
 
     /// With what another process took in the same time.
     pub(crate) fn beside(&self, other: &Self) -> Self {

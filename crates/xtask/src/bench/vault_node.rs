@@ -179,19 +179,12 @@ fn borg(library: &Path, place: &Path) -> Result<Figures> {
         command
     };
     shell::run(on(&["init", "--encryption=repokey-blake2"]).arg(&repo))?;
-    let backup =
-        synced(on(&["create", "--compression=none"]).arg(&archive).arg(".").current_dir(library))?;
+    let backup = synced(on(&["create", "--compression=none"]).arg(&archive).arg(".").current_dir(library))?;
     let restore = synced(on(&["extract"]).arg(&archive).current_dir(&back))?;
     finish("borg", backup, restore, &store, &back)
 }
 
-fn finish(
-    name: &'static str,
-    backup: Spent,
-    restore: Spent,
-    store: &Path,
-    back: &Path,
-) -> Result<Figures> {
+fn finish(name: &'static str, backup: Spent, restore: Spent, store: &Path, back: &Path) -> Result<Figures> {
     let stored = vault::size_of(store)?;
     fs::remove_dir_all(store)?;
     fs::remove_dir_all(back)?;

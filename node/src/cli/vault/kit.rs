@@ -119,9 +119,15 @@ pub(super) fn answer(command: &KitCommand, line: &Value) -> String {
             if kits.is_empty() { "There is no kit.".to_owned() } else { kits.join("\n") }
         }
         KitCommand::Verify { .. } if line["all_right"].as_bool() == Some(true) => {
-            format!("Every home compared its part with the kit and says that it is right. That is the word of their computers; paper only you can look at.\n{}", kit(line))
+            format!(
+                "Every home compared its part with the kit and says that it is right. That is the word of their computers; paper only you can look at.\n{}",
+                kit(line)
+            )
         }
-        KitCommand::Verify { .. } => format!("Not every home could say so: one is off, or its part is lost or damaged. Try again when all are on.\n{}", kit(line)),
+        KitCommand::Verify { .. } => format!(
+            "Not every home could say so: one is off, or its part is lost or damaged. Try again when all are on.\n{}",
+            kit(line)
+        ),
         KitCommand::Requests => {
             let requests: Vec<String> = list(line, "requests").iter().map(request).collect();
             if requests.is_empty() { "Nobody asks.".to_owned() } else { requests.join("\n") }

@@ -210,7 +210,9 @@ fn seed() -> anyhow::Result<u64> {
 fn must_reach_something(home: &Home) -> anyhow::Result<()> {
     home.must_be_current()?;
     if home.keys.vault().is_none() {
-        bail!("copies are locked with a key that only the recovery phrase makes; type it once: `heirloom phrase verify`");
+        bail!(
+            "copies are locked with a key that only the recovery phrase makes; type it once: `heirloom phrase verify`"
+        );
     }
     let used = in_use(home)?;
     if used.is_empty() {

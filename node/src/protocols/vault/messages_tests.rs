@@ -82,7 +82,7 @@ fn the_largest_messages_come_back_as_they_were() {
 #[test]
 fn every_message_has_its_number() {
     let numbers: Vec<_> = requests().iter().map(|request| request.encode()[0]).collect();
-    assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 12, 12, 12, 12, 13, 14]);
+    assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 12, 12, 12, 12, 12, 13, 14]);
     let numbers: Vec<_> = answers().iter().map(|answer| answer.encode()[0]).collect();
     assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 10]);
 }

@@ -192,7 +192,9 @@ fn note(home: &Home, peer: &HouseholdId, notice: Notice, us: &NodeId) -> anyhow:
 /// Notes packs that another home found damaged among those that it keeps for us. Blocks.
 pub(super) fn note_damaged(home: &Home, peer: &HouseholdId, packs: &[PackId]) -> anyhow::Result<()> {
     let Some(target) = home.vault.store.target_of(peer)? else { return Ok(()) };
-    Ok(home.vault.store.mark_lost(target.id, packs, clock::now_ms())?)
+    home.vault.store.mark_lost(target.id, packs, clock::now_ms())?;
+    home.vault.changed(home);
+    Ok(())
 }
 
 /// Tells wards which of their packs a scrub found damaged here; those that are not connected ask when they are.

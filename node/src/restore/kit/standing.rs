@@ -112,7 +112,10 @@ impl HolderNow {
                 "{who} does not take this invitation any more, or too many ask there; ask for a new one."
             ),
             (HolderState::Away, _) => {
-                format!("{who} cannot be reached now: {}. It is tried again.", self.why.as_deref().unwrap_or_default())
+                format!(
+                    "{who} cannot be reached now: {}. It is tried again.",
+                    self.why.as_deref().unwrap_or_default()
+                )
             }
         }
     }

@@ -252,17 +252,29 @@ pub fn answer(
     count_time(home, now_ms)?;
     let held = home.ledger.shares()?;
     let requests = home.ledger.requests()?;
-    let request = requests.iter().find(|row| row.node == *asker).context("nobody asks for this part any more; look at the page again")?;
+    let request = requests
+        .iter()
+        .find(|row| row.node == *asker)
+        .context("nobody asks for this part any more; look at the page again")?;
     let subject = held.iter().find(|held| Some(held.kit) == request.kit).map(|held| held.household);
     home.vault.store.lower(ALARM_ASKED, subject)?;
     if !allow {
-        ensure!(request.state != RequestState::Given, "it is too late to say no: the part was given out already. Call the home whose kit it is");
+        ensure!(
+            request.state != RequestState::Given,
+            "it is too late to say no: the part was given out already. Call the home whose kit it is"
+        );
         home.ledger.set_request(asker, request.state, RequestState::Refused, None)?;
         home.vault.changed(home);
         return Ok(None);
     }
-    ensure!(request.state != RequestState::Refused, "somebody said no to this already. If it is really they, let them begin again and ask with a new invitation");
-    ensure!(!held.is_empty(), "this home holds no part of anybody's kit, so there is nothing to say yes to. They need only your link; leave this be");
+    ensure!(
+        request.state != RequestState::Refused,
+        "somebody said no to this already. If it is really they, let them begin again and ask with a new invitation"
+    );
+    ensure!(
+        !held.is_empty(),
+        "this home holds no part of anybody's kit, so there is nothing to say yes to. They need only your link; leave this be"
+    );
     let meant = request.kit.or(kit).or(match &held[..] {
         [only] => Some(only.kit),
         _ => None,

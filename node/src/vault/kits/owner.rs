@@ -75,7 +75,11 @@ pub async fn create(
     let quorum = match wanted.holders.len() {
         3 => Quorum::TwoOfThree,
         5 => Quorum::ThreeOfFive,
-        other => return Err(KitProblem::Choice(format!("a kit has 3 parts or 5, not {other}; choose so many homes and sheets of paper"))),
+        other => {
+            return Err(KitProblem::Choice(format!(
+                "a kit has 3 parts or 5, not {other}; choose so many homes and sheets of paper"
+            )));
+        }
     };
     let lines = lines(home, &wanted)?;
     let at = Arc::clone(home);
@@ -109,7 +113,9 @@ fn lines(home: &Home, wanted: &Wanted) -> Result<Vec<Option<Line>>, KitProblem> 
     if home.ledger.kits().map_err(anyhow::Error::from)?.iter().filter(|kit| kit.revocation.is_none()).count()
         >= KITS_MAX
     {
-        return problem(format!("there are {KITS_MAX} kits already, which is as many as there can be; end one first"));
+        return problem(format!(
+            "there are {KITS_MAX} kits already, which is as many as there can be; end one first"
+        ));
     }
     let network = home.network();
     let mut lines = Vec::with_capacity(wanted.holders.len());
@@ -396,7 +402,9 @@ pub fn meant(home: &Home, who: &str) -> anyhow::Result<KitId> {
 
 async fn find(home: &Arc<Home>, kit: KitId) -> anyhow::Result<KitRow> {
     let kits = on_a_thread(home, |home| Ok(home.ledger.kits()?)).await?;
-    kits.into_iter().find(|row| row.kit == kit).context("there is no such kit any more; perhaps somebody ended it")
+    kits.into_iter()
+        .find(|row| row.kit == kit)
+        .context("there is no such kit any more; perhaps somebody ended it")
 }
 
 async fn set_part(home: &Arc<Home>, kit: KitId, number: u8, state: PartState) -> anyhow::Result<()> {

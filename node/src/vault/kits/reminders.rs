@@ -68,7 +68,10 @@ pub fn due(home: &Home, now_ms: i64) -> anyhow::Result<Vec<ReminderNow>> {
             advice: advice.to_owned(),
         };
         if at_homes && is_old(kit.verified_ms.unwrap_or(kit.created_ms)) {
-            let text = format!("The homes that hold parts of \u{201c}{}\u{201d} were not asked for a year.", kit.name);
+            let text = format!(
+                "The homes that hold parts of \u{201c}{}\u{201d} were not asked for a year.",
+                kit.name
+            );
             due.push(of_kit("kit", text, "Check the parts, best when all of those homes are on."));
         }
         if on_paper && is_old(papers_seen_ms(home, &kit.kit)?.unwrap_or(kit.created_ms)) {

@@ -4,9 +4,9 @@ use heirloom_identity::{HouseholdId, KitId, NodeId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{DAY_MS, reminders};
 use super::holder::name_of;
 use super::request::Between;
+use super::{DAY_MS, reminders};
 use crate::api::dates::iso;
 use crate::home::Home;
 use crate::ledger::kits::{KitRow, PartState};

@@ -9,8 +9,8 @@ use heirloom_vault::store::TargetRow;
 use super::Gathered;
 use crate::home::phrase;
 use crate::restore::Stage;
-use crate::vault::{deletions, overdue};
 use crate::vault::worker::DRILL_SINCE;
+use crate::vault::{deletions, overdue};
 
 /// Originals away that are looked at one by one.
 const AWAY_MAX: usize = 10_000;

@@ -130,7 +130,11 @@ async fn a_no_is_told_and_giving_up_forgets() {
     let from = link(&ben).await;
     let group = &sheet[9..17];
     let swapped: String = [&group[1..2], &group[..1], &group[2..]].concat();
-    let typed = if swapped == group { sheet.replacen(group, "00000001", 1) } else { sheet.replacen(group, &swapped, 1) };
+    let typed = if swapped == group {
+        sheet.replacen(group, "00000001", 1)
+    } else {
+        sheet.replacen(group, &swapped, 1)
+    };
     let order = |paper: &str| json!({ "name": "Anna", "from": from, "papers": [paper, " "] });
     let (status, slip) = program.post("/setup/kit", order(&typed)).await;
     assert_eq!(status, 400);

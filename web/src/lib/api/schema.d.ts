@@ -2394,6 +2394,11 @@ export interface components {
             accessKey: string;
             /** @description Its name. */
             bucket: string;
+            /**
+             * Format: int64
+             * @description So many bytes of it are used at most; all that the store gives when absent.
+             */
+            bytesMax?: number | null;
             /** @description Like `https://s3.example.org`. */
             endpoint: string;
             /** @description What the names in it begin with. */

@@ -338,7 +338,8 @@ fn a_home_takes_nothing_new() {
 fn what_is_new_could_not_be_listed_for_days() {
     let facts = |days: i64| Facts { unlisted_ms: days * DAY_MS, ..well() };
     check(&facts(2), Level::Safe, &[], SAFE);
-    let told = |days| format!("{SAFE} What is new here has not been saved in any other home for {days} days.");
+    let told =
+        |days| format!("{SAFE} What is new here has not been saved in any other home for {days} days.");
     check(&facts(3), Level::Attention, &["unlisted"], &told(3));
     let told = format!("What is new here has not been saved in any other home for 6 days. {SAFE}");
     check(&facts(6), Level::Danger, &["unlisted"], &told);
