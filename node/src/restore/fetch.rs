@@ -101,7 +101,7 @@ impl Fetcher {
     pub async fn blob(&self, located: &Located) -> Result<Vec<u8>, Lack> {
         let mut pause = PAUSE;
         for round in 1_u32.. {
-            let Asked { lack, is_worth_waiting } = match self.from_anybody(located).await {
+            let Asked { lack, is_worth_waiting } = match self.ask_everybody(located).await {
                 Ok(bytes) => {
                     if let Some(restoring) = self.patient.as_ref().filter(|_| round > ROUNDS) {
                         restoring.unsay();
@@ -125,7 +125,7 @@ impl Fetcher {
     }
 
     /// Asks every source once, and once for each other way in which the blob stands in packs.
-    async fn from_anybody(&self, located: &Located) -> Result<Vec<u8>, Asked> {
+    async fn ask_everybody(&self, located: &Located) -> Result<Vec<u8>, Asked> {
         let mut asked = Asked { lack: Lack::Lost, is_worth_waiting: false };
         let (mut without, mut next) = (HashSet::new(), Some(located.clone()));
         for _ in 0..PACKINGS_MAX {

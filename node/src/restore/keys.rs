@@ -5,7 +5,7 @@
 //! certificate above every one that it knows, and whoever has the old ones is shut out as a replaced computer is. The home
 //! is not open meanwhile.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use data_encoding::HEXLOWER;
@@ -110,7 +110,7 @@ impl Closed {
     }
 
     /// Settings as they are, with what people wrote in them, but for this one.
-    fn name_passphrase(&self, file: &PathBuf) -> anyhow::Result<()> {
+    fn name_passphrase(&self, file: &Path) -> anyhow::Result<()> {
         let path = self.layout.config();
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("cannot read the settings in {}", path.display()))?;

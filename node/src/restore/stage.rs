@@ -241,10 +241,12 @@ fn about_places(known: Option<&KnownPlaces>, own: &[Place], comer: &Comer<'_>) -
     match forgotten.as_deref() {
         Some("") => {}
         Some(forgotten) => {
-            text.push(format!("Before the restore, copies went to {forgotten}, too; now they don't."))
+            text.push(format!("Before the restore, copies went to {forgotten}, too; now they don't."));
         }
         None => {
-            text.push("Disks and buckets that you added before the restore are not used any more.".to_owned())
+            text.push(
+                "Disks and buckets that you added before the restore are not used any more.".to_owned(),
+            );
         }
     }
     let is_complete = lent.is_empty() && forgotten.is_some_and(|forgotten| forgotten.is_empty());

@@ -91,13 +91,16 @@ pub async fn run(
     Ok(report)
 }
 
+/// Told of every answer.
+type Count<'a> = dyn Fn(&[(PackId, Outcome)]) + Sync + 'a;
+
 async fn run_at(
     home: &Arc<Home>,
     row: TargetRow,
     target: Arc<dyn Target>,
     scope: Scope,
     seed: u64,
-    count: &(dyn Fn(&[(PackId, Outcome)]) + Sync),
+    count: &Count<'_>,
 ) -> anyhow::Result<()> {
     let (id, now_ms) = (row.id, home.vault.engine.now());
     let when = When {

@@ -35,7 +35,7 @@ async fn cut_off_at_any_moment_it_goes_on() {
     loop {
         let restoring = Arc::<Restoring>::default();
         let order = Order::read(&new, &words, std::slice::from_ref(&place)).unwrap();
-        match cut_after(steps, restore::run(&order, &restoring)).await {
+        match cut_after(steps, Box::pin(restore::run(&order, &restoring))).await {
             Some(Ok(())) => break,
             // What was cut off may take the folder only now.
             Some(Err(problem)) => assert!(problem.to_string().contains("in use"), "{problem}"),
