@@ -135,7 +135,10 @@ impl Network {
             let invitation = id_of(id)?;
             let network = Arc::clone(self);
             self.tasks.spawn_on(
-                async move { network.end_invitation(invitation, InvitationState::Denied).await },
+                async move {
+                    network.end_invitation(invitation, InvitationState::Denied).await;
+                    network.tell_peers();
+                },
                 &self.runtime,
             );
         } else if !self.pairings.give_up(id) {
