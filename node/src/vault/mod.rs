@@ -98,7 +98,7 @@ pub struct Vault {
 
 impl Vault {
     /// Opens `vault.sqlite`, `keeper.sqlite` and the folder of kept packs. One that is damaged is set aside and begun anew
-    /// ([`refill`]).
+    /// (`vault::refill`).
     ///
     /// # Errors
     /// When a database cannot be opened for another reason.
