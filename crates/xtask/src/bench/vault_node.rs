@@ -96,7 +96,7 @@ impl<'a> Homes<'a> {
             self.say("vault run", &self.ward, &[])
         })?;
         self.expect_safe()?;
-        let stored = vault::size_of(&self.keeper.join("vault"))?;
+        let stored = vault::size_of(&self.keeper.join("kept"))?;
         ward.stop()?;
         let link = self.invite(&[])?;
         let (mut back, new) = (Spent::NOTHING, self.place.join("new"));
@@ -144,7 +144,7 @@ impl<'a> Homes<'a> {
 
     fn expect_safe(&self) -> Result<()> {
         let said = self.ask("vault status", &self.ward, &[])?;
-        if said["completeHomes"].as_u64() != Some(1) {
+        if said["complete_homes"].as_u64() != Some(1) {
             bail!("not every photo is complete in the other home: {said}");
         }
         Ok(())
