@@ -121,6 +121,8 @@ fn command<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     for name in ["HEIRLOOM_HOME", "HEIRLOOM_LISTEN", "HEIRLOOM_WORKERS", "RUST_LOG"] {
         command.env_remove(name);
     }
+    // How full the disk of this machine is decides nothing.
+    command.env("HEIRLOOM_LEAVE_FREE_MB", "16");
     command
 }
 

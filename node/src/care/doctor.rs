@@ -9,7 +9,7 @@ use std::sync::Arc;
 use heirloom_identity::{AssetId, ContentHash};
 use serde::{Deserialize, Serialize};
 
-use crate::home::{Home, reconcile};
+use crate::home::{Home, reconcile, room};
 use crate::ingest::keep::hash_file;
 use crate::ledger::assets::Entry;
 
@@ -121,9 +121,8 @@ fn check_databases(home: &Home, findings: &mut Findings) -> anyhow::Result<()> {
 }
 
 fn check_disk(home: &Home, findings: &mut Findings) {
-    let Ok(space) = rustix::fs::statvfs(home.layout.root()) else { return };
-    let free = space.f_bavail.saturating_mul(space.f_frsize);
-    if free < FREE_BYTES_MIN {
+    if !home.has_room_for_own(0, FREE_BYTES_MIN) {
+        let free = room::free_bytes(home.layout.root()).unwrap_or_default();
         let advice = format!("only {} MB are free on this disk; make room before adding photos", free >> 20);
         findings.add("disk", Some(home.layout.root()), None, advice);
     }

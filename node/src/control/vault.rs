@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::{Say, path_of, peers};
-use crate::home::Home;
+use crate::home::{Home, room};
 use crate::protocols::vault::agreements;
 use crate::vault::{amount, own_places, status};
 
@@ -211,7 +211,7 @@ fn keep(home: &Arc<Home>, who: &str, quota: Option<u64>, say: &mut Say<'_>) -> a
     let quota = quota.map_or_else(asked, Ok)?;
     must_make_sense(quota)?;
     work::wait(home, agreements::keep(home, peer.household, quota))??;
-    let free = carry::free_bytes(home);
+    let free = room::free_bytes(&home.layout.kept());
     say(json!({"household": peer.household, "name": peer.name(), "quota": quota, "free": free}));
     Ok(())
 }

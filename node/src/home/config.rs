@@ -28,6 +28,8 @@ pub struct Config {
     pub relay_roots: Vec<PathBuf>,
     /// Whether homes on the same network find each other by themselves.
     pub mdns: bool,
+    /// Megabytes of the disk that other homes' copies and shared photos leave free; sized by the disk when absent.
+    pub leave_free_mb: Option<u32>,
     /// A file with the passphrase of `keys.toml`, if that is locked.
     pub key_passphrase_file: Option<PathBuf>,
     /// Megabits a second that copies for other homes may take outside this network; 0 means as many as there are.
@@ -79,6 +81,7 @@ impl Default for Config {
             relays: Vec::new(),
             relay_roots: Vec::new(),
             mdns: true,
+            leave_free_mb: None,
             key_passphrase_file: None,
             vault_upload_mbit: 0,
             vault_hours: Hours::ALWAYS,
@@ -113,6 +116,10 @@ impl Config {
 
 # Whether homes on the same network find each other by themselves.
 #mdns = true
+
+# Megabytes of the disk that copies for other homes and shared photos leave free. Usually a twentieth of the disk, from
+# 1 to 20 GB, and 2 GB by shared photos.
+#leave_free_mb = 20000
 
 # A file with the passphrase of keys.toml, if that was locked with `heirloom init --key-passphrase-file`.
 #key_passphrase_file = "passphrase"
@@ -160,6 +167,10 @@ impl Config {
             self.p2p_listen =
                 listen.parse().context("HEIRLOOM_P2P_LISTEN is not an address like 0.0.0.0:4433")?;
         }
+        if let Ok(megabytes) = std::env::var("HEIRLOOM_LEAVE_FREE_MB") {
+            self.leave_free_mb =
+                Some(megabytes.parse().context("HEIRLOOM_LEAVE_FREE_MB is not a number of megabytes")?);
+        }
         if let Some(file) = std::env::var_os("HEIRLOOM_KEY_PASSPHRASE_FILE") {
             self.key_passphrase_file = Some(PathBuf::from(file));
         }
@@ -172,6 +183,11 @@ impl Config {
         for file in files {
             *file = folder.join(&*file);
         }
+    }
+
+    /// What the people want left free of the disk, in bytes, if they said.
+    pub fn leave_free_bytes(&self) -> Option<u64> {
+        self.leave_free_mb.map(|megabytes| u64::from(megabytes) * 1_000_000)
     }
 
     /// How many photos are worked on at the same time.
@@ -188,7 +204,7 @@ mod tests {
     #[test]
     fn the_example_says_the_defaults() {
         // These have no value until a person gives one; the example shows its form.
-        let optional = ["#p2p_external", "#relays", "#relay_roots", "#key_passphrase_file"];
+        let optional = ["#p2p_external", "#relays", "#relay_roots", "#leave_free_mb", "#key_passphrase_file"];
         let is_setting =
             |line: &str| line.starts_with('#') && line.contains(" = ") && !line.starts_with("# ");
         let set: String = Config::EXAMPLE

@@ -17,6 +17,7 @@ pub mod library;
 pub mod lock;
 pub mod phrase;
 pub mod reconcile;
+pub mod room;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -5,6 +5,7 @@ use std::path::Path;
 use indicatif::HumanBytes;
 
 use super::Problem;
+use crate::home::room::free_bytes;
 
 /// Room that is left free, so that the databases and the system can go on.
 const RESERVE_BYTES: u64 = 256 << 20;
@@ -15,8 +16,7 @@ const RESERVE_BYTES: u64 = 256 << 20;
 /// [`Problem::Space`].
 pub(super) fn check(folder: &Path, needed: u64) -> Result<(), Problem> {
     // A file system that does not tell is tried.
-    let Ok(space) = rustix::fs::statvfs(folder) else { return Ok(()) };
-    judge(needed, space.f_bavail.saturating_mul(space.f_frsize))
+    free_bytes(folder).map_or(Ok(()), |free| judge(needed, free))
 }
 
 fn judge(needed: u64, free: u64) -> Result<(), Problem> {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::missing::{self, Missing};
-use super::{downloads, fetch, lock, originals, pictures};
+use super::{fetch, lock, originals, pictures};
 use crate::home::Home;
 use crate::ledger::albums::Keep;
 use crate::ledger::shared_files::FileKind;
@@ -144,8 +144,7 @@ fn begin(
     if running.len() >= DEMANDS_MAX {
         return Err(Unreachable::NoRoom("too many files are on their way; try again soon"));
     }
-    let needed = LEAVE_BYTES.saturating_add(file.bytes);
-    if downloads::free_bytes(home).is_some_and(|free| free < needed) {
+    if !home.has_room_for_own(file.bytes, LEAVE_BYTES) {
         return Err(Unreachable::NoRoom("the disk at home is nearly full"));
     }
     let (tell, outcome) = watch::channel(None);

@@ -353,15 +353,8 @@ fn has_room(home: &Home, batch: &[Missing]) -> bool {
     } else {
         PICTURES_LEAVE_BYTES
     };
-    let bytes = batch.iter().fold(leave, |bytes, file| bytes.saturating_add(file.bytes));
-    // A system that does not say how much is free says so when a file is written.
-    free_bytes(home).is_none_or(|free| free >= bytes)
-}
-
-/// Room on the disk of the home.
-pub(super) fn free_bytes(home: &Home) -> Option<u64> {
-    let space = rustix::fs::statvfs(home.layout.root()).ok()?;
-    Some(space.f_bavail.saturating_mul(space.f_frsize))
+    let bytes = batch.iter().fold(0_u64, |bytes, file| bytes.saturating_add(file.bytes));
+    home.has_room_for_others(bytes, leave)
 }
 
 /// Files that did not come, and when to ask for them again.

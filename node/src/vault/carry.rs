@@ -11,6 +11,7 @@ use indicatif::DecimalBytes;
 
 use super::own_places::{PlaceError, usable_folder};
 use crate::home::Home;
+use crate::home::room::free_bytes;
 use crate::random;
 
 /// What a disk needs beside the packs, for outboards, heads and the file system, as one part in so many.
@@ -108,11 +109,4 @@ fn marker_of(folder: &Path) -> Option<Marker> {
     let file = std::fs::File::open(folder.join(MARKER_NAME)).ok()?;
     file.take(MARKER_BYTES_MAX).read_to_string(&mut text).ok()?;
     Marker::from_text(&text)
-}
-
-/// Room on the disk of a folder that may not be there yet; none where the system does not say.
-pub fn free_bytes(folder: &Path) -> Option<u64> {
-    let there = folder.ancestors().find(|one| one.is_dir())?;
-    let space = rustix::fs::statvfs(there).ok()?;
-    Some(space.f_bavail.saturating_mul(space.f_frsize))
 }

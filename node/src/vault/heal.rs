@@ -342,7 +342,7 @@ fn begin(home: &Home, bytes: u64) -> Result<Part, FetchError> {
     if home.is_library_away().map_err(anyhow::Error::from)? {
         return Err(FetchError::Here(anyhow::anyhow!(library::AWAY)));
     }
-    if free_bytes(home).is_some_and(|free| free < LEAVE_BYTES.saturating_add(bytes)) {
+    if !home.has_room_for_own(bytes, LEAVE_BYTES) {
         return Err(FetchError::Write(ErrorKind::StorageFull.into()));
     }
     Part::begin(home).map_err(FetchError::Write)
@@ -384,12 +384,6 @@ fn note_state(home: &Home, content: ContentHash) -> anyhow::Result<()> {
         return Ok(());
     }
     Ok(home.vault.store.set_original_state(&[content], state)?)
-}
-
-/// Room on the disk of the home.
-fn free_bytes(home: &Home) -> Option<u64> {
-    let space = rustix::fs::statvfs(home.layout.root()).ok()?;
-    Some(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
 /// What reading originals again found.

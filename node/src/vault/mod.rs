@@ -118,6 +118,7 @@ impl Vault {
         make_private(&layout.outbox())?;
         make_private(&layout.kept())?;
         let keeper = Keeper::open(opened.keeper, layout.kept(), disk).with_context(attempt)?;
+        let keeper = keeper.leaving_free(config.leave_free_bytes());
         Ok(Self {
             store: VaultStore::new(opened.ward),
             keeper: Arc::new(keeper),

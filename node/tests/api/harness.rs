@@ -62,7 +62,7 @@ impl Site {
         let (anna_id, phrase) = (founded.account, founded.phrase.text().to_string());
         let config = root.join("config.toml");
         let text = std::fs::read_to_string(&config).unwrap();
-        std::fs::write(&config, format!("{text}\n{settings}\n")).unwrap();
+        std::fs::write(&config, format!("{text}\nleave_free_mb = 16\n{settings}\n")).unwrap();
         let home = Home::open_with(&root, disk, Arc::new(InProcess)).unwrap();
         let stopping = CancellationToken::new();
         let app = router(ApiState::new(Arc::clone(&home), stopping.clone()));

@@ -19,7 +19,7 @@ pub(crate) fn found(root: &Path, name: &str, now_ms: i64) -> Founded {
     let founded =
         create(root, &Founding { name, email: &email, password: PASSWORD, passphrase: None, now_ms })
             .unwrap();
-    let config = "workers = 1\nmdns = false\np2p_listen = \"127.0.0.1:0\"\n";
+    let config = "workers = 1\nmdns = false\np2p_listen = \"127.0.0.1:0\"\nleave_free_mb = 16\n";
     std::fs::write(root.join("config.toml"), config).unwrap();
     founded
 }

@@ -13,9 +13,26 @@ const SPARE_PART: u64 = 20;
 const SPARE_BYTES_MIN: u64 = 1 << 30;
 const SPARE_BYTES_MAX: u64 = 20 << 30;
 
-/// Bytes of a disk of this size that wards leave free.
-pub(super) fn spare(disk_bytes: u64) -> u64 {
-    (disk_bytes / SPARE_PART).clamp(SPARE_BYTES_MIN, SPARE_BYTES_MAX).min(disk_bytes / 4)
+/// What wards leave free of a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Spare {
+    /// A part of it.
+    #[default]
+    Part,
+    /// What the keeper's people said.
+    Bytes(u64),
+}
+
+impl Spare {
+    /// Bytes of a disk of this size.
+    pub(super) fn of(self, disk_bytes: u64) -> u64 {
+        match self {
+            Self::Part => {
+                (disk_bytes / SPARE_PART).clamp(SPARE_BYTES_MIN, SPARE_BYTES_MAX).min(disk_bytes / 4)
+            }
+            Self::Bytes(bytes) => bytes,
+        }
+    }
 }
 
 /// What counts against a ward's quota.
@@ -41,10 +58,9 @@ impl Budget {
         self.common.saturating_add(self.reserve)
     }
 
-    /// Bytes of a disk of this size that stay free when the ward puts a pack. Its reserve, what a restore begins with, goes
+    /// Bytes that stay free of the `spare` ones when the ward puts a pack. Its reserve, what a restore begins with, goes
     /// nearer to the end of the disk; what it flags beyond that is like everything else.
-    pub(super) fn spare(&self, room: Room, bytes: u64, disk_bytes: u64) -> u64 {
-        let spare = spare(disk_bytes);
+    pub(super) fn spare(&self, room: Room, bytes: u64, spare: u64) -> u64 {
         let is_within = self.reserve.saturating_add(bytes) <= self.quota / RESERVE_PART;
         if room == Room::Reserve && is_within { spare / 4 } else { spare }
     }
@@ -83,13 +99,15 @@ mod tests {
     #[test]
     fn a_disk_keeps_room_for_its_own_home() {
         const GB: u64 = 1 << 30;
-        assert_eq!(spare(100 * GB), 5 * GB);
-        assert_eq!(spare(8000 * GB), 20 * GB);
-        assert_eq!((spare(16 * GB), spare(2 * GB), spare(0)), (GB, GB / 2, 0));
+        let part = |disk| Spare::Part.of(disk);
+        assert_eq!(part(100 * GB), 5 * GB);
+        assert_eq!(part(8000 * GB), 20 * GB);
+        assert_eq!((part(16 * GB), part(2 * GB), part(0)), (GB, GB / 2, 0));
+        assert_eq!(Spare::Bytes(7).of(8000 * GB), 7);
         let ward = Budget { quota: 20 * GB, common: 0, reserve: GB / 2 };
-        assert_eq!(ward.spare(Room::Common, 1, 100 * GB), 5 * GB);
-        assert_eq!(ward.spare(Room::Reserve, GB / 2, 100 * GB), 5 * GB / 4);
-        assert_eq!(ward.spare(Room::Reserve, GB / 2 + 1, 100 * GB), 5 * GB, "not by flagging everything");
+        assert_eq!(ward.spare(Room::Common, 1, 5 * GB), 5 * GB);
+        assert_eq!(ward.spare(Room::Reserve, GB / 2, 5 * GB), 5 * GB / 4);
+        assert_eq!(ward.spare(Room::Reserve, GB / 2 + 1, 5 * GB), 5 * GB, "not by flagging everything");
     }
 
     #[test]

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use heirloom_identity::HouseholdId;
 use heirloom_store::{Database, Disk};
 
+use super::budget::Spare;
 use super::rows::{self, WardRow, int};
-use super::{Alarm, DeletionAsk, KeeperError, LastHead, Ward, WardState, budget, chain, survey};
+use super::{Alarm, DeletionAsk, KeeperError, LastHead, Ward, WardState, chain, survey};
 use crate::folder::{DiskId, Expected, FolderError, Marker, PackFolder, read_marker};
 use crate::target::HOLD_MS;
 use crate::{Room, TargetState};
@@ -22,6 +23,7 @@ pub struct Keeper {
     slots: Mutex<HashMap<HouseholdId, Arc<Slot>>>,
     /// Steps of reading packs whole that were begun.
     pub(super) scrubs: AtomicUsize,
+    pub(super) spare: Spare,
 }
 
 /// What is in memory of one ward.
@@ -52,7 +54,14 @@ impl Keeper {
         let at = FolderError::io("the folder for other homes' packs couldn't be made");
         disk.create_dir(&root).map_err(&at)?;
         root.parent().map_or(Ok(()), |parent| disk.sync_dir(parent)).map_err(&at)?;
-        Ok(Self { db, disk, root, slots: Mutex::default(), scrubs: AtomicUsize::new(0) })
+        Ok(Self { db, disk, root, slots: Mutex::default(), scrubs: AtomicUsize::new(0), spare: Spare::default() })
+    }
+
+    /// Leaves so much of each disk free, instead of a part of it.
+    #[must_use]
+    pub fn leaving_free(mut self, bytes: Option<u64>) -> Self {
+        self.spare = bytes.map_or(Spare::Part, Spare::Bytes);
+        self
     }
 
     /// Agrees to keep packs of a household, or changes how much, or takes back that the agreement was ended. `random` names
@@ -143,7 +152,7 @@ impl Keeper {
     /// [`KeeperError::NotAWard`], [`KeeperError::DiskAbsent`], [`KeeperError::Store`].
     pub fn state(&self, ward: &HouseholdId) -> Result<TargetState, KeeperError> {
         let found = self.ward(ward)?;
-        let free = self.folder(ward)?.volume()?.free_for(budget::spare).min(found.free);
+        let free = self.folder(ward)?.volume()?.free_for(|disk| self.spare.of(disk)).min(found.free);
         Ok(TargetState {
             quota: Some(found.quota),
             used: found.used,

@@ -44,7 +44,7 @@ impl Keeper {
             if size.max(PACK_BYTES_MIN as u64) > totals.budget.free(room) {
                 return Err(KeeperError::Full { quota: row.quota, used: totals.budget.used() });
             }
-            check_disk(&folder, size, room, &totals.budget)?;
+            self.check_disk(&folder, size, room, &totals.budget)?;
         }
         folder.put(pack, bytes)?;
         let (ward, pack) = (*ward, *pack);
@@ -187,6 +187,22 @@ impl Keeper {
 }
 
 impl Keeper {
+    /// Leaves this home's own photos room on a disk that both share.
+    fn check_disk(
+        &self,
+        folder: &PackFolder,
+        size: u64,
+        room: Room,
+        budget: &Budget,
+    ) -> Result<(), KeeperError> {
+        let volume = folder.volume()?;
+        if volume.free_for(|disk| budget.spare(room, size, self.spare.of(disk))) < size {
+            let used = budget.used();
+            return Err(KeeperError::Full { quota: used.saturating_add(volume.free), used });
+        }
+        Ok(())
+    }
+
     /// A deleted pack that rotted while it was held is no loss to anybody; it goes with its file. The ward's lock is held.
     fn forget_held(
         &self,
@@ -201,14 +217,4 @@ impl Keeper {
         self.db.write(move |conn| -> Result<(), KeeperError> { Ok(rows::forget(conn, &ward, &pack)?) })?;
         Ok(false)
     }
-}
-
-/// Leaves this home's own photos room on a disk that both share.
-fn check_disk(folder: &PackFolder, size: u64, room: Room, budget: &Budget) -> Result<(), KeeperError> {
-    let volume = folder.volume()?;
-    if volume.free_for(|disk| budget.spare(room, size, disk)) < size {
-        let used = budget.used();
-        return Err(KeeperError::Full { quota: used.saturating_add(volume.free), used });
-    }
-    Ok(())
 }

@@ -125,7 +125,7 @@ struct House {
 impl House {
     fn serve(program: &Path, scratch: Scratch, log: &str) -> Result<Self> {
         // Homes of a test find each other by invitation, on this machine only.
-        let settings = "mdns = false\np2p_listen = \"127.0.0.1:0\"\n";
+        let settings = "mdns = false\np2p_listen = \"127.0.0.1:0\"\nleave_free_mb = 16\n";
         fs::write(scratch.home.join("config.toml"), settings)?;
         let log = folders::target().join("browser").join(log);
         let node = daemon::serve(program, &scratch.home, &log)?;

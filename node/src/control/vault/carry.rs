@@ -38,11 +38,6 @@ pub(super) fn write(home: &Home, ward: &Other, folder: &Path, say: &mut Say<'_>)
     Ok(())
 }
 
-/// Room on the disk that other homes' copies lie on; none where the system does not say.
-pub(super) fn free_bytes(home: &Home) -> Option<u64> {
-    carry::free_bytes(&home.layout.kept())
-}
-
 fn progress(copied: &Copied) -> Value {
     let done = copied.packs.saturating_add(copied.bad);
     json!({"stage": "writing", "done": done, "total": copied.packs_total, "bytes": copied.bytes})
