@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The patience with anything that has to happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The patience with anything that has to happen. A first try to meet directly may fail on a busy machine; the network
+/// stack tries again every minute, so a minute would be just too short.
+const PATIENCE: Duration = Duration::from_secs(200);
 /// The exit status that says: not here.
 const SKIPPED: i32 = 77;
 

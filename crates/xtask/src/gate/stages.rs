@@ -53,7 +53,8 @@ pub(crate) static STAGES: &[Stage] = &[
     stage("doctest", "examples in the documentation", Lane::Cargo, &["build"], doctest),
     stage("openapi", "the committed interface is the code's", Lane::Cargo, &["build"], |_| openapi::check()),
     Stage {
-        behind: &["nextest"],
+        // Networks of namespaces ask for their packets in time.
+        behind: &["net"],
         ..stage(
             "browser",
             "a person's way through the page",
