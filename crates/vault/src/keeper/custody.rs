@@ -54,7 +54,14 @@ impl Keeper {
         let at = FolderError::io("the folder for other homes' packs couldn't be made");
         disk.create_dir(&root).map_err(&at)?;
         root.parent().map_or(Ok(()), |parent| disk.sync_dir(parent)).map_err(&at)?;
-        Ok(Self { db, disk, root, slots: Mutex::default(), scrubs: AtomicUsize::new(0), spare: Spare::default() })
+        Ok(Self {
+            db,
+            disk,
+            root,
+            slots: Mutex::default(),
+            scrubs: AtomicUsize::new(0),
+            spare: Spare::default(),
+        })
     }
 
     /// Leaves so much of each disk free, instead of a part of it.
