@@ -1,13 +1,19 @@
 //! Databases that may be lost: one that is damaged is set aside under a dated name, never deleted, and begun anew.
 //!
+//! A file with a part that the disk can't read any more is damaged, too; its sectors stay with the file that was set aside,
+//! and nothing else is written to them. A full disk, a share that doesn't answer and a loose cable damage nothing: they are
+//! errors, and pass.
+//!
 //! Whether what was lost can be had from elsewhere is for the caller to know; the ledger is no such database.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
 use crate::database::{BUSY_WAIT, beside};
-use crate::{Database, Durability, Migration, StoreError};
+use crate::reading::{Readable, look_through};
+use crate::{Database, Durability, Fault, Migration, StoreError};
 
 /// Names that are tried for a file that is set aside.
 const NAMES_TRIED_MAX: u32 = 1_000;
@@ -38,13 +44,62 @@ pub enum Found {
 /// # Errors
 /// When it cannot be looked at for another reason, or not be moved.
 pub fn set_aside_if_damaged(path: &Path, look: Look, stamp: &str) -> Result<Found, StoreError> {
-    if std::fs::metadata(path).map_or(0, |meta| meta.len()) == 0 {
-        return Ok(Found::Nothing);
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.len() > 0 => {}
+        Ok(_) => return Ok(Found::Nothing),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(source) => return Err(StoreError::Unreadable { path: path.to_owned(), source }),
     }
-    match check(path, look) {
-        Ok(()) => Ok(Found::Sound),
-        Err(error) if error.is_damage() => Ok(Found::Damaged(set_aside(path, stamp)?)),
-        Err(error) => Err(error),
+    let Err(error) = check(path, look) else { return Ok(Found::Sound) };
+    if is_lost(path, error, || check(path, look))? {
+        Ok(Found::Damaged(set_aside(path, stamp)?))
+    } else {
+        Ok(Found::Sound)
+    }
+}
+
+/// Whether what an error was said of is lost: it is said again, and the file bears it out.
+fn is_lost(
+    path: &Path,
+    error: StoreError,
+    again: impl FnOnce() -> Result<(), StoreError>,
+) -> Result<bool, StoreError> {
+    if !matches!(error.fault(), Fault::Damage | Fault::Reading) {
+        return Err(error);
+    }
+    // Once more, since what memory or a cable did once is not what the disk holds.
+    match again() {
+        Ok(()) => Ok(false),
+        Err(error) => must_be_lost(path, error).map(|()| true),
+    }
+}
+
+/// Returns when the database at `path`, of which an error was said, is lost for good: what it holds is not what SQLite wrote,
+/// or a part of it can't be read any more.
+///
+/// # Errors
+/// Why it is not: the error itself, or that nothing of the file can be read now.
+pub fn must_be_lost(path: &Path, error: StoreError) -> Result<(), StoreError> {
+    let fault = error.fault();
+    if !matches!(fault, Fault::Damage | Fault::Reading) {
+        return Err(error);
+    }
+    match look_through(&[path, &beside(path, "-wal")]) {
+        Readable::Whole if fault == Fault::Damage => Ok(()),
+        Readable::Whole => Err(error),
+        Readable::InPart { .. } => Ok(()),
+        Readable::NotNow(source) => Err(StoreError::Unreadable { path: path.to_owned(), source }),
+    }
+}
+
+/// Which of the two files of a database can't be read, and from which byte on; none when both can be, or nothing at all.
+#[must_use]
+pub fn unreadable_part(path: &Path) -> Option<(PathBuf, u64)> {
+    let log = beside(path, "-wal");
+    match look_through(&[path, &log]) {
+        Readable::InPart { file: 0, at } => Some((path.to_owned(), at)),
+        Readable::InPart { at, .. } => Some((log, at)),
+        Readable::Whole | Readable::NotNow(_) => None,
     }
 }
 
@@ -60,14 +115,17 @@ pub fn open_or_begin(
     stamp: &str,
 ) -> Result<(Database, Found), StoreError> {
     let found = set_aside_if_damaged(path, look, stamp)?;
-    match Database::open(path, durability, migrations) {
-        Ok(db) => Ok((db, found)),
-        Err(error) if error.is_damage() => {
-            let aside = set_aside(path, stamp)?;
-            Ok((Database::open(path, durability, migrations)?, Found::Damaged(aside)))
-        }
-        Err(error) => Err(error),
-    }
+    let open = || Database::open(path, durability, migrations);
+    let error = match open() {
+        Ok(db) => return Ok((db, found)),
+        Err(error) => error,
+    };
+    let found = if is_lost(path, error, || open().map(drop))? {
+        Found::Damaged(set_aside(path, stamp)?)
+    } else {
+        found
+    };
+    Ok((open()?, found))
 }
 
 fn check(path: &Path, look: Look) -> Result<(), StoreError> {
@@ -165,6 +223,48 @@ mod tests {
             std::fs::write(&path, [7; 8192]).unwrap();
             assert_eq!(open(&path).1, Found::Damaged(folder.path().join("a.sqlite.damaged-today-1")));
         }
+    }
+
+    fn failing(code: i32) -> StoreError {
+        StoreError::Sql(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None))
+    }
+
+    /// Goal: an error of a disk or share that passes, and a full disk, set nothing aside; nor does one that is not said again.
+    /// Method: errors are said of a file that is whole.
+    #[test]
+    fn what_passes_sets_nothing_aside() {
+        use rusqlite::ffi;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sqlite");
+        drop(open(&path));
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_CANTOPEN, ffi::SQLITE_BUSY, ffi::SQLITE_IOERR_WRITE] {
+            let again = || unreachable!("there is nothing to look at");
+            assert!(is_lost(&path, failing(code), again).is_err());
+            assert!(must_be_lost(&path, failing(code)).is_err());
+        }
+        for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_IOERR_READ] {
+            assert!(!is_lost(&path, failing(code), || Ok(())).unwrap(), "it has passed");
+        }
+        for code in [ffi::SQLITE_IOERR_READ, ffi::SQLITE_IOERR_CORRUPTFS] {
+            let error = is_lost(&path, failing(code), || Err(failing(code))).unwrap_err();
+            assert_eq!(
+                error.fault(),
+                Fault::Reading,
+                "the file can be read: the disk is at fault, not the file"
+            );
+        }
+        assert!(is_lost(&path, failing(ffi::SQLITE_CORRUPT), || Err(failing(ffi::SQLITE_CORRUPT))).unwrap());
+        assert_eq!(unreadable_part(&path), None);
+    }
+
+    /// Goal: a file that can't be looked at is neither empty nor damaged. Method: its folder is a file.
+    #[test]
+    fn a_file_that_cannot_be_looked_at_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let found = set_aside_if_damaged(&file.join("a.sqlite"), Look::Whole, "today");
+        assert!(matches!(found, Err(StoreError::Unreadable { .. })), "{found:?}");
     }
 
     /// A quick look finds what keeps the file from being opened, and a program that is too old is no damage.

@@ -17,11 +17,14 @@ mod direct;
 mod disk;
 mod error;
 mod migrate;
+mod reading;
 mod writer;
 
-pub use damage::{Found, Look, open_or_begin, set_aside, set_aside_if_damaged};
+pub use damage::{
+    Found, Look, must_be_lost, open_or_begin, set_aside, set_aside_if_damaged, unreadable_part,
+};
 pub use database::{Database, Durability, copy_database};
 pub use disk::{Disk, DraftFile, RealDisk, SyncedFolders, place_new};
-pub use error::StoreError;
+pub use error::{Fault, StoreError};
 pub use migrate::{Migration, schema_of};
 pub use rusqlite;
