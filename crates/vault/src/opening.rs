@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use heirloom_store::rusqlite::{self, Connection, OpenFlags, OptionalExtension};
 use heirloom_store::{
-    Database, Durability, Found, Look, StoreError, open_or_begin, set_aside, set_aside_if_damaged,
+    Database, Durability, Fault, Found, Look, StoreError, must_be_lost, open_or_begin, set_aside,
+    set_aside_if_damaged,
 };
 
 use crate::{KEEPER_MIGRATIONS, MIGRATIONS};
@@ -42,7 +43,7 @@ pub fn open(vault: &Path, keeper: &Path, look: Look, stamp: &str) -> Result<Open
     if ward_found == Found::Sound {
         let moved = match move_tables(vault, keeper) {
             // A quick look sees no damage in the tables themselves.
-            Err(error) if error.is_damage() => move_again(vault, keeper, stamp)?,
+            Err(error) if may_be_lost(&error) => move_again(vault, keeper, stamp)?,
             moved => Moved::of(moved?),
         };
         match moved {
@@ -84,9 +85,16 @@ fn move_again(vault: &Path, keeper: &Path, stamp: &str) -> Result<Moved, StoreEr
         set_aside(keeper, stamp)?;
     }
     match move_tables(vault, keeper) {
-        Err(error) if error.is_damage() => Ok(Moved::Damaged(set_aside(vault, stamp)?)),
+        Err(error) if may_be_lost(&error) => {
+            must_be_lost(vault, error)?;
+            Ok(Moved::Damaged(set_aside(vault, stamp)?))
+        }
         moved => Ok(Moved::of(moved?)),
     }
+}
+
+fn may_be_lost(error: &StoreError) -> bool {
+    matches!(error.fault(), Fault::Damage | Fault::Reading)
 }
 
 /// When the newest head was signed that a `vault.sqlite` knows, of whatever version; nothing in it changes. `None` when it
@@ -108,7 +116,7 @@ pub fn newest_head_ms(vault: &Path) -> Result<Option<i64>, StoreError> {
         conn.query_row(sql, [], |row| row.get(0)).optional()
     };
     match read().map_err(|source| StoreError::Open { path: vault.to_owned(), source }) {
-        Err(error) if error.is_damage() => Ok(None),
+        Err(error) => must_be_lost(vault, error).map(|()| None),
         read => read,
     }
 }

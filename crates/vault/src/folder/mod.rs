@@ -14,6 +14,7 @@ mod marker;
 mod packs;
 mod proving;
 mod removal;
+mod unreadable;
 mod writing;
 
 pub(crate) use clock::{CLOCK_NAME, OwnTime};
@@ -22,7 +23,7 @@ pub(crate) use fossils::{
 };
 pub(crate) use heads::{head_name, kit_name};
 pub use marker::{DiskId, MARKER_NAME, Marker};
-pub(crate) use packs::read_marker;
+pub use packs::marker_of;
 pub use packs::{PackFolder, Volume};
 
 use std::io;

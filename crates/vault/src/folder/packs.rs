@@ -60,7 +60,7 @@ impl PackFolder {
     /// [`FolderError::Other`] when another marker is there; [`FolderError::Full`], [`FolderError::Io`].
     pub fn create(root: &Path, marker: Marker, disk: Arc<dyn Disk>) -> Result<Self, FolderError> {
         let here = Self::at(root, marker, disk);
-        let found = read_marker(root);
+        let found = marker_of(root);
         if let Some(other) = found.filter(|found| *found != marker) {
             return Err(FolderError::another(other));
         }
@@ -83,7 +83,7 @@ impl PackFolder {
     /// # Errors
     /// [`FolderError::Absent`], [`FolderError::Other`].
     pub fn open(root: &Path, expected: &Expected, disk: Arc<dyn Disk>) -> Result<Self, FolderError> {
-        let marker = read_marker(root).ok_or(FolderError::Absent)?;
+        let marker = marker_of(root).ok_or(FolderError::Absent)?;
         let known = expected.disks.is_empty() || expected.disks.contains(&marker.disk);
         if marker.household != expected.household || !known {
             return Err(FolderError::another(marker));
@@ -126,7 +126,7 @@ impl PackFolder {
     /// # Errors
     /// [`FolderError::Absent`], [`FolderError::Other`].
     pub fn is_there(&self) -> Result<(), FolderError> {
-        match read_marker(&self.root) {
+        match marker_of(&self.root) {
             Some(found) if found == self.marker => Ok(()),
             Some(found) => Err(FolderError::another(found)),
             None => Err(FolderError::Absent),
@@ -146,7 +146,7 @@ impl PackFolder {
     }
 
     /// Keeps a pack; returns when its bytes, its name and its folder are durable. One that is there and right stays; one
-    /// that is there and wrong is set aside first.
+    /// that is there and wrong, or can't be read, is set aside first.
     ///
     /// # Errors
     /// [`FolderError::Wrong`] when the bytes aren't what the id says, [`FolderError::Absent`], [`FolderError::Full`] and
@@ -160,7 +160,7 @@ impl PackFolder {
             return Err(FolderError::Wrong("the bytes aren't the pack that was named"));
         }
         self.is_there()?;
-        match self.check(id) {
+        match self.check(id).map_err(|error| self.look_again(id, error)) {
             Ok(_) => return self.make_durable(id),
             Err(FolderError::Missing) => {}
             Err(FolderError::Wrong(_)) => self.set_aside(id)?,
@@ -300,8 +300,9 @@ impl PackFolder {
 }
 
 /// What the marker in a folder says; nothing when it can't be read, for whatever reason: a disk that is going away
-/// fails in many ways, and none of them means that anything is lost.
-pub(crate) fn read_marker(root: &Path) -> Option<Marker> {
+/// fails in many ways, and none of them means that anything is lost. Blocks, for ever if the disk does.
+#[must_use]
+pub fn marker_of(root: &Path) -> Option<Marker> {
     let mut text = String::new();
     File::open(root.join(MARKER_NAME)).ok()?.take(MARKER_BYTES_MAX).read_to_string(&mut text).ok()?;
     Marker::from_text(&text)

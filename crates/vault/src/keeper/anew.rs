@@ -9,7 +9,7 @@ use heirloom_identity::HouseholdId;
 use super::rows::{self, blob, int};
 use super::{Keeper, KeeperError};
 use crate::PackId;
-use crate::folder::{Expected, PackFolder, read_marker};
+use crate::folder::{Expected, PackFolder, marker_of};
 use crate::target::HOLD_MS;
 
 /// Folders that are looked at.
@@ -69,7 +69,7 @@ impl Keeper {
         let mut taken = Vec::new();
         for household in wards {
             let agreed = agreed.iter().find(|agreed| agreed.household == household);
-            let marker = read_marker(&self.place_of(&household)).filter(|found| found.household == household);
+            let marker = marker_of(&self.place_of(&household)).filter(|found| found.household == household);
             let (quota, since_ms) = match (agreed, marker) {
                 (Some(agreed), _) => (agreed.quota, agreed.since_ms),
                 (None, Some(_)) => (self.used_up(&household).next_multiple_of(QUOTA_STEP), now_ms),

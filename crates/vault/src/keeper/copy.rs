@@ -8,7 +8,7 @@ use heirloom_identity::HouseholdId;
 use super::rows::{self, PackState};
 use super::{Keeper, KeeperError};
 use crate::PackId;
-use crate::folder::{DiskId, FolderError, Marker, PackFolder, read_marker};
+use crate::folder::{DiskId, FolderError, Marker, PackFolder, marker_of};
 use crate::target::LIST_MAX;
 
 /// How far [`Keeper::write_copy`] came.
@@ -42,7 +42,7 @@ impl Keeper {
         progress: &mut dyn FnMut(&Copied) -> bool,
     ) -> Result<Copied, KeeperError> {
         let from = self.folder(ward)?;
-        let marker = match read_marker(to) {
+        let marker = match marker_of(to) {
             Some(found) if found.household == *ward => found,
             Some(_) => return Err(KeeperError::Wrong("another household's vault is in that folder")),
             None => Marker { household: *ward, disk: DiskId(random) },

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use heirloom_identity::HouseholdId;
 use heirloom_store::{Database, Disk};
 
-use super::budget::Spare;
+use super::budget::{self, Spare};
 use super::rows::{self, WardRow, int};
 use super::{Alarm, DeletionAsk, KeeperError, LastHead, Ward, WardState, chain, survey};
-use crate::folder::{DiskId, Expected, FolderError, Marker, PackFolder, read_marker};
+use crate::folder::{DiskId, Expected, FolderError, Marker, PackFolder, marker_of};
 use crate::target::HOLD_MS;
 use crate::{Room, TargetState};
 
@@ -282,7 +282,7 @@ impl Keeper {
     /// Makes the ward's folder, or finds one of its own; returns which disk it is.
     fn make_folder(&self, ward: &HouseholdId, random: DiskId) -> Result<DiskId, KeeperError> {
         let place = self.place_of(ward);
-        let marker = match read_marker(&place) {
+        let marker = match marker_of(&place) {
             Some(found) if found.household == *ward => found,
             Some(_) => return Err(KeeperError::DiskAbsent),
             None => Marker { household: *ward, disk: random },
@@ -306,7 +306,7 @@ impl Keeper {
             number: link.number,
             made_at_ms: link.made_ms,
         });
-        let state = match read_marker(&self.place_of(&ward.household)) {
+        let state = match marker_of(&self.place_of(&ward.household)) {
             _ if ward.ended => WardState::Ended,
             None => WardState::DiskAbsent,
             Some(found)

@@ -85,6 +85,8 @@ impl From<KeeperError> for TargetError {
             KeeperError::TooLarge { .. } => Self::Wrong(error.to_string()),
             KeeperError::Older => Self::Older,
             KeeperError::Fork => Self::Fork,
+            // Its databases find no room either.
+            KeeperError::Store(error) if error.is_disk_full() => Self::Full { quota: 0, used: 0 },
             // What exactly broke in that home is its own affair; its people read it in their log.
             KeeperError::Store(_) | KeeperError::Io(_) => Self::Io("the keeper's disk failed".into()),
         }

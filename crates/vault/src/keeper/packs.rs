@@ -72,6 +72,8 @@ impl Keeper {
             return Err(KeeperError::Wrong("the pack hasn't got that range"));
         }
         match folder.read(pack, &range) {
+            // Of the rest of the pack nothing is said: it may be all that there is of somebody's photos.
+            Err(error @ FolderError::Io { .. }) => Err(error.of_this_part().into()),
             Err(error @ (FolderError::Missing | FolderError::Wrong(_))) => {
                 self.found_bad(ward, &folder, pack, &error)?;
                 Err(KeeperError::Missing)
@@ -132,7 +134,7 @@ impl Keeper {
         if here.is_none() {
             return Ok(Answer::Missing);
         }
-        Ok(match folder.prove(challenge) {
+        Ok(match folder.prove(challenge).map_err(|error| folder.look_again(&challenge.pack, error)) {
             Ok(proof) => Answer::Proof(proof),
             Err(error @ (FolderError::Missing | FolderError::Wrong(_))) => {
                 self.found_bad(ward, &folder, &challenge.pack, &error)?;

@@ -18,6 +18,8 @@ const SCRUB_MIN_MS: i64 = 25 * DAY_MS;
 const SCRUB_SPREAD_MS: u64 = 10 * DAY_MS.unsigned_abs();
 /// Packs of a ward looked at in one step.
 const STEP_PACKS_MAX: usize = 256;
+/// Packs of a ward that may fail to be read in one step; more, and it is the disk that fails.
+const FAILURES_MAX: usize = 8;
 
 /// When a pack is read next, in running time.
 pub(super) fn scrub_after(now: i64, pack: &PackId, scrubs: i64) -> i64 {
@@ -57,8 +59,7 @@ impl Keeper {
         report: &mut ScrubReport,
     ) -> Result<(), KeeperError> {
         let folder = self.folder(ward)?;
-        let mut read = Vec::new();
-        let mut outcome = Ok(());
+        let (mut read, mut failed, mut outcome) = (Vec::new(), Vec::new(), Ok(()));
         for row in self.db.read(|conn| due(conn, ward))? {
             if report.packs > 0 && report.bytes.saturating_add(row.bytes) > budget_bytes {
                 break;
@@ -66,6 +67,14 @@ impl Keeper {
             match self.scrub_pack(ward, &folder, &row) {
                 Ok(true) => read.push((row.pack, row.scrubs)),
                 Ok(false) => report.bad.push((*ward, row.pack)),
+                Err(KeeperError::Io(why)) => {
+                    // One file that can be neither read nor moved keeps the others from nothing.
+                    failed.push(row.pack);
+                    outcome = outcome.and(Err(KeeperError::Io(why)));
+                    if failed.len() >= FAILURES_MAX {
+                        break;
+                    }
+                }
                 Err(error) => {
                     outcome = Err(error);
                     break;
@@ -76,6 +85,7 @@ impl Keeper {
         }
         let ward = *ward;
         self.db.write(move |conn| {
+            failed.iter().try_for_each(|pack| put_off(conn, &ward, pack))?;
             read.iter().try_for_each(|(pack, scrubs)| note_read(conn, &ward, pack, *scrubs))
         })?;
         outcome
@@ -93,28 +103,14 @@ impl Keeper {
             Err(FolderError::Io { .. }) => folder.check(&row.pack),
             other => other,
         };
-        match found {
+        match found.map_err(|error| folder.look_again(&row.pack, error)) {
             Ok(_) => Ok(true),
-            Err(FolderError::Io { attempt, source }) if is_of_this_program(&source) => {
-                Err(FolderError::Io { attempt, source }.into())
-            }
             Err(why @ (FolderError::Missing | FolderError::Wrong(_))) => {
                 Ok(!self.found_bad(ward, folder, &row.pack, &why)?)
             }
-            // A file that can't be read on a disk that still moves files has rotted; where neither works the disk has.
-            Err(why @ FolderError::Io { .. }) => match folder.set_aside(&row.pack) {
-                Ok(()) => Ok(!self.found_bad(ward, folder, &row.pack, &FolderError::Missing)?),
-                Err(_) => Err(why.into()),
-            },
             Err(other) => Err(other.into()),
         }
     }
-}
-
-/// Whether it is not the file that fails: too many are open, or memory is short.
-fn is_of_this_program(error: &std::io::Error) -> bool {
-    let errno = rustix::io::Errno::from_io_error(error);
-    matches!(errno, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE | rustix::io::Errno::NOMEM))
 }
 
 fn due(conn: &Connection, ward: &HouseholdId) -> Result<Vec<PackRow>, KeeperError> {
@@ -130,6 +126,14 @@ fn due(conn: &Connection, ward: &HouseholdId) -> Result<Vec<PackRow>, KeeperErro
         )?
         .collect::<Result<_, _>>()?;
     Ok(found)
+}
+
+/// A pack that could be neither read nor set aside is tried again in a day, so that it is not the first of every step.
+fn put_off(conn: &Connection, ward: &HouseholdId, pack: &PackId) -> Result<(), KeeperError> {
+    let due = rows::running(conn)?.saturating_add(DAY_MS);
+    conn.prepare_cached("UPDATE keeper_packs SET scrub_due = :due WHERE household = :ward AND pack = :pack")?
+        .execute(named_params! {":ward": blob(ward), ":pack": pack.as_bytes(), ":due": due})?;
+    Ok(())
 }
 
 fn note_read(conn: &Connection, ward: &HouseholdId, pack: &PackId, scrubs: i64) -> Result<(), KeeperError> {

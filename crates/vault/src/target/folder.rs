@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use heirloom_identity::{HouseholdId, VaultHead};
@@ -14,7 +15,7 @@ use super::{
     Answer, BoxFuture, Clock, DeleteOutcome, LIST_MAX, Room, Target, TargetError, TargetState, heads,
 };
 use crate::PackId;
-use crate::folder::{DiskId, Expected, FolderError, Marker, PackFolder, read_marker};
+use crate::folder::{DiskId, Expected, FolderError, Marker, PackFolder, marker_of};
 use crate::proof::{CHALLENGES_MAX, Challenge};
 use crate::target::{DELETE_MAX, KIT_BYTES_MAX};
 
@@ -44,7 +45,7 @@ impl FolderTarget {
         random: [u8; 16],
         disk: Arc<dyn Disk>,
     ) -> Result<DiskId, TargetError> {
-        match read_marker(place) {
+        match marker_of(place) {
             Some(found) if found.household == *household => return Ok(found.disk),
             Some(_) => {
                 return Err(TargetError::Refused("another household's vault is in that folder".into()));
@@ -68,6 +69,13 @@ impl FolderTarget {
         let hands = Hands::start().map_err(|error| TargetError::Io(error.to_string()))?;
         let inner = Inner { place, expected, disk, clock, folder: Mutex::default() };
         Ok(Self { inner: Arc::new(inner), hands })
+    }
+
+    /// For how long the folder has been at what it is doing for somebody: a disk that is slow takes seconds, and a share of
+    /// the network that doesn't answer may take for ever. Nothing else is done there meanwhile.
+    #[must_use]
+    pub fn busy_for(&self) -> Duration {
+        self.hands.busy_for()
     }
 
     fn ask<T: Send + 'static>(
@@ -101,7 +109,9 @@ impl Target for FolderTarget {
     }
 
     fn get(&self, pack: PackId, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, TargetError>> {
-        self.ask(move |_, folder| folder.read_buried(&pack, &range).map(Bytes::from))
+        self.ask(move |_, folder| {
+            folder.read_buried(&pack, &range).map(Bytes::from).map_err(FolderError::of_this_part)
+        })
     }
 
     fn list(&self, after: Option<PackId>) -> BoxFuture<'_, Result<Vec<(PackId, u64)>, TargetError>> {
@@ -199,7 +209,7 @@ fn inventory(folder: &PackFolder) -> Result<Inventory, FolderError> {
 }
 
 fn answer(folder: &PackFolder, challenge: &Challenge) -> Answer {
-    match folder.prove(challenge) {
+    match folder.prove(challenge).map_err(|error| folder.look_again(&challenge.pack, error)) {
         Ok(proof) => Answer::Proof(proof),
         Err(FolderError::Missing | FolderError::Wrong(_)) => Answer::Missing,
         Err(away) if away.is_away() => Answer::DiskAbsent,

@@ -1,19 +1,24 @@
 //! A thread that does a folder's work, and the futures that wait for it.
 //!
-//! Disks block, and whoever awaits a target must not. The thread belongs to the target and ends with it.
+//! Disks block, and whoever awaits a target must not. The thread belongs to the target and ends with it. Unless it is stuck:
+//! a share of the network that doesn't answer may hold a thread for ever, which nobody can end. Then nobody waits for it, and
+//! it ends when the share answers, or with the program. There is one such thread for each folder, whatever happens.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::TargetError;
 
 /// Calls that may wait; a further one hears that the target is busy.
 const WAITING_MAX: usize = 64;
+/// How long whoever lets go of a target waits for what its thread is doing.
+const LET_GO: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -21,15 +26,33 @@ type Job = Box<dyn FnOnce() + Send>;
 pub(super) struct Hands {
     queue: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
+    /// Closed when the thread ends.
+    ended: Mutex<Receiver<()>>,
+    busy_since: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Hands {
     pub(super) fn start() -> std::io::Result<Self> {
         let (queue, jobs): (_, Receiver<Job>) = sync_channel(WAITING_MAX);
-        // A job that panics is answered by its promise; the next ones are done all the same.
-        let work = move || jobs.into_iter().for_each(|job| drop(catch_unwind(AssertUnwindSafe(job))));
+        let (ending, ended) = sync_channel(0);
+        let busy_since = Arc::new(Mutex::default());
+        let busy = Arc::clone(&busy_since);
+        let work = move || {
+            for job in jobs {
+                *lock(&busy) = Some(Instant::now());
+                // A job that panics is answered by its promise; the next ones are done all the same.
+                drop(catch_unwind(AssertUnwindSafe(job)));
+                *lock(&busy) = None;
+            }
+            drop(ending);
+        };
         let thread = std::thread::Builder::new().name("vault folder".into()).spawn(work)?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        Ok(Self { queue: Some(queue), thread: Some(thread), ended: Mutex::new(ended), busy_since })
+    }
+
+    /// For how long the thread has been doing what it is doing; nothing when it waits for work.
+    pub(super) fn busy_for(&self) -> Duration {
+        lock(&self.busy_since).map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// Has `work` done, in its turn. The answer comes even if `work` panics or the thread is gone.
@@ -58,9 +81,13 @@ impl Hands {
 impl Drop for Hands {
     fn drop(&mut self) {
         drop(self.queue.take());
-        if let Some(thread) = self.thread.take() {
+        let Some(thread) = self.thread.take() else { return };
+        match lock(&self.ended).recv_timeout(LET_GO.saturating_sub(self.busy_for())) {
+            Err(RecvTimeoutError::Timeout) => {
+                tracing::warn!("a folder with copies does not answer; nobody waits for it");
+            }
             // A job that panicked was answered by its promise.
-            drop(thread.join());
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => drop(thread.join()),
         }
     }
 }
@@ -107,7 +134,7 @@ impl<T> Future for Reply<T> {
     }
 }
 
-fn lock<T>(shared: &Mutex<Shared<T>>) -> MutexGuard<'_, Shared<T>> {
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -117,7 +144,30 @@ fn gone() -> TargetError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::channel;
+
     use super::*;
+
+    /// Goal: a folder that never answers is known by the time that it has taken, and nobody who lets go of it waits for it.
+    #[tokio::test]
+    async fn nobody_waits_for_a_thread_that_is_stuck() {
+        let hands = Hands::start().unwrap();
+        assert_eq!(hands.ask(|| Ok(1)).await, Ok(1));
+        let ((begin, begun), (let_go, held)) = (channel(), channel::<()>());
+        let stuck = hands.ask(move || {
+            begin.send(()).unwrap();
+            held.recv().map_err(|_| gone())
+        });
+        begun.recv().unwrap();
+        assert!(lock(&hands.busy_since).is_some());
+        // As if it had been at it for long.
+        let long_ago = Instant::now().checked_sub(2 * LET_GO).unwrap();
+        *lock(&hands.busy_since) = Some(long_ago);
+        assert!(hands.busy_for() >= LET_GO);
+        drop(hands);
+        let_go.send(()).unwrap();
+        assert_eq!(stuck.await, Ok(()), "whoever asked still hears of it");
+    }
 
     #[tokio::test]
     async fn a_job_that_panics_ends_nothing() {

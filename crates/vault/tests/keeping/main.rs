@@ -10,6 +10,7 @@ mod heads;
 mod model;
 mod seen;
 mod targets;
+mod unreadable;
 mod vectors;
 mod wear;
 mod world;
