@@ -85,6 +85,14 @@ impl Database {
         self.inner.writer.run(work)
     }
 
+    /// Has `tell` called after every commit that changed a row, when the change can be read and before whoever made it has
+    /// its answer. A write that only failed may be told of, too.
+    ///
+    /// It is called on the thread that writes: it has to be quick, and must not write to the same database.
+    pub fn on_commit(&self, tell: impl Fn() + Send + 'static) {
+        self.inner.writer.on_commit(Box::new(tell));
+    }
+
     /// Runs `work` on a read-only connection of the calling thread; sees every finished write.
     ///
     /// # Errors
@@ -245,6 +253,28 @@ mod tests {
             }
         });
         assert_eq!(longest, written.len());
+    }
+
+    /// Goal: whoever listens hears of every change once it can be read, and of nothing else.
+    #[test]
+    fn changes_are_told_when_they_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sqlite");
+        let db = Database::open(&path, Durability::Normal, MIGRATIONS).unwrap();
+        let found = Arc::new(Mutex::new(Vec::new()));
+        let (reader, heard) = (open_reader(&path).unwrap(), Arc::clone(&found));
+        db.on_commit(move || {
+            let count = reader.query_row("SELECT count(*) FROM words", [], |row| row.get::<_, i64>(0));
+            heard.lock().unwrap().push(count.unwrap());
+        });
+        add(&db, "one");
+        add(&db, "two");
+        let nothing = |conn: &Connection| -> Result<(), StoreError> {
+            conn.execute("DELETE FROM words WHERE word = 'three'", [])?;
+            Ok(())
+        };
+        db.write(nothing).unwrap();
+        assert_eq!(*found.lock().unwrap(), [1, 2]);
     }
 
     /// Goal: a copy made after a small change differs from the one before in few places.

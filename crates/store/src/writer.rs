@@ -2,10 +2,12 @@
 //!
 //! Every write runs inside its own savepoint, so one that fails takes nothing else with it; all that wait at
 //! the same moment share one commit, so a full fsync is paid once for many writes. Answers go out only after
-//! that commit.
+//! that commit, and after those who listen were told that something changed: so nobody hears of a change before it can be
+//! read, and nobody who changed something has to think of telling.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -25,15 +27,37 @@ type Answer = Box<dyn FnOnce(Option<StoreError>) + Send>;
 pub(crate) struct Writer {
     queue: Option<SyncSender<Work>>,
     thread: Option<JoinHandle<()>>,
+    listeners: Arc<Listeners>,
+}
+
+/// Who is told of commits that changed something, in the order in which they came.
+#[derive(Default)]
+struct Listeners(Mutex<Vec<Box<dyn Fn() + Send>>>);
+
+impl Listeners {
+    fn add(&self, tell: Box<dyn Fn() + Send>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(tell);
+    }
+
+    fn tell(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|tell| tell());
+    }
 }
 
 impl Writer {
     pub(crate) fn start(conn: Connection, name: &str) -> std::io::Result<Self> {
         let (queue, incoming) = sync_channel(QUEUE_WRITES_MAX);
+        let listeners = Arc::<Listeners>::default();
+        let told = Arc::clone(&listeners);
         let thread = std::thread::Builder::new()
             .name(format!("write {name}"))
-            .spawn(move || write_groups(&conn, &incoming))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+            .spawn(move || write_groups(&conn, &incoming, &told))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), listeners })
+    }
+
+    /// Has `tell` called after every commit that changed something.
+    pub(crate) fn on_commit(&self, tell: Box<dyn Fn() + Send>) {
+        self.listeners.add(tell);
     }
 
     /// Runs `work` on the writer thread and returns after the commit that makes it durable.
@@ -73,20 +97,20 @@ impl Drop for Writer {
     }
 }
 
-fn write_groups(conn: &Connection, incoming: &Receiver<Work>) {
+fn write_groups(conn: &Connection, incoming: &Receiver<Work>, listeners: &Listeners) {
     while let Ok(first) = incoming.recv() {
         let mut group: Vec<Work> =
             std::iter::once(first).chain(incoming.try_iter().take(GROUP_WRITES_MAX - 1)).collect();
         while !group.is_empty() {
-            group = write_some(conn, group);
+            group = write_some(conn, group, listeners);
         }
     }
 }
 
 /// Runs writes in one transaction and commits once. Returns what is left over when SQLite rolled the
 /// transaction back in the middle (a full disk does that).
-fn write_some(conn: &Connection, group: Vec<Work>) -> Vec<Work> {
-    let mut waiting = group.into_iter();
+fn write_some(conn: &Connection, group: Vec<Work>, listeners: &Listeners) -> Vec<Work> {
+    let (mut waiting, before) = (group.into_iter(), conn.total_changes());
     if let Err(error) = conn.execute_batch("BEGIN IMMEDIATE") {
         // Nothing can be written: keep nothing, and let every caller hear why.
         waiting.for_each(|work| refuse(conn, work, &error));
@@ -105,6 +129,9 @@ fn write_some(conn: &Connection, group: Vec<Work>) -> Vec<Work> {
     let failure = failure.or_else(|| conn.execute_batch("COMMIT").err());
     if failure.is_some() && !conn.is_autocommit() {
         conn.execute_batch("ROLLBACK").unwrap_or_default();
+    }
+    if failure.is_none() && conn.total_changes() != before {
+        listeners.tell();
     }
     for answer in answers {
         answer(failure.as_ref().map(StoreError::commit));

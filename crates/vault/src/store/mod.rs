@@ -60,7 +60,7 @@ pub struct VaultStore {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Counts writes, so that what was counted before is known to be old.
+    /// Counts commits, so that what was counted before one is known to be old.
     writes: AtomicU64,
     counted: Mutex<Option<overview::Counted>>,
 }
@@ -87,7 +87,13 @@ impl VaultStore {
     /// Takes an open `vault.sqlite`.
     #[must_use]
     pub fn new(db: Database) -> Self {
-        Self { db, shared: Arc::default() }
+        let shared = Arc::<Shared>::default();
+        let counted = Arc::clone(&shared);
+        // Before anybody else is told, who may then ask for what was counted.
+        db.on_commit(move || {
+            counted.writes.fetch_add(1, Ordering::AcqRel);
+        });
+        Self { db, shared }
     }
 
     /// The database.
@@ -140,14 +146,7 @@ impl VaultStore {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let outcome = self.db.write(work);
-        self.noted();
-        outcome
-    }
-
-    /// Something changed: what was counted before is old.
-    fn noted(&self) {
-        self.shared.writes.fetch_add(1, Ordering::AcqRel);
+        self.db.write(work)
     }
 
     fn writes(&self) -> u64 {

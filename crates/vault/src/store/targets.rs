@@ -56,9 +56,7 @@ impl VaultStore {
         now_ms: i64,
     ) -> Result<TargetId, TargetsError> {
         let place = place.clone();
-        let outcome = self.db.write(move |conn| add(conn, &place, standing, now_ms));
-        self.noted();
-        outcome
+        self.db.write(move |conn| add(conn, &place, standing, now_ms))
     }
 
     /// Forgets a place and everything known of copies there.
@@ -82,7 +80,7 @@ impl VaultStore {
         bytes: u64,
         now_ms: i64,
     ) -> Result<TargetId, TargetsError> {
-        let outcome = self.db.write(move |conn| -> Result<TargetId, TargetsError> {
+        self.db.write(move |conn| -> Result<TargetId, TargetsError> {
             let place = Place::Household(household);
             let known: Option<String> = conn
                 .prepare_cached("SELECT state FROM targets WHERE household = ?1")?
@@ -96,9 +94,7 @@ impl VaultStore {
             conn.prepare_cached("UPDATE targets SET asked_bytes = ?2 WHERE number = ?1")?
                 .execute((id.0, signed(bytes)))?;
             Ok(id)
-        });
-        self.noted();
-        outcome
+        })
     }
 
     /// A person said how much a bucket may take; none: as much as fits.
