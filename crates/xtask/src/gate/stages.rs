@@ -107,7 +107,7 @@ fn nextest(job: &Job<'_>) -> Result<()> {
 }
 
 fn crash(job: &Job<'_>) -> Result<()> {
-    run_profile(job, "crash")
+    run_profile(job, if job.long { "crash-long" } else { "crash" })
 }
 
 fn net(job: &Job<'_>) -> Result<()> {
