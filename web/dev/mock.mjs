@@ -1,6 +1,6 @@
 // A stand-in for a home, for work on the page alone: the built page, the API of docs/formats/timeline.md and made-up photos.
 //   npm run mock -- [--port 4790] [--photos 800] [--samples FOLDER] [--problems] [--trickle SECONDS] [--slow MS]
-//                   [--alone] [--pace MS] [--life SECONDS] [--vault SCENE] [--setup fresh|code|restoring|asking]
+//                   [--alone] [--pace MS] [--life SECONDS] [--vault SCENE] [--setup fresh|code|restoring|asking|choosing]
 // Sign in with anna@example.org and "heirloom". Nothing is kept. There are three other homes and five albums, none with
 // --alone. An invited home comes after --pace milliseconds (0: when told to); with --life the other homes do something
 // every so often. `POST /api/mock/WHAT` makes one thing happen: guest, toggle, comment, like, add, caption, progress, end.

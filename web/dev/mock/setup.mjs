@@ -8,10 +8,12 @@ const HOLDERS = ['Nonna Rosa', 'Ben & Clara', 'Linden 14', 'Uncle Theo', ''];
 const STAGES = ['contact', 'tables', 'pictures', 'originals', 'done'];
 
 export class Setup {
-  /** `state`: fresh, code (as fresh, but asks for the code "orchard"), restoring, asking (for parts of a kit), or nothing for a home that runs. `pace`: milliseconds for a stage. */
+  /** `state`: fresh, code (as fresh, but asks for the code "orchard"), restoring, asking (for parts of a kit), choosing (there are enough), or nothing for a home that runs. `pace`: milliseconds for a stage. */
   constructor({ state, pace, vault }) {
     Object.assign(this, { pace, vault, state: { fresh: 'fresh', code: 'fresh', restoring: 'restoring', asking: 'asking' }[state] ?? 'ready', needsCode: state === 'code', begun: Date.now(), failed: undefined, held: undefined, kit: undefined });
-    if (state === 'asking') this.kit = { name: 'Orchard House', from: ['a', 'b', 'c', 'd', 'e'], papers: [''], begun: Date.now() - 52 * 3_600_000 };
+    if (state === 'choosing') this.state = 'asking';
+    if (['asking', 'choosing'].includes(state)) this.kit = { name: 'Orchard House', from: ['a', 'b', 'c', 'd', 'e', '/media/usb'], papers: [''], begun: Date.now() - 52 * 3_600_000, ready: state === 'choosing' };
+    if (state === 'choosing') this.spread = (i) => ['given', 'given', 'waits', 'away', 'asked'][i];
     if (state === 'asking') this.spread = (i) => ['asked', 'waits', 'expired', 'away', 'asking'][i];
   }
 
@@ -37,10 +39,15 @@ export class Setup {
     const { name, from, papers, begun, over } = this.kit;
     const at = (Date.now() - begun) / this.pace;
     const state = this.spread ?? ((i) => (at < 1 ? 'asking' : at < 2 + i ? 'asked' : at < 4 + i ? 'waits' : 'given'));
-    const homes = from.map((_, i) => ({ name: HOLDERS[i % HOLDERS.length], state: state(i), words: state(i) === 'asking' || state(i) === 'expired' ? null : PHRASE.slice(i, i + 6).join(' '), hoursLeft: state(i) === 'waits' ? 142 : null }));
+    const links = from.filter((text) => !text.startsWith('/'));
+    const homes = links.map((text, i) => ({ id: `link-${text}`, name: HOLDERS[i % HOLDERS.length], state: state(i), words: state(i) === 'asking' || state(i) === 'expired' ? null : PHRASE.slice(i, i + 6).join(' '), hoursLeft: state(i) === 'waits' ? 142 : null }));
+    const places = from.filter((text) => text.startsWith('/')).map((place) => ({ id: `disk-${place}`, place, there: false }));
     const have = homes.filter((home) => home.state === 'given').length + papers.length;
-    if (have >= 2 && !this.spread) Object.assign(this, { state: 'restoring', begun: Date.now(), kit: undefined });
-    return { name, askedAt: new Date(begun).toISOString(), homes, papers: papers.length, have, needed: have ? 2 : null, message: over ?? null, over: over !== undefined };
+    if (have >= 2 && !this.spread) this.kit.ready = true;
+    const days = (n) => new Date(Date.now() - n * 86_400_000 - 2_100_000).toISOString();
+    const states = this.kit.ready ? [0, 1, 2, 4, 9, 30].map((n, i) => ({ id: `state-${n}`, madeAt: days(n), places: i ? ['Nonna Rosa'] : ['Nonna Rosa', 'Ben & Clara'] })) : null;
+    const silent = this.kit.ready ? [...homes.filter((home) => home.state === 'away').map((home) => home.name), ...places.map(({ place }) => place)] : [];
+    return { name, askedAt: new Date(begun).toISOString(), homes, places, papers: papers.map((_, i) => ({ id: `paper-${i}`, part: i + 3 })), have, needed: have ? 2 : null, states, silent, message: over ?? null, over: over !== undefined };
   }
 
   /** Answers what concerns the first run; false for anything else. */
@@ -53,6 +60,14 @@ export class Setup {
     if (at === 'POST /setup/finish') return json(204, (this.state = 'ready'));
     if (at === 'GET /setup/kit') return this.kit ? json(200, this.#asking()) : refuse(404, 'There is nothing here.');
     if (at === 'DELETE /setup/kit') return json(204, Object.assign(this, { state: 'fresh', kit: undefined, spread: undefined }));
+    const out = /^DELETE \/setup\/kit\/entries\/(link|disk|paper)-(.+)$/.exec(decodeURIComponent(at));
+    if (out && this.kit) {
+      const { from, papers } = this.kit;
+      if (out[1] === 'link' && from.filter((text) => !text.startsWith('/')).length === 1) return json(400, { message: 'One link of a home is needed in any case, also where the parts are on paper: the rest of the kit lies with the homes that keep your copies.' });
+      Object.assign(this.kit, { from: from.filter((text) => out[1] === 'paper' || text !== out[2]), papers: papers.filter((_, i) => out[1] !== 'paper' || i !== Number(out[2])) });
+      return json(202, {});
+    }
+    if (at === 'POST /setup/kit/state') return json(202, Object.assign(this, { state: 'restoring', begun: Date.now(), kit: undefined, spread: undefined }) && {});
     if (at === 'POST /setup/kit') {
       const { name, from, papers } = await body();
       if (papers.some((paper) => paper.replace(/[\s-]/g, '').length !== 160)) return json(400, { message: 'The part that you typed is not right: group 7 on the sheet was copied wrongly; compare its eight letters with the sheet.' });

@@ -11,12 +11,12 @@ const before = (ms) => iso(Date.now() - ms);
 /** The words of the mock's sheet: a real phrase that belongs to no home. */
 export const PHRASE = 'city noise scissors open hospital neither shoulder document erode puzzle mean thumb mother chair fat pill hurry scale famous chicken seat resemble swing anger'.split(' ');
 
-export const SCENES = ['safe', 'first', 'attention', 'danger', 'off', 'empty', 'locked', 'restoring', 'asked', 'deletion', 'full', 'replaced', 'kits', 'kitstates', 'ending', 'yearly'];
+export const SCENES = ['safe', 'first', 'attention', 'danger', 'off', 'empty', 'locked', 'restoring', 'asked', 'deletion', 'full', 'replaced', 'kits', 'kitstates', 'ending', 'yearly', 'newer', 'awaits', 'books', 'alarms'];
 
 export class Vault {
   /** `scene`: one of {@link SCENES}. */
   constructor({ family, library, news, scene = 'safe' }) {
-    Object.assign(this, { family, library, news, seen: new Set(), gone: new Set() });
+    Object.assign(this, { family, library, news, seen: new Set(), gone: new Set(), newer: [] });
     this.show(scene);
   }
 
@@ -24,6 +24,7 @@ export class Vault {
     this.scene = SCENES.includes(scene) ? scene : 'safe';
     this.seen.clear();
     this.status = this.#status();
+    this.newer = this.scene === 'newer' ? this.#newer() : [];
     this.changed();
   }
 
@@ -54,7 +55,17 @@ export class Vault {
       heals: [['IMG_0411.JPG', 9], ['DSC_2207.NEF', 71], ['IMG_1533.JPG', 140], ['P1020044.JPG', 260]].map(([name, days], i) => ({ at: before(days * DAY), name, asset: id64(name).slice(0, 32), from: i % 2 ? 'Ben & Clara' : 'Nonna Rosa' })),
       alarms: [], restoring: null, ifLostNow: { photos: PHOTOS, newestAt: before(40 * 60_000), unsafePhotos: 0, hoursAt40Mbit: 12.4 }, phrase: { enabled: true, verifiedAt: before(52 * DAY) }
     };
-    return { ...full, ...this.#scene({ full, rosa, ben, otto }) };
+    const status = { ...full, ...this.#scene({ full, rosa, ben, otto }) };
+    const kits = [{ kit: id64('kit of Otto'), name: 'Grandpa Otto' }, { kit: id64('kit of Ben'), name: 'Ben & Clara' }];
+    // Whose part is meant is asked where it is not clear.
+    status.kitRequests = (status.kitRequests ?? []).map((request) => ({ choices: request.hoursLeft === null ? kits : [], ...request }));
+    return status;
+  }
+
+  /** Newer states elsewhere: two that ask, one that is being brought. */
+  #newer() {
+    const states = [['Nonna Rosa', 'before', 'asks', 3, false], ['Ben & Clara', 'after', 'asks', 9, true], ['/media/usb', 'setBack', 'bringing', 30, false]];
+    return states.map(([place, why, state, days, needsPhrase], i) => ({ id: `newer${i}`, place, madeAt: before(days * DAY), why, state, needsPhrase, brought: state === 'asks' ? 0 : 120, total: state === 'asks' ? 0 : 312, missing: 0, note: null }));
   }
 
   #history(day) {
@@ -66,8 +77,8 @@ export class Vault {
     const scenes = {
       first: {
         ...none, level: 'attention', sentence: '4,220 of 12,492 photos are complete in another home. Ben & Clara has not answered yet whether it keeps copies for you.', reasons: [{ kind: 'asked', level: 'attention', text: 'Ben & Clara has not answered yet whether it keeps copies for you.', advice: 'Give them a call: somebody there says yes on their Family page.' }, { kind: 'uploading', level: 'attention', text: 'Copies are on the way: 0 of 12,492 photos are complete in 2 other homes.', advice: 'Nothing to do: leave this computer on, and theirs.' }], packs: 2_260,
-        photos: { total: PHOTOS, safe: 0, oneHome: 4_220, none: 8_272 }, pending: { packs: 4_430, bytes: 142 * GB, photos: 8_272 },
-        keepers: [this.#keeper(rosa, { path: 'lan', photos: 4_220, packs: 2_260, bytes: 72 * GB, free: 428 * GB, lastProvenAt: before(4 * 60_000), growthBytesMonth: null, fullAt: null }), this.#keeper(ben, { state: 'asked', photos: 0, packs: 0, bytes: 0, free: null, lastProvenAt: null, growthBytesMonth: null, fullAt: null })],
+        photos: { total: PHOTOS, safe: 0, oneHome: 4_220, none: 8_272 }, pending: { packs: 4_430, bytes: 142 * GB, photos: 8_272, hoursLeft: 61.4 },
+        keepers: [this.#keeper(rosa, { path: 'lan', hoursLeft: 61.4, photos: 4_220, packs: 2_260, bytes: 72 * GB, free: 428 * GB, lastProvenAt: before(4 * 60_000), growthBytesMonth: null, fullAt: null }), this.#keeper(ben, { state: 'asked', photos: 0, packs: 0, bytes: 0, free: null, lastProvenAt: null, growthBytesMonth: null, fullAt: null })],
         wards: [], audits: { checkedAllAt: null, history: this.#history(() => ({})).slice(0, 2) }, ifLostNow: { photos: 4_220, newestAt: before(2 * HOUR), unsafePhotos: 8_272, hoursAt40Mbit: 4.1 }, phrase: { enabled: true, verifiedAt: null }
       },
       attention: {
@@ -126,6 +137,23 @@ export class Vault {
         ],
         kits: [{ id: 'k1', name: 'For the children', threshold: 2, count: 3, state: 'ok', holders: [{ household: rosa.household, name: 'Nonna Rosa', state: 'held' }, { household: ben.household, name: 'Ben & Clara', state: 'held' }, { household: null, name: '', state: 'paper' }], delayDays: 7, verifiedAt: before(400 * DAY), papersSeenAt: before(390 * DAY), createdAt: before(800 * DAY) }]
       },
+      newer: { alarms: [{ id: 21, kind: 'newer-state', text: 'Nonna Rosa has a newer state of your home.', advice: 'Bring it home.', at: before(HOUR) }] },
+      awaits: {
+        level: 'attention', sentence: 'Your originals are coming back.', restoring: { stage: 'originals', done: 9_310, total: PHOTOS, bytes: 161 * GB, totalBytes: BYTES, awaits: ['/media/usb', 'Ben & Clara'] }, ifLostNow: { photos: PHOTOS, newestAt: before(2 * DAY), unsafePhotos: 0, hoursAt40Mbit: 12 }
+      },
+      books: {
+        ...none, level: 'attention', sentence: 'What this home knew about its copies was lost, and is made anew from them. Until that is done, nobody here can say which photos are safe.',
+        reasons: [{ kind: 'booksOwed', level: 'attention', text: 'What this home knew about its copies was lost, and is made anew from them.', advice: 'Switch on the homes and connect the disks that keep copies. Nothing is deleted anywhere, and what is not there yet is copied again.' }],
+        keepers: full.keepers.map((keeper) => ({ ...keeper, photos: 0, packs: 0, bytes: 0, lastProvenAt: null, growthBytesMonth: null, fullAt: null }))
+      },
+      alarms: {
+        level: 'attention', sentence: full.sentence,
+        alarms: [
+          { id: 31, kind: 'keys-used', text: 'Somebody else uses the keys of this computer: Nonna Rosa was sent a list of copies that was not written here.', advice: 'Whoever has these keys can look at your photos. Renew them: stop Heirloom on this computer and run `heirloom keys renew` with your 24 words.', at: before(3 * HOUR) },
+          { id: 32, kind: 'newer-brought', text: 'Nonna Rosa had a newer state of your home; 214 photos from it were brought back.', advice: 'Nothing is to be done: they are in the timeline, as they were.', at: before(5 * HOUR) },
+          { id: 33, kind: 'restored-places', text: 'Disks and stores that you added before the restore are not used any more.', advice: 'Add them again on this page, under “Where the copies are”.', at: before(DAY) }
+        ]
+      },
       kits: { alarms: [{ id: 11, kind: 'disk_written', text: 'The copies of Grandpa Otto are on the disk, 41 GB in /media/usb.', advice: 'Eject the disk as your computer asks, and bring it to them with their 24 words.', at: before(20 * 60_000) }], kits: [{ id: 'k1', name: 'For the children', threshold: 2, count: 3, state: 'asked', holders: [{ household: rosa.household, name: 'Nonna Rosa', state: 'held' }, { household: ben.household, name: 'Ben & Clara', state: 'held' }, { household: null, name: '', state: 'paper' }], delayDays: 7, verifiedAt: before(30 * DAY), createdAt: before(90 * DAY) }], kitRequests: [{ id: id64('asker'), claimed: 'Linden 14', name: 'Linden 14', words: PHRASE.slice(3, 9).join(' '), state: 'asked', askedAt: before(2 * HOUR), hoursLeft: 166 }] }
     };
     return scenes[this.scene] ?? {};
@@ -162,6 +190,21 @@ export class Vault {
     if (at === 'GET /vault') {
       this.#goOn();
       return json(200, { ...status, alarms: status.alarms.filter((alarm) => !this.seen.has(String(alarm.id))) });
+    }
+    if (at === 'GET /vault/newer') return json(200, { states: this.newer });
+    if (at === 'POST /vault/restoring/without') {
+      const { place } = await body();
+      status.restoring.awaits = status.restoring.awaits.filter((name) => name !== place);
+      return json(204, this.changed());
+    }
+    if (at.startsWith('POST /vault/newer/')) {
+      const { bring, phrase } = await body();
+      const state = this.newer.find((one) => one.id === id);
+      if (!state) return refuse(404, 'There is nothing here.');
+      const judged = bring && state.needsPhrase ? this.judge(phrase) : { right: true };
+      if (!judged.right) return refuse(400, judged.problem.message ?? judged.problem);
+      Object.assign(state, bring ? { state: 'bringing', total: 312 } : { state: 'left' });
+      return json(202, this.changed() ?? {});
     }
     const asset = /^GET \/vault\/assets\/([\w-]+)$/.exec(at);
     if (asset) return this.library.find(asset[1]) ? json(200, this.#copies(this.library.find(asset[1]))) : refuse(404, 'There is nothing here.');

@@ -30,6 +30,8 @@ export interface Keeper {
   lastProvenAt: Moment | null;
   lastSeenAt: Moment | null;
   path: KeeperPath;
+  /** Until it has everything, as fast as in the last hour; nothing while nothing moves. */
+  hoursLeft?: number | null;
   growthBytesMonth: number | null;
   fullAt: Moment | null;
   /** Much of our copies there is to be deleted, in our name; a person in both homes has to say yes. */
@@ -117,6 +119,8 @@ export interface Restoring {
   total: number;
   bytes: number;
   totalBytes: number;
+  /** Homes and disks that it waits for; nothing more comes without them. */
+  awaits?: string[];
 }
 
 export interface Kit {
@@ -178,7 +182,7 @@ export interface VaultStatus {
   photos: { total: number; safe: number; oneHome: number; none: number };
   packs: number;
   bytes: number;
-  pending: { packs: number; bytes: number; photos: number };
+  pending: { packs: number; bytes: number; photos: number; hoursLeft?: number | null };
   keepers: Keeper[];
   wards: Ward[];
   targets: Place[];
@@ -239,8 +243,9 @@ export interface RestoreProgress extends Restoring {
   household: string | null;
 }
 
-/** A home that is asked for its part of a kit. */
+/** A home that is asked for its part of a kit. `id`: means its link when it is taken out. */
 export interface KitHome {
+  id: string;
   name: string;
   /** `expired`: it does not take this invitation any more. `away`: not reached now; what it said before still stands. */
   state: 'asking' | 'asked' | 'waits' | 'given' | 'refused' | 'expired' | 'away';
@@ -255,15 +260,35 @@ export interface KitAsking {
   name: string;
   askedAt: Moment;
   homes: KitHome[];
-  /** Parts typed from paper. */
-  papers: number;
+  /** Disks and stores that were named. */
+  places: { id: string; place: string; there: boolean }[];
+  /** Parts typed from paper; `part`: which one, 0 where that is not known. */
+  papers: { id: string; part: number }[];
   /** Parts that are here, the typed ones among them. */
   have: number;
   /** Unknown until one part told. */
   needed?: number | null;
+  /** Once there are enough parts: what can come back, the newest first. Nothing does before one is chosen. */
+  states?: KitState[] | null;
+  /** Who did not say which states it has, and may have a newer one. */
+  silent: string[];
   message?: string | null;
   /** It ended, for what the message says, until somebody asks again. */
   over: boolean;
+}
+
+export interface KitState {
+  id: string;
+  madeAt: Moment;
+  /** Homes and disks that have it. */
+  places: string[];
+}
+
+/** What is empty was not meant; `certificate`: a file in base 64. */
+export interface Relay {
+  address: string;
+  token: string;
+  certificate: string;
 }
 
 export interface KitOrder {
@@ -271,6 +296,23 @@ export interface KitOrder {
   /** Invitations or folders, one in a line. */
   from: string;
   papers: string[];
+  relay?: Relay;
+}
+
+/** A state of this home that another home holds and that is not part of what is here. */
+export interface NewerState {
+  id: string;
+  /** Where it was seen. */
+  place: string;
+  madeAt: Moment;
+  why: 'before' | 'after' | 'beside' | 'setBack' | 'stranger';
+  /** `asks`: a person has to say whether it is brought home. */
+  state: 'asks' | 'bringing' | 'waiting' | 'brought' | 'left';
+  needsPhrase: boolean;
+  brought: number;
+  total: number;
+  missing: number;
+  note?: string | null;
 }
 
 async function send<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
@@ -309,6 +351,10 @@ export const vaultApi = {
   answerKitRequest: (id: string, allow: boolean, kit?: string) => send<void>('POST', `/vault/kit-requests/${part(id)}`, { allow, kit: kit ?? null }),
   /** `later`: not before a month is over. `there`: the papers of this kit are where they should be. */
   answerReminder: (about: string, answer: 'later' | 'there') => send<void>('POST', `/vault/reminders/${part(about)}`, { answer }),
+  /** This home or disk does not come back: the restore goes on without it. */
+  goOnWithout: (place: string) => send<void>('POST', '/vault/restoring/without', { place }),
+  newer: () => send<{ states: NewerState[] }>('GET', '/vault/newer'),
+  answerNewer: (id: string, bring: boolean, phrase?: string) => send<void>('POST', `/vault/newer/${part(id)}`, phrase === undefined ? { bring } : { bring, phrase }),
   seen: (alarm: Alarm['id']) => send<void>('POST', `/vault/alarms/${part(alarm)}/seen`, {}),
   copiesOf: (asset: string) => send<AssetCopies>('GET', `/vault/assets/${part(asset)}`)
 };
@@ -322,10 +368,14 @@ export const setupApi = {
   /** `token`: what `found` gave beside the words. */
   finish: (token: string, code?: string) => send<void>('POST', '/setup/finish', { token }, coded(code)),
   /** `from`: invitations or folders, one in a line. */
-  restore: (phrase: string, from: string, code?: string) => send<void>('POST', '/setup/restore', { phrase, from }, coded(code)),
+  restore: (phrase: string, from: string, relay: Relay | undefined, code?: string) => send<void>('POST', '/setup/restore', { phrase, from, relay }, coded(code)),
   progress: (code?: string) => send<RestoreProgress>('GET', '/setup/restore', undefined, coded(code)),
   /** Asks for parts of a kit; asked again, adds to what was named. */
   askKit: (order: KitOrder, code?: string) => send<void>('POST', '/setup/kit', order, coded(code)),
   kitAsking: (code?: string) => send<KitAsking>('GET', '/setup/kit', undefined, coded(code)),
+  /** Takes out a link, a disk or a part on paper. */
+  takeOutOfKit: (id: string, code?: string) => send<void>('DELETE', `/setup/kit/entries/${part(id)}`, undefined, coded(code)),
+  /** `state`: an older one; the newest without. */
+  chooseState: (state: string | undefined, code?: string) => send<void>('POST', '/setup/kit/state', state === undefined ? {} : { state }, coded(code)),
   giveUpKit: (code?: string) => send<void>('DELETE', '/setup/kit', undefined, coded(code))
 };

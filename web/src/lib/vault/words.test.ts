@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AssetCopies, CheckDay, Keeper, KeeperState, VaultStatus, Ward } from '$lib/api/vault';
-import { checkedWords, checksWords, copiesWords, drillWords, fullWords, growthLine, growthWords, howMany, ifLostWords, keeperSaid, lastDays, levelWords, mutualWords, placeSaid, railWords, restoreProgress, restoringWords, wantsHome, wardSaid } from './words';
+import { checkedWords, checksWords, copiesWords, drillWords, fullWords, growthLine, growthWords, howMany, ifLostWords, keeperSaid, lastDays, leftWords, levelWords, mutualWords, placeSaid, railWords, restoreProgress, restoringWords, sendingWords, sentPart, wantsHome, wardSaid } from './words';
 
 const NOW = new Date(2026, 10, 21, 14, 0).getTime();
 const HOUR = 3_600_000;
@@ -57,6 +57,18 @@ test('each state of a keeper has words, and advice where somebody can do somethi
   for (const state of ['refused', 'warning', 'absent', 'full', 'diskAbsent'] as const) expect(said(state).advice).toBeTruthy();
 });
 
+test('the first copies say how far they are and how long they take', () => {
+  expect([0.1, 0.5, 1.2, 26, 61.4, 700].map(leftWords)).toEqual(['a few minutes left', 'less than an hour left', 'about 1 hour left', 'about 26 hours left', 'about 3 days left', 'about 4 weeks left']);
+  expect([null, undefined].map(leftWords)).toEqual(['', '']);
+  expect(keeperSaid(keeper({ photos: 40, hoursLeft: 61.4 }), 100, NOW).text).toBe('Photos are on their way, about 3 days left.');
+  const uploading = { kind: 'uploading', level: 'attention' as const, text: '', advice: '' };
+  const sending = status({ reasons: [uploading], keepers: [keeper({ photos: 40 }), keeper({ photos: 0 }), keeper({ state: 'asked', photos: 0 })], pending: { packs: 1, bytes: 1, photos: 60, hoursLeft: 61.4 } });
+  expect(sendingWords(sending)).toBe('About 3 days left, as fast as in the last hour. It goes on where it was when a computer was off.');
+  expect(sentPart(sending)).toBeCloseTo(0.2);
+  expect(sendingWords({ ...sending, pending: { packs: 1, bytes: 1, photos: 60 } })).toBeUndefined();
+  expect(sendingWords(status())).toBeUndefined();
+});
+
 test('a home that is safe says so at the foot of the rail', () => {
   expect(railWords(status())).toBe('Safe: complete in 2 other homes');
   expect(railWords(status({ completeHomes: 1 }))).toBe('Safe: complete in 1 other home');
@@ -67,10 +79,16 @@ test('what would come back after a loss', () => {
   const words = ifLostWords(status({ keepers: [keeper()] }), NOW).join(' ');
   expect(words).toContain('24 words and one of the homes above.');
   expect(ifLostWords(status(), NOW).join(' ')).toContain('the disk above');
-  expect(words).toContain('All 100 photos would come back, as things were 40 minutes ago.');
+  expect(words).toContain('All 100 photos would come back.');
   expect(words).toContain('about 12 hours');
   const some = ifLostWords(status({ ifLostNow: { photos: 90, newestAt: null, unsafePhotos: 10, hoursAt40Mbit: 72 } }), NOW).join(' ');
   expect(some).toContain('90 of 100 photos would come back.');
+  const first = status({ keepers: [keeper({ photos: 90 })], ifLostNow: { photos: 90, newestAt: new Date(NOW - 40 * 60_000).toISOString(), unsafePhotos: 10, hoursAt40Mbit: 72 } });
+  expect(ifLostWords(first, NOW)[0]).toBe('90 of 100 photos would come back, the newest from 40 minutes ago.');
+  const nothing = { photos: 0, newestAt: null, unsafePhotos: 100, hoursAt40Mbit: null };
+  expect(ifLostWords(status({ keepers: [keeper({ photos: 0 })], ifLostNow: nothing }), NOW)).toEqual(['Nothing could be brought back yet: the first copies are only on their way.']);
+  const owed = { kind: 'booksOwed', level: 'attention' as const, text: '', advice: '' };
+  expect(ifLostWords(status({ reasons: [owed], ifLostNow: nothing }), NOW)[0]).toMatch(/^Nobody here can say that now/);
   expect(some).toContain('10 photos would be gone');
   expect(some).toContain('about 3 days');
   expect(ifLostWords(status({ ifLostNow: { photos: 0, newestAt: null, unsafePhotos: 100, hoursAt40Mbit: null } }), NOW)).toEqual(['Nothing could be brought back: the photos are only on this computer.']);

@@ -63,8 +63,36 @@ export function keeperSaid(keeper: Keeper, total: number, now: number): Said {
     case 'absent': return { tone: 'red', text: `Away too long${since}.`, advice: 'Call them. If it will not return, ask another home to keep copies.' };
     case 'full': return { tone: 'amber', text: 'Full. New photos find no room there.', advice: 'Ask for more space, or another home.' };
     case 'diskAbsent': return { tone: 'amber', text: 'On, but its disk is not connected. Nothing is lost.', advice: 'Ask somebody there to plug the disk in again.' };
-    default: return keeper.photos >= total ? { tone: 'good', text: 'Has everything.' } : { tone: 'quiet', text: keeper.photos === 0 ? 'The first photos are on their way.' : 'Photos are on their way.' };
+    default: {
+      if (keeper.photos >= total) return { tone: 'good', text: 'Has everything.' };
+      const left = leftWords(keeper.hoursLeft);
+      return { tone: 'quiet', text: `${keeper.photos === 0 ? 'The first photos are on their way' : 'Photos are on their way'}${left ? `, ${left}` : ''}.` };
+    }
   }
+}
+
+/** `about 3 days left`, `about 5 hours left`; nothing while that is not known. */
+export function leftWords(hours: number | null | undefined): string {
+  if (hours === null || hours === undefined || hours < 0) return '';
+  if (hours < 0.25) return 'a few minutes left';
+  if (hours < 1) return 'less than an hour left';
+  if (hours < 36) return `about ${counted(Math.round(hours), 'hour')} left`;
+  if (hours < 24 * 21) return `about ${counted(Math.round(hours / 24), 'day')} left`;
+  return `about ${counted(Math.round(hours / 24 / 7), 'week')} left`;
+}
+
+/** How far the first copies are, while they are on their way: how much, how long still, and what to do. */
+export function sendingWords({ pending, reasons }: VaultStatus): string | undefined {
+  if (!reasons.some(({ kind }) => kind === 'uploading')) return undefined;
+  const left = leftWords(pending.hoursLeft);
+  const long = (pending.hoursLeft ?? 0) >= 20 ? ' It goes on where it was when a computer was off.' : '';
+  return left ? `${left.charAt(0).toUpperCase()}${left.slice(1)}, as fast as in the last hour.${long}` : undefined;
+}
+
+/** How much of all that is to be sent is there, 0 to 1: of each home that takes copies the same share. */
+export function sentPart({ keepers, photos: all }: VaultStatus): number {
+  const taking = keepers.filter(({ state }) => !['asked', 'refused', 'leaving', 'absent'].includes(state));
+  return taking.length ? taking.reduce((sum, keeper) => sum + part(keeper.photos, all.total), 0) / taking.length : 0;
 }
 
 /** How a home is reached, where it is on. */
@@ -154,11 +182,13 @@ export function placeSaid(place: Place): Said {
 /** What a restore from scratch would bring back today. */
 export function ifLostWords(status: VaultStatus, now: number): string[] {
   const { ifLostNow: lost, photos: all } = status;
+  if (status.reasons.some(({ kind }) => kind === 'booksOwed')) return ['Nobody here can say that now: the list of the copies was lost, and is made anew from them. Nothing is deleted anywhere meanwhile.'];
   if (all.total === 0) return ['There are no photos here yet.'];
-  if (lost.photos === 0) return ['Nothing could be brought back: the photos are only on this computer.'];
+  const begun = status.keepers.some(({ state, packs }) => state === 'ok' && packs > 0);
+  if (lost.photos === 0) return [begun ? 'Nothing could be brought back yet: the first copies are only on their way.' : 'Nothing could be brought back: the photos are only on this computer.'];
   const newest = timeOf(lost.newestAt);
-  const upTo = newest === undefined ? '' : `, as things were ${ago(newest, now)}`;
-  const back = lost.photos >= all.total ? `All ${photos(all.total)} would come back${upTo}.` : `${formatCount(lost.photos)} of ${photos(all.total)} would come back${upTo}.`;
+  const upTo = newest === undefined ? '' : `, the newest from ${whenWords(newest, now)}`;
+  const back = lost.photos >= all.total ? `All ${photos(all.total)} would come back.` : `${formatCount(lost.photos)} of ${photos(all.total)} would come back${upTo}.`;
   const unsafe = lost.unsafePhotos > 0 ? [`${photos(lost.unsafePhotos)} would be gone: ${lost.unsafePhotos === 1 ? 'it is' : 'they are'} not in another home yet.`] : [];
   const away = status.keepers.some(({ photos }) => photos > 0) ? 'one of the homes above' : 'the disk above, if it is not lost with the computer';
   return [back, ...unsafe, `You would need your 24 words and ${away}.${hoursWords(lost.hoursAt40Mbit)}`];
