@@ -46,6 +46,7 @@ impl Packing {
             salt
         };
         let packer = Packer::new(keys.keyring.newest().clone(), household, Box::new(salts));
+        let packer = packer.with_packs_of(run.home.vault.engine.pack_bytes());
         Ok(Self { run, packer, sealed: Vec::new(), runtime: Handle::current() })
     }
 
@@ -294,8 +295,8 @@ impl Run {
         home.vault.store.record_pack(&pack.pack, &pack.entries, self.now())?;
         let places = self.place(&pack.pack, shelf)?;
         self.count_sealed(&pack.pack);
-        self.tell_lanes();
-        if self.is_taken_by(&places) {
+        self.lanes.tell();
+        if self.lanes.takes(&places) {
             home.vault.engine.shelf.lay(pack.pack.id, pack.bytes.into());
         }
         Ok(())

@@ -4,23 +4,24 @@
 //! what they are made from.
 
 mod facts;
-mod lists;
+mod gathered;
+mod history;
+mod homes;
+mod places;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use heirloom_identity::{AssetId, HouseholdId};
-use heirloom_net::PathKind;
-use heirloom_vault::policy::repair::{Absence, absence};
-use heirloom_vault::policy::{PhotoCounts, Policy, Standing, TargetId, forecast, health};
-use heirloom_vault::store::{Overview, Place, TargetCounts, TargetRow};
+use heirloom_vault::policy::{Policy, health};
+use heirloom_vault::store::{Alarm, Overview};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::kits::reminders::ReminderNow;
-use super::kits::status::{KitNow, KitRequestNow};
-use super::own_places::bucket_name;
-use super::{deletions, place, refill};
+use self::gathered::Gathered;
+pub use self::history::{AuditDayNow, AuditsNow, DrillNow, HealNow};
+pub use self::homes::{AskNow, DeletionNow, KeeperNow, WardNow};
+pub use self::places::PlaceNow;
+use super::kits::reminders::{self, ReminderNow};
+use super::kits::status::{self as kits, KitNow, KitRequestNow};
 use crate::api::dates::iso;
 use crate::home::{Home, phrase};
 use crate::restore::Stage;
@@ -112,7 +113,7 @@ pub struct PhotosNow {
 }
 
 /// See [`VaultStatus::pending`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PendingNow {
     /// Packs that some place waits for.
@@ -121,174 +122,9 @@ pub struct PendingNow {
     pub bytes: u64,
     /// Photos that are not complete in as many homes as wished.
     pub photos: u64,
-}
-
-/// A home that keeps copies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct KeeperNow {
-    /// Its id.
-    #[schema(value_type = String)]
-    pub household: HouseholdId,
-    /// What people here call it.
-    pub name: String,
-    /// `ok`, `asked`, `refused`, `leaving`, `offline`, `warning`, `absent`, `full`, `diskAbsent`.
-    pub state: &'static str,
-    /// Packs that it proved.
-    pub packs: u64,
-    /// Photos that are complete there.
-    pub photos: u64,
-    /// Bytes of the packs.
-    pub bytes: u64,
-    /// What it agreed to, or was asked for.
-    pub quota: u64,
-    /// What is left of that.
-    pub free: Option<u64>,
-    /// When it last proved something.
-    pub last_proven_at: Option<String>,
-    /// When it was last reached.
-    pub last_seen_at: Option<String>,
-    /// `lan`, `direct`, `relay` or `off`.
-    pub path: &'static str,
-    /// How much is added a month.
-    pub growth_bytes_month: Option<u64>,
-    /// When it will be full.
-    pub full_at: Option<String>,
-    /// A deletion of our copies there, asked for in our name, that waits for a word of people here.
-    pub ask: Option<DeletionNow>,
-}
-
-/// A home that this one keeps copies for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct WardNow {
-    /// Its id.
-    #[schema(value_type = String)]
-    pub household: HouseholdId,
-    /// What people here call it.
-    pub name: String,
-    /// `ok`, `ending` (nothing new is taken, and what is here is held for 30 days), `diskAbsent`.
-    pub state: &'static str,
-    /// Bytes that it takes here, held ones with them.
-    pub bytes: u64,
-    /// What was agreed.
-    pub quota: u64,
-    /// Bytes that it deleted and that are held.
-    pub held: u64,
-    /// Its packs.
-    pub packs: u64,
-    /// When it last said what it has.
-    pub last_head_at: Option<String>,
-    /// What is left of the quota.
-    pub free: Option<u64>,
-    /// How much is added a month.
-    pub growth_bytes_month: Option<u64>,
-    /// When it will be full.
-    pub full_at: Option<String>,
-    /// A deletion that waits for a person.
-    pub ask: Option<DeletionNow>,
-}
-
-/// See [`WardNow::ask`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct DeletionNow {
-    /// How many packs.
-    pub packs: u64,
-    /// How many bytes.
-    pub bytes: u64,
-}
-
-/// A folder or a bucket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PlaceNow {
-    /// Its number.
-    pub id: String,
-    /// `folder` or `s3`.
-    pub kind: &'static str,
-    /// The folder, or the bucket.
-    pub place: String,
-    /// `ok`, `full`, `diskAbsent`, `leaving`, or what went wrong.
-    pub state: String,
-    /// Packs that it proved.
-    pub packs: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// When it last proved something.
-    pub last_proven_at: Option<String>,
-}
-
-/// A home that asks this one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AskNow {
-    /// Its id.
-    #[schema(value_type = String)]
-    pub household: HouseholdId,
-    /// What people here call it.
-    pub name: String,
-    /// How much.
-    pub bytes: u64,
-    /// When.
-    pub at: String,
-}
-
-/// The checks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AuditsNow {
-    /// Everything that any place has was checked since then.
-    pub checked_all_at: Option<String>,
-    /// Day by day, the newest first.
-    pub history: Vec<AuditDayNow>,
-}
-
-/// The checks of one day, of all places together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AuditDayNow {
-    /// The day.
-    pub day: String,
-    /// Proofs.
-    pub ok: u64,
-    /// Answers that prove nothing.
-    pub wrong: u64,
-    /// Packs that were gone.
-    pub missing: u64,
-    /// Questions without an answer.
-    pub offline: u64,
-}
-
-/// A drill.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct DrillNow {
-    /// When.
-    pub at: String,
-    /// Photos that came back as they were.
-    pub photos: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Photos that did not.
-    pub problems: u64,
-    /// From where.
-    pub from: String,
-}
-
-/// A photo that was brought back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct HealNow {
-    /// When.
-    pub at: String,
-    /// Its name.
-    pub name: String,
-    /// The photo.
-    #[schema(value_type = Option<String>)]
-    pub asset: Option<AssetId>,
-    /// From where.
-    pub from: String,
+    /// How long it takes until all homes that are on have everything, as fast as in the last hour; nothing while nothing
+    /// moves.
+    pub hours_left: Option<f64>,
 }
 
 /// Something that people should see.
@@ -308,7 +144,7 @@ pub struct AlarmNow {
 }
 
 /// How far a restore is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RestoringNow {
     /// What is being done.
@@ -321,6 +157,10 @@ pub struct RestoringNow {
     pub bytes: u64,
     /// All of them.
     pub total_bytes: u64,
+    /// Homes and disks that it waits for, by their names.
+    pub awaits: Vec<String>,
+    /// What a person should know.
+    pub message: Option<String>,
 }
 
 /// What would come back.
@@ -358,24 +198,17 @@ pub fn status(home: &Arc<Home>) -> anyhow::Result<VaultStatus> {
     let health = if replaced {
         health::replaced(&gathered.overview.photos)
     } else {
-        health::assess(&facts::facts(&gathered, &policy)?, &policy)
+        health::assess(&facts::facts(&gathered)?, &policy)
     };
-    let (store, overview) = (&home.vault.store, &gathered.overview);
-    let wanted = policy.copies.max(1);
-    let safe = overview.photos.at_least(wanted);
+    let overview = &gathered.overview;
+    let safe = overview.photos.at_least(policy.copies.max(1));
     let (total, some) = (overview.photos.total, overview.photos.at_least(1));
-    let reason = |reason: health::Reason| ReasonNow {
-        kind: reason.kind,
-        level: reason.level.name(),
-        text: reason.text,
-        advice: reason.advice,
-    };
-    let drills = gathered.drills()?;
+    let (drills, keepers) = (gathered.drills()?, gathered.keepers(&policy)?);
     Ok(VaultStatus {
         level: health.level.name(),
         sentence: health.sentence,
         replaced,
-        reasons: health.reasons.into_iter().map(reason).collect(),
+        reasons: health.reasons.into_iter().map(ReasonNow::from).collect(),
         complete_homes: health.complete_homes,
         photos: PhotosNow {
             total,
@@ -389,8 +222,9 @@ pub fn status(home: &Arc<Home>) -> anyhow::Result<VaultStatus> {
             packs: overview.pending_packs,
             bytes: overview.pending_bytes,
             photos: total.saturating_sub(safe),
+            hours_left: keepers.iter().filter_map(|keeper| keeper.hours_left).reduce(f64::max),
         },
-        keepers: gathered.keepers(&policy)?,
+        keepers,
         wards: gathered.wards()?,
         targets: gathered.places(),
         asks: gathered.asks()?,
@@ -398,29 +232,34 @@ pub fn status(home: &Arc<Home>) -> anyhow::Result<VaultStatus> {
         last_drill_at: drills.first().map(|drill| drill.at.clone()),
         drills,
         heals: gathered.heals()?,
-        alarms: store.alarms()?.into_iter().filter(|alarm| !alarm.seen).map(AlarmNow::from).collect(),
+        alarms: alarms(home)?,
         restoring: restoring(home),
         if_lost_now: if_lost_now(overview),
         phrase: PhraseNow {
             enabled: home.keys.vault().is_some(),
             verified_at: phrase::verified_ms(home)?.map(iso),
         },
-        kits: super::kits::status::kits(home)?,
-        kit_requests: super::kits::status::requests(home)?,
-        reminders: super::kits::reminders::due(home, gathered.now_ms)?,
+        kits: kits::kits(home)?,
+        kit_requests: kits::requests(home)?,
+        reminders: reminders::due(home, gathered.now_ms)?,
     })
 }
 
-impl From<heirloom_vault::store::Alarm> for AlarmNow {
-    fn from(alarm: heirloom_vault::store::Alarm) -> Self {
+impl From<health::Reason> for ReasonNow {
+    fn from(reason: health::Reason) -> Self {
+        Self { kind: reason.kind, level: reason.level.name(), text: reason.text, advice: reason.advice }
+    }
+}
+
+impl From<Alarm> for AlarmNow {
+    fn from(alarm: Alarm) -> Self {
         Self { id: alarm.id, kind: alarm.kind, text: alarm.text, advice: alarm.advice, at: iso(alarm.at_ms) }
     }
 }
 
-impl From<deletions::Asked> for DeletionNow {
-    fn from(asked: deletions::Asked) -> Self {
-        Self { packs: asked.packs, bytes: asked.bytes }
-    }
+fn alarms(home: &Home) -> anyhow::Result<Vec<AlarmNow>> {
+    let unseen = home.vault.store.alarms()?.into_iter().filter(|alarm| !alarm.seen);
+    Ok(unseen.map(AlarmNow::from).collect())
 }
 
 fn restoring(home: &Home) -> Option<RestoringNow> {
@@ -431,15 +270,9 @@ fn restoring(home: &Home) -> Option<RestoringNow> {
         total: progress.total,
         bytes: progress.bytes,
         total_bytes: progress.total_bytes,
+        awaits: progress.awaits,
+        message: progress.message,
     })
-}
-
-/// All photos, of which no copy is known.
-fn photos_of_ledger(home: &Home) -> anyhow::Result<PhotoCounts> {
-    let (total, bytes) = home.ledger.file_totals()?;
-    let mut photos = PhotoCounts { total, bytes, nowhere: total, ..PhotoCounts::default() };
-    photos.in_homes[0] = total;
-    Ok(photos)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "hours are told to a tenth")]
@@ -453,131 +286,5 @@ fn if_lost_now(overview: &Overview) -> IfLostNow {
         newest_at: photos.newest_safe_ms.map(iso),
         unsafe_photos: photos.nowhere,
         hours_at_40_mbit: (safe > 0).then_some((hours * 10.0).ceil() / 10.0),
-    }
-}
-
-/// What is looked up once.
-pub(super) struct Gathered<'a> {
-    pub(super) home: &'a Arc<Home>,
-    pub(super) now_ms: i64,
-    pub(super) overview: Overview,
-    /// What is known of copies was lost: every photo counts as being nowhere until it is known again.
-    pub(super) books_owed: bool,
-    pub(super) rows: Vec<TargetRow>,
-    pub(super) wards: Vec<heirloom_vault::Ward>,
-    names: HashMap<HouseholdId, String>,
-    growth: Option<u64>,
-}
-
-impl<'a> Gathered<'a> {
-    fn of(home: &'a Arc<Home>, policy: &Policy) -> anyhow::Result<Self> {
-        let (store, now_ms) = (&home.vault.store, home.vault.engine.now());
-        let names = home.ledger.peers()?.into_iter().map(|peer| (peer.household, peer.name())).collect();
-        let (mut overview, books_owed) = (store.overview(now_ms, policy)?, refill::is_owed(store)?);
-        if books_owed {
-            overview.photos = photos_of_ledger(home)?;
-        }
-        Ok(Self {
-            home,
-            now_ms,
-            overview,
-            books_owed,
-            rows: store.targets()?,
-            wards: home.vault.keeper.wards()?,
-            names,
-            growth: forecast::bytes_per_month(&store.growth()?),
-        })
-    }
-
-    pub(super) fn name(&self, household: &HouseholdId) -> String {
-        self.names.get(household).cloned().unwrap_or_else(|| household.to_string()[..8].to_owned())
-    }
-
-    /// What people call a place.
-    pub(super) fn place_name(&self, place: &Place) -> String {
-        match place {
-            Place::Household(household) => self.name(household),
-            Place::Folder(folder) => folder.clone(),
-            Place::S3(bucket) => bucket_name(bucket),
-        }
-    }
-
-    fn target_name(&self, id: Option<TargetId>) -> String {
-        let row = self.rows.iter().find(|row| Some(row.id) == id);
-        row.map_or_else(|| "a copy".to_owned(), |row| self.place_name(&row.place))
-    }
-
-    pub(super) fn counts(&self, id: TargetId) -> TargetCounts {
-        self.overview.targets.get(&id).copied().unwrap_or_default()
-    }
-
-    fn keepers(&self, policy: &Policy) -> anyhow::Result<Vec<KeeperNow>> {
-        let mut keepers = Vec::new();
-        for row in &self.rows {
-            let Some(household) = row.household() else { continue };
-            let (counts, reported) = (self.counts(row.id), &row.reported);
-            let quota = reported.quota.or(row.asked_bytes).unwrap_or(0);
-            let left = reported.quota.map(|quota| quota.saturating_sub(reported.used));
-            let free = reported.free.or(left);
-            let full_at = self.growth.zip(free).filter(|_| row.standing == Standing::Active);
-            keepers.push(KeeperNow {
-                household,
-                name: self.name(&household),
-                state: self.state(row, policy),
-                packs: counts.packs,
-                photos: counts.photos,
-                bytes: counts.bytes,
-                quota,
-                free,
-                last_proven_at: counts.last_proven_ms.map(iso),
-                last_seen_at: self.seen_ms(row)?.map(iso),
-                path: self.path(&household),
-                growth_bytes_month: self.growth,
-                full_at: full_at
-                    .and_then(|(growth, free)| forecast::full_at_ms(free, growth, self.now_ms))
-                    .map(iso),
-                ask: deletions::at(&self.home.vault.store, &household)?.map(DeletionNow::from),
-            });
-        }
-        Ok(keepers)
-    }
-
-    fn seen_ms(&self, row: &TargetRow) -> anyhow::Result<Option<i64>> {
-        let Some(household) = row.household() else { return Ok(row.seen_ms) };
-        if place::is_on(self.home, &row.place) {
-            return Ok(Some(self.now_ms));
-        }
-        let peer = self.home.ledger.peer(&household)?;
-        Ok(row.seen_ms.max(peer.and_then(|peer| peer.last_seen_ms)))
-    }
-
-    fn path(&self, household: &HouseholdId) -> &'static str {
-        let Some(network) = self.home.network() else { return "off" };
-        let path = network.path(household);
-        match path.kind {
-            PathKind::Off => "off",
-            PathKind::Relay => "relay",
-            PathKind::Direct if path.is_local => "lan",
-            PathKind::Direct => "direct",
-        }
-    }
-
-    fn state(&self, row: &TargetRow, policy: &Policy) -> &'static str {
-        match row.standing {
-            Standing::Asked => return "asked",
-            Standing::Refused => return "refused",
-            Standing::Leaving => return "leaving",
-            Standing::Active => {}
-        }
-        if row.absent_ms.is_some() {
-            return "diskAbsent";
-        }
-        match absence(row.away_ms, policy) {
-            Absence::Alarmed | Absence::Replaced => "absent",
-            Absence::Warned => "warning",
-            Absence::Short if !place::is_on(self.home, &row.place) => "offline",
-            Absence::Short if row.full_ms.is_some() => "full",
-            Absence::Short => "ok",
-        }
     }
 }

@@ -1,9 +1,9 @@
 //! What the sentence is made from.
 
+use heirloom_vault::policy::Standing;
 use heirloom_vault::policy::health::{
     DeletionFacts, DrillFacts, Facts, HomeFacts, OriginalFacts, PlaceFacts,
 };
-use heirloom_vault::policy::{Policy, Standing};
 use heirloom_vault::store::TargetRow;
 
 use super::Gathered;
@@ -12,11 +12,13 @@ use crate::restore::Stage;
 use crate::vault::worker::DRILL_SINCE;
 use crate::vault::{deletions, overdue};
 
+/// With less room than this on the home's disk nothing comes back, and soon nothing goes out.
+const FULL_BYTES: u64 = 512 << 20;
 /// Originals away that are looked at one by one.
 const AWAY_MAX: usize = 10_000;
 
 /// Gathers the facts of now.
-pub(super) fn facts(gathered: &Gathered<'_>, _policy: &Policy) -> anyhow::Result<Facts> {
+pub(super) fn facts(gathered: &Gathered<'_>) -> anyhow::Result<Facts> {
     let (home, store) = (gathered.home, &gathered.home.vault.store);
     let homes = gathered.rows.iter().filter(|row| row.household().is_some());
     let own = gathered.rows.iter().filter(|row| row.household().is_none());
@@ -38,6 +40,7 @@ pub(super) fn facts(gathered: &Gathered<'_>, _policy: &Policy) -> anyhow::Result
             possible_since_ms: store.moment(DRILL_SINCE)?,
         },
         originals: originals(gathered)?,
+        disk_is_full: !home.has_room_for_own(0, FULL_BYTES),
         deletions: DeletionFacts {
             of_ours_at: asked_of_ours(gathered)?,
             of_theirs: gathered
