@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use heirloom_identity::ContentHash;
+use heirloom_vault::pack::{PACK_BYTES_MAX, PACK_BYTES_MIN};
 use heirloom_vault::policy::TargetId;
 use heirloom_vault::store::Place;
 use heirloom_vault::target::Clock;
@@ -60,8 +61,11 @@ pub struct Engine {
     /// Folders and object stores that are open, by the place's number.
     pub(super) open: Mutex<HashMap<TargetId, Open>>,
     clock: OnceLock<Clock>,
+    pack_bytes: OnceLock<usize>,
     /// Since when this computer has been on without a break.
     pub(super) on_since: OnSince,
+    /// Looks at folders with copies.
+    pub(super) folder_looks: super::place::Looks,
 }
 
 /// Photos that something happened to.
@@ -107,6 +111,16 @@ impl Engine {
     /// Takes the time from elsewhere, from now on and for good; `false` when somebody did already.
     pub fn set_clock(&self, clock: Clock) -> bool {
         self.clock.set(clock).is_ok()
+    }
+
+    /// Packs are no larger than so many bytes, and at most as large as they can be.
+    pub(super) fn pack_bytes(&self) -> usize {
+        self.pack_bytes.get().map_or(PACK_BYTES_MAX, |bytes| (*bytes).clamp(PACK_BYTES_MIN, PACK_BYTES_MAX))
+    }
+
+    /// Makes smaller packs, from now on and for good; `false` when somebody did already.
+    pub fn set_pack_bytes(&self, bytes: usize) -> bool {
+        self.pack_bytes.set(bytes).is_ok()
     }
 
     /// Notes what a person asked for.

@@ -1,7 +1,12 @@
 //! Which place gets which pack, as the policy decides, and what the policy needs to know of the places.
 
-use std::collections::BTreeMap;
+mod limited;
+mod looks;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use heirloom_vault::folder::marker_of;
 use heirloom_vault::policy::placement::{self, Assignment};
 use heirloom_vault::policy::repair::{self, Action};
 use heirloom_vault::policy::{Holder, PackCopies, Policy, Standing, TargetId};
@@ -10,6 +15,9 @@ use heirloom_vault::{PackId, PackRef};
 
 use crate::home::Home;
 use crate::restore::Stage;
+
+pub use limited::{FOLDER_TIME, Limited};
+pub use looks::{Looks, Seen};
 
 /// What sealing and padding add to originals at most, as one part in so many: for judging whether a home has room for
 /// everything before everything is packed.
@@ -110,15 +118,22 @@ pub fn holders(home: &Home) -> anyhow::Result<Vec<Holder>> {
     Ok(known.map(holder).collect())
 }
 
-/// Whether a place can be reached, as far as can be told without asking it.
+/// Whether a place can be reached, as far as can be told without asking it. Blocks for some seconds at most.
 pub fn is_on(home: &Home, place: &Place) -> bool {
     match place {
         Place::Household(household) => {
             home.network().is_some_and(|network| network.connection(household).is_some())
         }
-        Place::Folder(folder) => std::path::Path::new(folder).is_dir(),
+        Place::Folder(folder) => folder_seen(home, folder) == Seen::There,
         Place::S3(_) => true,
     }
+}
+
+/// Whether the disk with a folder of this household's is there, or does not answer. Blocks for some seconds at most.
+pub fn folder_seen(home: &Home, folder: &str) -> Seen {
+    let household = *home.keys.certificate.household();
+    let is_ours = move |folder: &Path| marker_of(folder).is_some_and(|marker| marker.household == household);
+    home.vault.engine.folder_looks.at(Path::new(folder), is_ours)
 }
 
 /// Whether what goes to a place stays in this network.

@@ -10,6 +10,7 @@ use heirloom_vault::store::{Place, TargetRow};
 use heirloom_vault::target::{FolderTarget, S3Target};
 
 use super::Vault;
+use super::place::{FOLDER_TIME, Limited};
 use crate::home::Home;
 use crate::protocols::vault::PeerTarget;
 
@@ -67,7 +68,9 @@ impl Vault {
             Place::S3(s3) => Arc::new(S3Target::new(s3, household, true, clock)?.limited_to(row.asked_bytes)),
             Place::Folder(folder) => {
                 let expected = Expected { household, disks: Vec::new() };
-                Arc::new(FolderTarget::new(PathBuf::from(folder), expected, Arc::clone(&home.disk), clock)?)
+                let disk = Arc::clone(&home.disk);
+                let folder = FolderTarget::new(PathBuf::from(folder), expected, disk, clock)?;
+                Arc::new(Limited::new(folder, FOLDER_TIME))
             }
             Place::Household(household) => Arc::new(PeerTarget::new(Arc::clone(home), *household)),
         };

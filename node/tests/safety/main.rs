@@ -7,3 +7,4 @@ mod lost_originals;
 mod rebuild_property;
 mod storage_crash;
 mod troubled_disk;
+mod truth;

@@ -152,6 +152,8 @@ pub struct Facts {
     pub originals: OriginalFacts,
     /// Deletions that wait for a person.
     pub deletions: DeletionFacts,
+    /// The disk of this home has no room: what is new waits.
+    pub disk_is_full: bool,
 }
 
 /// Something that keeps the level from being better.
@@ -197,6 +199,7 @@ pub fn assess(facts: &Facts, policy: &Policy) -> Health {
     homes::hindrances(facts, policy, wanted, &mut reasons);
     homes::unlisted(facts, policy, &mut reasons);
     upkeep::deletions(facts, &mut reasons);
+    upkeep::disk(facts, &mut reasons);
     upkeep::originals(facts, &mut reasons);
     upkeep::drills(facts, policy, &mut reasons);
     upkeep::phrase(facts, policy, &mut reasons);

@@ -46,6 +46,7 @@ fn well() -> Facts {
         drills: DrillFacts { last: Some((NOW - 3 * DAY_MS, 0)), possible_since_ms: Some(NOW - 90 * DAY_MS) },
         originals: OriginalFacts::default(),
         deletions: DeletionFacts::default(),
+        disk_is_full: false,
     }
 }
 
@@ -479,4 +480,12 @@ proptest! {
             prop_assert!(!told && !health.sentence.contains(word), "{word}: {health:#?}");
         }
     }
+}
+
+#[test]
+fn a_full_disk_is_said_and_is_no_loss() {
+    let full = Facts { disk_is_full: true, ..well() };
+    let health = assess(&full, &Policy::default());
+    assert_eq!((health.level, health.reasons[0].kind), (Level::Attention, "homeDiskFull"));
+    assert!(health.reasons[0].advice.contains("go on by themselves"), "{health:#?}");
 }

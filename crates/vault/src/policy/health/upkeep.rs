@@ -38,6 +38,20 @@ pub(super) fn deletions(facts: &Facts, reasons: &mut Vec<Reason>) {
     }
 }
 
+/// A full disk stops nearly everything, and cannot be noted in a database that lies on it: so it is told from the disk itself.
+pub(super) fn disk(facts: &Facts, reasons: &mut Vec<Reason>) {
+    if facts.disk_is_full {
+        reasons.push(Reason {
+            kind: "homeDiskFull",
+            level: Level::Attention,
+            text: "The disk of this computer is full.".to_owned(),
+            advice: "Make room on it. Nothing was lost; new photos, new copies and photos that come back wait until then, and \
+                     go on by themselves."
+                .to_owned(),
+        });
+    }
+}
+
 /// Originals here that are not as they should be.
 pub(super) fn originals(facts: &Facts, reasons: &mut Vec<Reason>) {
     let originals = &facts.originals;
