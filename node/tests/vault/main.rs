@@ -10,12 +10,19 @@ mod faults;
 mod faulty;
 mod heal;
 mod homes;
+mod hung;
+mod impatient;
 mod keepers;
 mod library;
+mod one_percent;
 mod packings;
 mod peers;
 mod readback;
+mod renewed;
+mod room;
+mod sector;
 mod slow;
+mod spoilt;
 mod thieves;
 
 #[path = "../shared/found.rs"]

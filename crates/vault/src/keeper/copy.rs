@@ -104,7 +104,15 @@ impl Keeper {
             Err(why @ (FolderError::Missing | FolderError::Wrong(_))) => {
                 self.found_bad(ward, from, pack, &why).map(|_| false)
             }
-            Err(other) => Err(other.into()),
+            // A part of the disk that can't be read keeps no other pack from the copy; the pack stays where it is, since the
+            // rest of it may be read.
+            Err(other) => match other.of_this_part() {
+                FolderError::Wrong(why) => {
+                    tracing::warn!(%pack, why, "a pack is not copied");
+                    Ok(false)
+                }
+                other => Err(other.into()),
+            },
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use heirloom_store::rusqlite::Connection;
 use heirloom_store::{Database, Disk, DraftFile, Durability, RealDisk, StoreError};
-use heirloom_vault::folder::Expected;
+use heirloom_vault::folder::{Expected, PackFolder};
 use heirloom_vault::keeper::AlarmKind;
 use heirloom_vault::target::FolderTarget;
 use heirloom_vault::{Answer, Keeper, KeeperError, PackId, Room, Target, TargetError, proof};
@@ -91,6 +91,25 @@ fn a_part_that_cannot_be_read_is_missing_when_it_is_asked_for() {
     home.keeper.put(&id, &broken, &content, Room::Common).unwrap();
     assert!(proves(&home.keeper, &id, &broken, content.len()));
     assert_eq!(ids(&home.keeper, &id).len(), 4);
+}
+
+/// Goal: a disk for a relative whose house burnt down is written although a part of this one can't be read.
+#[test]
+fn a_copy_is_written_of_what_can_be_read() {
+    let (home, ward) = agreed();
+    let id = ward.id();
+    let packs = fill(&home, &ward, 0..5, 2000);
+    let (broken, content) = as_large_as_a_folder(home.scratch.path());
+    home.keeper.put(&id, &broken, &content, Room::Common).unwrap();
+    home.keeper.put_head(&id, ward.node(1, 0).head(1, None, 0).as_bytes()).unwrap();
+    spoil_in_size(&home.pack_path(&id, &broken));
+    let usb = home.scratch.path().join("usb");
+    let copied = home.keeper.write_copy(&id, &usb, [5; 16], &mut |_| true).unwrap();
+    assert_eq!((copied.packs, copied.bad), (5, 1));
+    let expected = Expected { household: id, disks: Vec::new() };
+    let folder = PackFolder::open(&usb, &expected, Arc::new(RealDisk)).unwrap();
+    assert!(packs.iter().all(|(pack, _)| folder.check(pack).is_ok()));
+    assert_eq!(folder.heads().unwrap().len(), 1);
 }
 
 /// Goal: the same for a folder of the household's own, which nobody reads through once a month.
