@@ -8,6 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::HeaderName;
@@ -18,7 +19,7 @@ use heirloom_catalog::JobCounts;
 use heirloom_catalog::calendar::month_text;
 use heirloom_identity::{AccountId, SpaceId};
 use serde::Serialize;
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
@@ -27,10 +28,10 @@ use utoipa_axum::routes;
 use super::ApiState;
 use super::error::{ApiError, ErrorBody};
 use super::extract::blocking;
-use super::limits::{EVENT_PING, EVENT_STREAMS_MAX, EVENT_STREAMS_PER_ACCOUNT_MAX, JOBS_PAUSE};
+use super::limits::{EVENT_PING, EVENT_STREAMS_MAX, EVENT_STREAMS_PER_ACCOUNT_MAX, JOBS_PAUSE, VAULT_PAUSE};
 use super::session::SignedIn;
 use crate::home::Home;
-use crate::home::events::{AlbumPart, Event};
+use crate::home::events::{self as news, AlbumPart, Event};
 use crate::sharing;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
@@ -48,14 +49,17 @@ async fn events(State(state): State<Arc<ApiState>>, signed_in: SignedIn) -> Resu
     })?;
     // Listening begins before the first look, so that nothing falls between.
     let news = state.home.events.listen();
+    let mut jobs = Paced::every(JOBS_PAUSE);
+    jobs.soon();
     let listener = Listener {
         home: Arc::clone(&state.home),
         account,
         news,
         stopping: state.stopping.clone(),
         ready: VecDeque::from([look_again(&state.home, &account)]),
-        jobs_due: Some(Instant::now()),
+        jobs,
         jobs_told: None,
+        vault: Paced::every(VAULT_PAUSE),
         _place: place,
     };
     let ping = KeepAlive::new().interval(EVENT_PING).text("ping");
@@ -139,13 +143,45 @@ struct Nothing {}
 struct Listener {
     home: Arc<Home>,
     account: AccountId,
-    news: Receiver<Event>,
+    news: news::Listener,
     stopping: CancellationToken,
     ready: VecDeque<sse::Event>,
-    /// When to count the jobs next, if there is news of them.
-    jobs_due: Option<Instant>,
-    jobs_told: Option<(Instant, JobCounts)>,
+    jobs: Paced,
+    jobs_told: Option<JobCounts>,
+    vault: Paced,
     _place: Place,
+}
+
+/// News that a page hears at once, and then no more often than it can do something with it.
+struct Paced {
+    pause: Duration,
+    told: Option<Instant>,
+    /// When to tell next, if there is something to tell.
+    due: Option<Instant>,
+}
+
+impl Paced {
+    fn every(pause: Duration) -> Self {
+        Self { pause, told: None, due: None }
+    }
+
+    /// There is something to tell.
+    fn soon(&mut self) {
+        let rested = self.told.map_or_else(Instant::now, |at| at + self.pause);
+        self.due.get_or_insert(rested);
+    }
+
+    /// Returns when it is to be told.
+    async fn due(&self) {
+        match self.due {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn told(&mut self) {
+        (self.due, self.told) = (None, Some(Instant::now()));
+    }
 }
 
 impl Listener {
@@ -162,22 +198,19 @@ impl Listener {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
             }
-            let due = self.jobs_due;
-            let jobs_due = async move {
-                match due {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 biased;
                 () = self.stopping.cancelled() => return None,
-                () = jobs_due => self.count_jobs().await,
+                () = self.jobs.due() => self.count_jobs().await,
+                () = self.vault.due() => {
+                    self.vault.told();
+                    self.ready.push_back(told("vault", &Nothing {}));
+                }
                 news = self.news.recv() => match news {
                     Ok(event) => self.take(event).await,
                     Err(RecvError::Lagged(_)) => {
                         self.ready.push_back(look_again(&self.home, &self.account));
-                        self.jobs_soon();
+                        self.jobs.soon();
                     }
                     Err(RecvError::Closed) => return None,
                 },
@@ -194,9 +227,9 @@ impl Listener {
             Event::Asset { account, asset, local_id } if account == self.account => {
                 self.ready.push_back(told("asset", &AssetNews { id: asset.to_string(), local: local_id }));
             }
-            Event::Jobs => self.jobs_soon(),
+            Event::Jobs => self.jobs.soon(),
             Event::Peers => self.ready.push_back(told("peers", &Nothing {})),
-            Event::Vault => self.ready.push_back(told("vault", &Nothing {})),
+            Event::Vault => self.vault.soon(),
             Event::Albums => self.ready.push_back(told("albums", &Nothing {})),
             Event::Album { space, changed } => self.ready.extend(self.album_news(space, changed).await),
             Event::Timeline { .. } | Event::Asset { .. } => {}
@@ -214,18 +247,11 @@ impl Listener {
         Some(told("album", &AlbumNews { id: id.to_string(), changed }))
     }
 
-    fn jobs_soon(&mut self) {
-        let rested = self.jobs_told.map_or_else(Instant::now, |(at, _)| at + JOBS_PAUSE);
-        self.jobs_due.get_or_insert(rested);
-    }
-
     async fn count_jobs(&mut self) {
-        self.jobs_due = None;
+        self.jobs.told();
         let home = Arc::clone(&self.home);
         let Ok(counts) = blocking(move || Ok(home.catalog().counts()?)).await else { return };
-        let known = self.jobs_told.is_some_and(|(_, told)| told == counts);
-        self.jobs_told = Some((Instant::now(), counts));
-        if !known {
+        if self.jobs_told.replace(counts) != Some(counts) {
             let JobCounts { waiting, running, failed } = counts;
             self.ready.push_back(told("jobs", &JobsNews { waiting, running, failed }));
         }

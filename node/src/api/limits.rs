@@ -70,6 +70,9 @@ pub const EVENT_STREAMS_MAX: usize = 256;
 pub const EVENT_PING: Duration = Duration::from_secs(15);
 /// The numbers of jobs are told at most this often.
 pub const JOBS_PAUSE: Duration = Duration::from_millis(500);
+/// A page is told at most this often that something about copies changed: while many are made, that is so all the time, and
+/// counting how safe a large home is takes a moment.
+pub const VAULT_PAUSE: Duration = Duration::from_secs(2);
 
 /// Problems that are listed.
 pub const PROBLEMS_MAX: u32 = 1_000;

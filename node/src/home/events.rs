@@ -1,10 +1,12 @@
 //! What just changed, for pages that are open.
 //!
-//! Events are hints, never data: a page that missed some (its queue was full) is told to look again.
+//! Events are hints, never data: a page that missed some (its queue was full) is told to look again. Of copies, where one
+//! change follows the other for days, a listener hears once however often something changed since it last heard.
 
 use heirloom_identity::{AccountId, AssetId, SpaceId};
 use serde::Serialize;
-use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
 
 /// Events that a slow page may fall behind before it is told to look again.
 const EVENTS_QUEUED_MAX: usize = 256;
@@ -67,24 +69,49 @@ pub enum Event {
 #[derive(Debug, Clone)]
 pub struct Events {
     sender: broadcast::Sender<Event>,
+    /// Rises with every [`Event::Vault`].
+    vault: watch::Sender<u64>,
+}
+
+/// Hears of everything that is told from when it was made.
+#[derive(Debug)]
+pub struct Listener {
+    events: broadcast::Receiver<Event>,
+    vault: watch::Receiver<u64>,
 }
 
 impl Events {
     /// A channel without listeners.
     #[must_use]
     pub fn new() -> Self {
-        Self { sender: broadcast::Sender::new(EVENTS_QUEUED_MAX) }
+        Self { sender: broadcast::Sender::new(EVENTS_QUEUED_MAX), vault: watch::Sender::new(0) }
     }
 
     /// Tells whoever listens; nobody need.
     pub fn tell(&self, event: Event) {
-        self.sender.send(event).unwrap_or_default();
+        match event {
+            Event::Vault => self.vault.send_modify(|count| *count = count.wrapping_add(1)),
+            event => drop(self.sender.send(event)),
+        }
     }
 
     /// Listens from now on.
     #[must_use]
-    pub fn listen(&self) -> broadcast::Receiver<Event> {
-        self.sender.subscribe()
+    pub fn listen(&self) -> Listener {
+        Listener { events: self.sender.subscribe(), vault: self.vault.subscribe() }
+    }
+}
+
+impl Listener {
+    /// The next event. Nothing is lost when the caller stops waiting.
+    ///
+    /// # Errors
+    /// When the listener fell behind and missed some, or nobody is left to tell anything.
+    pub async fn recv(&mut self) -> Result<Event, RecvError> {
+        tokio::select! {
+            changed = self.vault.changed() => changed.map(|()| Event::Vault).map_err(|_| RecvError::Closed),
+            event = self.events.recv() => event,
+        }
     }
 }
 

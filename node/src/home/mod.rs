@@ -8,6 +8,7 @@
 //! takes the lock, opens the databases, and [reconciles](reconcile) what a crash may have left; closing
 //! marks the end as clean.
 
+mod catalog_file;
 pub mod config;
 pub mod create;
 pub mod events;
@@ -18,6 +19,7 @@ pub mod lock;
 pub mod phrase;
 pub mod reconcile;
 pub mod room;
+mod truth;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +34,7 @@ use heirloom_spaces::{AlbumKeys, Albums, Library, LibraryKeys, News};
 use heirloom_store::{Database, Disk, Durability, RealDisk, SyncedFolders};
 use tokio::sync::broadcast;
 
+use crate::home::catalog_file::{drop_catalog, open_catalog};
 use crate::home::config::Config;
 use crate::home::events::Events;
 use crate::home::keys::KeyFile;
@@ -128,12 +131,18 @@ impl Home {
         let config = Config::load(&layout.config())?;
         let passphrase = config.key_passphrase_file.as_deref().map(keys::read_passphrase).transpose()?;
         let keys = KeyFile::load(&layout.keys(), passphrase.as_ref().map(|text| text.as_str()))?;
-        let ledger = Ledger::open(&layout.home_db())?;
-        let outranked = is_outranked(&ledger, &keys)?;
-        let (library, albums) = open_spaces(&layout, &keys)?;
+        let events = Events::new();
+        let ledger = truth::open_ledger(&layout)?.telling(events.clone());
+        let outranked = is_outranked(&ledger, &keys)
+            .map_err(|error| truth::in_words(&layout, &layout.home_db(), error))?;
+        truth::spaces_must_be_there(&layout, &ledger)?;
+        let (library, albums) = open_spaces(&layout, &keys)
+            .map_err(|error| truth::in_words(&layout, &layout.spaces_db(), error))?;
+        truth::note_spaces(&ledger)?;
         let catalog = open_catalog(&layout)?;
         let was_unclean = lock.was_unclean();
-        let vault = Vault::open(&layout, &config, Arc::clone(&disk), was_unclean)?;
+        let vault = Vault::open(&layout, &config, Arc::clone(&disk), was_unclean, &events)
+            .map_err(|error| truth::books_in_words(&layout, error))?;
         let home = Arc::new(Self {
             layout,
             config,
@@ -146,7 +155,7 @@ impl Home {
             restoring: Arc::default(),
             disk,
             decoder,
-            events: Events::new(),
+            events,
             folders: SyncedFolders::default(),
             claims: Claims::default(),
             work: Work::default(),
@@ -172,11 +181,9 @@ impl Home {
 
     /// Puts a new catalog in place of one that opened but turns out to be damaged.
     fn derive_catalog_again(self: &Arc<Self>, error: anyhow::Error) -> anyhow::Result<()> {
-        if !error.downcast_ref::<CatalogError>().is_some_and(is_damage) {
-            return Err(error);
-        }
-        tracing::warn!(%error, "the catalog is damaged and is derived again");
-        self.layout.remove_catalog()?;
+        let error = error.downcast::<CatalogError>()?;
+        tracing::warn!(%error, "the catalog cannot be used and is derived again");
+        drop_catalog(&self.layout, error)?;
         self.replace_catalog(open_catalog(&self.layout)?);
         reconcile::at_start(self)
     }
@@ -289,27 +296,4 @@ fn open_spaces(layout: &Layout, keys: &KeyFile) -> anyhow::Result<(Library, Albu
     let albums = Albums::open(db, keys, Arc::new(crate::random::fill))
         .with_context(|| format!("cannot open the albums in {}", path.display()))?;
     Ok((library, albums))
-}
-
-/// Whether the file itself is at fault, and not the disk or another program that holds it.
-fn is_damage(error: &CatalogError) -> bool {
-    match error {
-        CatalogError::Store(error) => error.is_damage(),
-        CatalogError::OutOfStep { .. } | CatalogError::Impossible { .. } => true,
-    }
-}
-
-/// Opens the catalog; one that is damaged or newer is set aside and derived again, since nothing in it is
-/// the only copy of anything.
-fn open_catalog(layout: &Layout) -> anyhow::Result<Catalog> {
-    let path = layout.catalog_db();
-    match Catalog::open(&path) {
-        Ok(catalog) => Ok(catalog),
-        Err(error) if error.is_disk_full() => Err(error).context("the disk is full; free some space"),
-        Err(error) => {
-            tracing::warn!(%error, "the catalog cannot be used and is derived again");
-            layout.remove_catalog()?;
-            Catalog::open(&path).with_context(|| format!("cannot make a new catalog at {}", path.display()))
-        }
-    }
 }

@@ -81,7 +81,7 @@ impl Ledger {
     /// # Errors
     /// When it could not be saved.
     pub fn add_kit(&self, new: KitRow) -> Result<(), StoreError> {
-        self.db.write(move |conn| {
+        self.write_kits(move |conn| {
             conn.prepare_cached(
                 "INSERT INTO kits(kit, name, record, delay_ms, created_ms)
                  VALUES (:kit, :name, :record, :delay_ms, :created_ms)",
@@ -127,7 +127,7 @@ impl Ledger {
     /// When it could not be saved.
     pub fn set_part(&self, kit: &KitId, number: u8, state: PartState) -> Result<(), StoreError> {
         let kit = *kit.as_bytes();
-        self.db.write(move |conn| {
+        self.write_kits(move |conn| {
             conn.prepare_cached("UPDATE kit_parts SET state = ?3 WHERE kit = ?1 AND number = ?2")?
                 .execute((kit, number, state.text()))?;
             Ok(())
@@ -140,7 +140,7 @@ impl Ledger {
     /// When it could not be saved.
     pub fn kit_verified(&self, kit: &KitId, now_ms: i64) -> Result<(), StoreError> {
         let kit = *kit.as_bytes();
-        self.db.write(move |conn| {
+        self.write_kits(move |conn| {
             conn.execute("UPDATE kits SET verified_ms = ?2 WHERE kit = ?1", (kit, now_ms))?;
             Ok(())
         })
@@ -152,7 +152,7 @@ impl Ledger {
     /// When it could not be saved.
     pub fn kit_asked(&self, kit: &KitId, at_ms: i64) -> Result<bool, StoreError> {
         let kit = *kit.as_bytes();
-        self.db.write(move |conn| {
+        self.write_kits(move |conn| {
             let sql = "UPDATE kits SET asked_ms = ?2 WHERE kit = ?1 AND revocation IS NULL";
             Ok(conn.execute(sql, (kit, at_ms))? > 0)
         })
@@ -164,7 +164,7 @@ impl Ledger {
     /// When it could not be saved.
     pub fn refuse_kit(&self, kit: &KitId) -> Result<(), StoreError> {
         let kit = *kit.as_bytes();
-        self.db.write(move |conn| {
+        self.write_kits(move |conn| {
             conn.execute("UPDATE kits SET asked_ms = NULL WHERE kit = ?1", [kit])?;
             let sql = "UPDATE kit_parts SET refuse = 1 WHERE kit = ?1 AND household IS NOT NULL";
             conn.execute(sql, [kit])?;
@@ -178,7 +178,7 @@ impl Ledger {
     /// When it could not be saved.
     pub fn refusal_told(&self, kit: &KitId, number: u8) -> Result<(), StoreError> {
         let kit = *kit.as_bytes();
-        self.db.write(move |conn| {
+        self.write_kits(move |conn| {
             conn.prepare_cached("UPDATE kit_parts SET refuse = 0 WHERE kit = ?1 AND number = ?2")?
                 .execute((kit, number))?;
             Ok(())
@@ -191,7 +191,7 @@ impl Ledger {
     /// When it could not be saved.
     pub fn end_kit(&self, kit: &KitId, revocation: Vec<u8>) -> Result<(), StoreError> {
         let kit = *kit.as_bytes();
-        self.db.write(move |conn| {
+        self.write_kits(move |conn| {
             let sql =
                 "UPDATE kits SET revocation = ?2, asked_ms = NULL WHERE kit = ?1 AND revocation IS NULL";
             conn.execute(sql, (kit, revocation))?;
@@ -217,7 +217,7 @@ impl Ledger {
     /// When it could not be saved.
     pub fn kit_told(&self, kit: &KitId, keeper: &HouseholdId, ended: bool) -> Result<(), StoreError> {
         let (kit, keeper) = (*kit.as_bytes(), *keeper.as_bytes());
-        self.db.write(move |conn| {
+        self.write_kits(move |conn| {
             conn.prepare_cached(
                 "INSERT OR REPLACE INTO kit_records(kit, household, state) VALUES (?1, ?2, ?3)",
             )?

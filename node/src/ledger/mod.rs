@@ -24,13 +24,16 @@ pub mod sources;
 
 use std::path::Path;
 
-use heirloom_store::rusqlite::{OptionalExtension, Row, types::FromSqlError};
+use heirloom_store::rusqlite::{Connection, OptionalExtension, Row, types::FromSqlError};
 use heirloom_store::{Database, Durability, StoreError};
+
+use crate::home::events::{Event, Events};
 
 /// A handle to `home.sqlite`; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     db: Database,
+    events: Events,
 }
 
 impl Ledger {
@@ -39,7 +42,24 @@ impl Ledger {
     /// # Errors
     /// See [`StoreError`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { db: Database::open(path, Durability::Full, schema::MIGRATIONS)? })
+        let db = Database::open(path, Durability::Full, schema::MIGRATIONS)?;
+        Ok(Self { db, events: Events::new() })
+    }
+
+    /// The same for a home with pages, which are told what changes of recovery kits.
+    #[must_use]
+    pub fn telling(self, events: Events) -> Self {
+        Self { events, ..self }
+    }
+
+    /// Changes something of recovery kits, which pages show with the copies.
+    fn write_kits<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let done = self.db.write(work)?;
+        self.events.tell(Event::Vault);
+        Ok(done)
     }
 
     /// The value of a setting.

@@ -90,7 +90,7 @@ impl Ledger {
     /// # Errors
     /// When it could not be saved.
     pub fn hold_share(&self, new: ShareRow) -> Result<(), StoreError> {
-        self.db.write(move |conn| {
+        self.write_kits(move |conn| {
             let holders: Vec<u8> = new.holders.iter().flat_map(|home| *home.as_bytes()).collect();
             conn.prepare_cached(
                 "INSERT OR REPLACE INTO shares(kit, household, name, share, record, delay_ms, holders, since_ms)
@@ -122,7 +122,7 @@ impl Ledger {
     /// When it could not be saved.
     pub fn drop_share(&self, kit: &KitId) -> Result<(), StoreError> {
         let kit = *kit.as_bytes();
-        self.db.write(move |conn| {
+        self.write_kits(move |conn| {
             conn.execute("UPDATE share_requests SET state = 'refused' WHERE kit = ?1", [kit])?;
             conn.execute("DELETE FROM shares WHERE kit = ?1", [kit])?;
             Ok(())
@@ -134,7 +134,7 @@ impl Ledger {
     /// # Errors
     /// When it could not be saved.
     pub fn add_request(&self, new: RequestRow) -> Result<bool, StoreError> {
-        self.db.write(move |conn| {
+        self.write_kits(move |conn| {
             let forgotten = new.asked_ms.saturating_sub(REMEMBERED_MS);
             conn.execute("DELETE FROM share_requests WHERE asked_ms < ?1", [forgotten])?;
             let sql = "SELECT count(*) FROM share_requests WHERE state IN ('asked', 'allowed')";
@@ -179,7 +179,7 @@ impl Ledger {
         kit: Option<KitId>,
     ) -> Result<bool, StoreError> {
         let node = *node.as_bytes();
-        self.db.write(move |conn| {
+        self.write_kits(move |conn| {
             let changed = conn
                 .prepare_cached(
                     "UPDATE share_requests SET state = ?3, kit = coalesce(?4, kit) WHERE node = ?1 AND state = ?2",
@@ -195,7 +195,7 @@ impl Ledger {
     /// When it could not be saved.
     pub fn refuse_requests(&self, kit: &KitId) -> Result<usize, StoreError> {
         let kit = *kit.as_bytes();
-        self.db.write(move |conn| {
+        self.write_kits(move |conn| {
             let sql = "UPDATE share_requests SET state = 'refused' WHERE kit = ?1 AND state IN ('asked', 'allowed')";
             Ok(conn.execute(sql, [kit])?)
         })
@@ -207,7 +207,7 @@ impl Ledger {
     /// # Errors
     /// When it could not be saved.
     pub fn time_requests(&self, now_ms: i64, step_max_ms: i64) -> Result<(), StoreError> {
-        self.db.write(move |conn| {
+        self.write_kits(move |conn| {
             conn.execute(
                 "UPDATE share_requests SET looked_ms = ?1,
                    waited_ms = waited_ms + CASE WHEN kit IS NULL THEN 0 ELSE max(0, min(?1 - looked_ms, ?2)) END

@@ -20,7 +20,6 @@ use super::each_place::each_place;
 use super::polite::blocking;
 use super::strangers;
 use crate::home::Home;
-use crate::home::events::Event;
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,9 +83,6 @@ pub async fn run(
     let report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
     if report.wrong + report.missing > 0 {
         home.vault.wake();
-    }
-    if report.asked > 0 {
-        home.events.tell(Event::Vault);
     }
     Ok(report)
 }

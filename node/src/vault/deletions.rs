@@ -27,14 +27,13 @@ pub(crate) fn note(store: &VaultStore, keeper: &HouseholdId, asked: Asked) -> an
     Ok(store.set_setting(&key(keeper), &format!("{} {}", asked.packs, asked.bytes))?)
 }
 
-/// None waits there any more, or people here have said what they think of it; whether that is news.
-pub(crate) fn settle(store: &VaultStore, keeper: &HouseholdId) -> anyhow::Result<bool> {
+/// None waits there any more, or people here have said what they think of it.
+pub(crate) fn settle(store: &VaultStore, keeper: &HouseholdId) -> anyhow::Result<()> {
     store.lower(ALARM, Some(*keeper))?;
-    if at(store, keeper)?.is_none() {
-        return Ok(false);
+    if at(store, keeper)?.is_some() {
+        store.set_setting(&key(keeper), "")?;
     }
-    store.set_setting(&key(keeper), "")?;
-    Ok(true)
+    Ok(())
 }
 
 /// The deletion that waits at a home for a word of people here.

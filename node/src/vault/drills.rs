@@ -18,7 +18,6 @@ use super::audits;
 use super::fetch::{FetchError, Reader, Source};
 use super::polite::blocking;
 use crate::home::Home;
-use crate::home::events::Event;
 
 /// What came of a drill.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,7 +100,6 @@ async fn finish(
     if report.problems > 0 {
         home.vault.wake();
     }
-    home.events.tell(Event::Vault);
     Ok(())
 }
 

@@ -23,6 +23,7 @@ pub mod kits;
 pub mod known_places;
 mod lane;
 pub mod local;
+pub mod newer;
 mod outbox;
 mod overdue;
 pub mod own_places;
@@ -59,7 +60,7 @@ use crate::api::dates::iso;
 use crate::clock;
 use crate::home::Home;
 use crate::home::config::Config;
-use crate::home::events::Event;
+use crate::home::events::{Event, Events};
 use crate::home::layout::Layout;
 use crate::protocols::vault::Places;
 use crate::protocols::vault::peer_target::Lanes;
@@ -92,6 +93,8 @@ pub struct Vault {
     pub(crate) wishes: Mutex<u64>,
     /// Held while the list of notices that wait for other homes is changed.
     pub(crate) notices: Mutex<()>,
+    /// What those who bring newer states of this home share.
+    pub(crate) newer: newer::Shared,
     lanes: Mutex<HashMap<HouseholdId, Arc<Lanes>>>,
     wakes: watch::Sender<u64>,
 }
@@ -107,6 +110,7 @@ impl Vault {
         config: &Config,
         disk: Arc<dyn Disk>,
         was_unclean: bool,
+        events: &Events,
     ) -> anyhow::Result<Self> {
         let (ward, keeper) = (layout.vault_db(), layout.keeper_db());
         let attempt = || format!("cannot open what is known of copies in {}", layout.root().display());
@@ -117,10 +121,16 @@ impl Vault {
         let opened = opening::open(&ward, &keeper, look, &stamp).with_context(attempt)?;
         make_private(&layout.outbox())?;
         make_private(&layout.kept())?;
+        // After `VaultStore` was told, which knows then that what it counted is old.
+        let store = VaultStore::new(opened.ward);
+        for database in [store.database(), &opened.keeper] {
+            let events = events.clone();
+            database.on_commit(move || events.tell(Event::Vault));
+        }
         let keeper = Keeper::open(opened.keeper, layout.kept(), disk).with_context(attempt)?;
         let keeper = keeper.leaving_free(config.leave_free_bytes());
         Ok(Self {
-            store: VaultStore::new(opened.ward),
+            store,
             keeper: Arc::new(keeper),
             found: FoundBooks { ward: opened.ward_found, keeper: opened.keeper_found },
             throttle: Throttle::new(config.vault_upload_mbit),
@@ -129,6 +139,7 @@ impl Vault {
             told: AtomicI64::new(0),
             wishes: Mutex::default(),
             notices: Mutex::default(),
+            newer: newer::Shared::default(),
             lanes: Mutex::default(),
             wakes: watch::Sender::new(0),
         })
@@ -144,7 +155,8 @@ impl Vault {
         self.wakes.subscribe()
     }
 
-    /// Tells open pages that something about copies changed.
+    /// Tells open pages that something about copies changed that they cannot hear from `vault.sqlite`, `keeper.sqlite` and the
+    /// kits in the ledger, which tell by themselves, after every commit.
     pub fn changed(&self, home: &Home) {
         home.events.tell(Event::Vault);
     }

@@ -10,6 +10,7 @@ use heirloom_vault::store::{Place, S3Place, TargetsError};
 use heirloom_vault::target::{FolderTarget, S3Target};
 use heirloom_vault::{Target, TargetError};
 
+use super::place::Seen;
 use super::polite::blocking;
 use super::{known_places, remembered};
 use crate::home::{Home, OUTRANKED};
@@ -185,6 +186,11 @@ pub(super) fn usable_folder(home: &Home, folder: &Path) -> Result<PathBuf, Place
     if folder.as_os_str().len() > TEXT_BYTES_MAX || folder.as_os_str().as_encoded_bytes().contains(&0) {
         return unfit("that path is too long, or no path".to_owned());
     }
+    // A share that hangs does so here, on a thread that nobody waits for.
+    if home.vault.engine.folder_looks.at(folder, |folder| folder.canonicalize().is_ok()) == Seen::Silent {
+        let why = format!("{shown} does not answer; is the disk or the network share all right?");
+        return Err(PlaceError::Away(why));
+    }
     let resolved = match folder.canonicalize() {
         Ok(found) => found,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -221,7 +227,6 @@ fn may_add(home: &Home) -> Result<(), PlaceError> {
 async fn began(home: &Arc<Home>) -> anyhow::Result<()> {
     let at = Arc::clone(home);
     blocking(move || remembered::note(&at)).await?;
-    home.vault.changed(home);
     home.vault.wake();
     Ok(())
 }

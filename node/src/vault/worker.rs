@@ -1,13 +1,13 @@
 //! The vault's own task while the node is up: it runs when something is new, and looks after everything now and then.
 //!
 //! A loop for each part, so that none holds up another: copies go out, promises are checked (audits, custody), drills are
-//! held, originals are looked after, wishes are fulfilled. Each does nothing that is not found again from the databases and
-//! the disk, so a stop at any moment costs nothing.
+//! held, originals are looked after, wishes are fulfilled, newer states come home. Each does nothing that is not found again
+//! from the databases and the disk, so a stop at any moment costs nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use heirloom_store::StoreError;
+use heirloom_store::Fault;
 use heirloom_vault::policy::{Policy, TargetId, drill};
 use heirloom_vault::store::NewAlarm;
 use tokio::task::JoinHandle;
@@ -17,9 +17,8 @@ use super::backup::{self, RunReport};
 use super::engine::Wish;
 use super::lane::Ended;
 use super::polite::{blocking, polite};
-use super::{audits, drills, heal, overdue, place};
+use super::{audits, drills, heal, newer, overdue, place};
 use crate::home::Home;
-use crate::home::events::Event;
 use crate::protocols::vault::notices;
 
 /// How long a run waits after a wake for whatever belongs to it.
@@ -63,6 +62,7 @@ impl VaultWorker {
             tokio::spawn(drill_now_and_then(Arc::clone(home), stop.clone())),
             tokio::spawn(look_after(Arc::clone(home), stop.clone())),
             tokio::spawn(fulfil(Arc::clone(home), stop.clone())),
+            tokio::spawn(newer::keep_bringing(Arc::clone(home), stop.clone())),
         ];
         Self { home: Arc::clone(home), stop, tasks }
     }
@@ -139,19 +139,21 @@ async fn note_run(home: &Arc<Home>, failed: Option<&anyhow::Error>) -> anyhow::R
     blocking(move || {
         let store = &at.vault.store;
         let Some(failed) = failed else { return Ok(store.lower(ALARM_FAILED, None)?) };
-        let text = format!("Copies cannot be made at the moment: {failed}.");
-        let advice = "What was copied before is still safe; what is new is not. It is tried again every few minutes. If the \
-                      disk of this home is full, make room on it. If a database is damaged, start Heirloom again: it is \
-                      made anew from the copies.";
-        let alarm = NewAlarm { kind: ALARM_FAILED, household: None, text, advice: advice.to_owned() };
+        let text = "No copies can be made at the moment.".to_owned();
+        let advice = format!(
+            "What was copied before is still safe; what is new is not copied yet. It is tried again every few minutes. If \
+             this computer's disk is full, make room on it. If it goes on, start Heirloom again; if that does not help, ask \
+             for help and tell what went wrong: \u{201c}{failed}\u{201d}."
+        );
+        let alarm = NewAlarm { kind: ALARM_FAILED, household: None, text, advice };
         Ok(store.raise(&alarm, at.vault.engine.now())?)
     })
     .await
 }
 
-/// Whether a database turned out to be damaged.
+/// Whether a database turned out to be damaged, or a part of it cannot be read: the next start finds out.
 fn is_damage(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.downcast_ref::<StoreError>().is_some_and(StoreError::is_damage))
+    matches!(Fault::of(error.as_ref()), Fault::Damage | Fault::Reading)
 }
 
 async fn has_places(home: &Arc<Home>) -> bool {
@@ -260,8 +262,8 @@ async fn note_keeping(home: &Arc<Home>, is_damaged: bool) -> anyhow::Result<()> 
             return Ok(store.lower(ALARM_KEEPING, None)?);
         }
         let text = "What this home knows about the copies that it keeps for other homes is damaged.".to_owned();
-        let advice = "Start Heirloom again: it is made anew from the copies themselves. Until then other homes may not be able \
-                      to use the copies that lie here. If it happens again, the disk may be failing.";
+        let advice = "Start Heirloom again: it finds all of it out anew from the copies themselves. Until then those homes may \
+                      not get at the copies that lie here. If it happens again, this computer's disk may be failing.";
         let alarm =
             NewAlarm { kind: ALARM_KEEPING, household: None, text, advice: advice.to_owned() };
         Ok(store.raise(&alarm, at.vault.engine.now())?)
@@ -377,7 +379,6 @@ async fn fulfil(home: Arc<Home>, stop: CancellationToken) {
                 Wish::Repair if place::is_restoring(&home) => {}
                 Wish::Repair => report("originals", heal::repair(&home, &stop).await.map(drop)),
             }
-            home.events.tell(Event::Vault);
         }
     }
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use futures_util::future::{FutureExt, select_all};
 use heirloom::home::Home;
-use heirloom::home::events::Event;
+use heirloom::home::events::Listener;
 use heirloom::restore::Progress;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 /// How long anything may take on a machine that is busy with much else: no test is about how quick something is.
@@ -23,7 +23,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// What homes tell: what changed in them, and how far a restore of them is.
 struct News {
-    events: Vec<broadcast::Receiver<Event>>,
+    events: Vec<Listener>,
     restores: Vec<watch::Receiver<Option<Progress>>>,
 }
 

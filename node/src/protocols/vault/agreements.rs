@@ -36,7 +36,6 @@ pub async fn ask(home: &Arc<Home>, household: HouseholdId, bytes: u64) -> anyhow
         Ok(home.vault.store.ask_target(household, bytes, clock::now_ms())?)
     };
     on_a_thread(home, record).await?;
-    home.vault.changed(home);
     tell(home, household, VaultRequest::Ask { bytes }).await;
     Ok(())
 }
@@ -57,7 +56,6 @@ pub async fn end_keeper(home: &Arc<Home>, household: HouseholdId) -> anyhow::Res
         }
     };
     on_a_thread(home, record).await?;
-    home.vault.changed(home);
     home.vault.wake();
     tell(home, household, VaultRequest::Ask { bytes: 0 }).await;
     Ok(())
@@ -140,13 +138,11 @@ pub async fn answer_keeper(
     home.must_be_current()?;
     let outcome = PeerTarget::new(Arc::clone(home), household).answer_deletion(allow).await?;
     on_a_thread(home, move |home| deletions::settle(&home.vault.store, &household)).await?;
-    home.vault.changed(home);
     Ok(outcome)
 }
 
 /// Lets those in who recover, and tells the other home.
 fn agreed(home: &Arc<Home>, household: HouseholdId) {
-    home.vault.changed(home);
     if let Some(network) = home.network() {
         network.book.set_keeps(true);
         notices::deliver_soon(&network, household);

@@ -97,10 +97,7 @@ pub(super) async fn exchange(network: &Arc<Network>, peer: HouseholdId, line: &L
         let keeper = Arc::clone(&home.vault.keeper);
         let kept = tokio::task::spawn_blocking(move || keeper.tell_head(&ward, &theirs)).await?;
         match kept {
-            Ok(()) => {
-                tracing::info!(%ward, peer = %peer, "another keeper has a newer head");
-                home.vault.changed(home);
-            }
+            Ok(()) => tracing::info!(%ward, peer = %peer, "another keeper has a newer head"),
             Err(KeeperError::Older) => {
                 tracing::debug!(%ward, peer = %peer, "another keeper has an older head");
             }

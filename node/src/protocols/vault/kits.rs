@@ -28,7 +28,6 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(15);
 pub(super) async fn answer(network: &Arc<Network>, peer: HouseholdId, request: KitRequest) -> VaultAnswer {
     let holds = matches!(request, KitRequest::Hold(_));
     let done = network.blocking(move |home| at_home(home, &peer, &request)).await;
-    network.home.vault.changed(&network.home);
     match done {
         Ok(answer) => {
             if holds {

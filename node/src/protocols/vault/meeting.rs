@@ -102,15 +102,12 @@ pub(super) async fn look(network: &Arc<Network>, peer: HouseholdId, line: &Line)
         };
         network.blocking(add).await?;
     }
-    let changed = network.blocking(move |home| note(home, &peer, &state, wishes)).await?;
+    network.blocking(move |home| note(home, &peer, &state, wishes)).await?;
     if is_keeper {
         let damaged = line.damaged().await?;
         if !damaged.is_empty() {
             network.blocking(move |home| notices::note_damaged(home, &peer, &damaged)).await?;
         }
-    }
-    if changed {
-        network.home.vault.changed(&network.home);
     }
     Ok(())
 }
@@ -122,27 +119,27 @@ async fn keeps_our_heads(network: &Network, line: &Line) -> anyhow::Result<bool>
     Ok(heads.iter().any(|head| VaultHead::decode(head).is_ok_and(|head| head.household() == us)))
 }
 
-/// Records how another home stands with this one; whether that is news. `wishes` is how many wishes had been heard when
+/// Records how another home stands with this one. `wishes` is how many wishes had been heard when
 /// it was asked: what it said of its wish is older than one that came since.
-fn note(home: &Home, peer: &HouseholdId, state: &StateOfUs, wishes: u64) -> anyhow::Result<bool> {
+fn note(home: &Home, peer: &HouseholdId, state: &StateOfUs, wishes: u64) -> anyhow::Result<()> {
     let target = home.vault.store.target_of(peer)?;
     let kept = state.kept.as_ref().filter(|kept| !kept.ended);
-    let keeps = match (target, kept) {
+    match (target, kept) {
         (Some(target), Some(kept)) => note_kept(home, &target, kept)?,
         (Some(target), None) => note_not_kept(home, peer, &target, state)?,
-        (None, _) => false,
-    };
+        (None, _) => {}
+    }
     let heard = lock(&home.vault.wishes);
-    Ok((*heard == wishes && note_wish(home, peer, state.wants)?) || keeps)
+    if *heard == wishes {
+        note_wish(home, peer, state.wants)?;
+    }
+    Ok(())
 }
 
 /// It keeps something for us.
-fn note_kept(home: &Home, target: &TargetRow, kept: &Kept) -> anyhow::Result<bool> {
+fn note_kept(home: &Home, target: &TargetRow, kept: &Kept) -> anyhow::Result<()> {
     let (store, now_ms) = (&home.vault.store, home.vault.engine.now());
     let state = &kept.state;
-    let mut is_news = matches!(target.standing, Standing::Asked | Standing::Refused)
-        || target.reported.quota != state.quota
-        || target.absent_ms.is_none() != kept.disk_is_there;
     // A wish for more room is answered by a larger quota only.
     let answers = target.asked_bytes.is_none_or(|asked| state.quota.is_none_or(|quota| quota >= asked));
     if matches!(target.standing, Standing::Asked | Standing::Refused) || answers {
@@ -152,16 +149,15 @@ fn note_kept(home: &Home, target: &TargetRow, kept: &Kept) -> anyhow::Result<boo
     if kept.disk_is_there {
         let reported = Reported { quota: state.quota, used: state.used, held: state.held, free: state.free };
         store.target_seen(target.id, reported, &Policy::default(), now_ms)?;
-        is_news |= recount::note_packs(home, target.id, state.packs)?;
-        is_news |= recount::note_head(home, target.id, kept.head)?;
+        recount::note_packs(home, target.id, state.packs)?;
+        recount::note_head(home, target.id, kept.head)?;
     } else {
         store.target_disk_absent(target.id, now_ms)?;
     }
-    let settled = match target.household() {
-        Some(keeper) if !state.asked => deletions::settle(store, &keeper)?,
-        _ => false,
-    };
-    Ok(is_news || settled)
+    match target.household() {
+        Some(keeper) if !state.asked => deletions::settle(store, &keeper),
+        _ => Ok(()),
+    }
 }
 
 /// It keeps nothing for us, or no more.
@@ -170,12 +166,9 @@ fn note_not_kept(
     peer: &HouseholdId,
     target: &TargetRow,
     state: &StateOfUs,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<()> {
     match target.standing {
-        Standing::Asked if state.declined => {
-            home.vault.store.target_refused(target.id, "it said no")?;
-            Ok(true)
-        }
+        Standing::Asked if state.declined => home.vault.store.target_refused(target.id, "it said no")?,
         Standing::Active | Standing::Leaving => {
             home.vault.store.target_refused(target.id, "it ended the agreement")?;
             if target.standing == Standing::Active {
@@ -183,33 +176,31 @@ fn note_not_kept(
                 let text = format!("{name} no longer keeps copies for you.");
                 notices::alarm(home, ALARM_ENDED, peer, &text, "Ask another home to keep copies instead.")?;
             }
-            Ok(true)
         }
-        Standing::Asked | Standing::Refused => Ok(false),
+        Standing::Asked | Standing::Refused => {}
     }
+    Ok(())
 }
 
 /// It wants us to keep something for it, or no more.
-fn note_wish(home: &Home, peer: &HouseholdId, wants: Option<u64>) -> anyhow::Result<bool> {
+fn note_wish(home: &Home, peer: &HouseholdId, wants: Option<u64>) -> anyhow::Result<()> {
     let before = wish_of(home, peer)?;
     match wants {
         Some(bytes) if !is_answered(home, peer, bytes)? => {
-            if before == Some(bytes) {
-                return Ok(false);
+            if before != Some(bytes) {
+                home.vault.store.note_ask(Ask { household: *peer, bytes, at_ms: clock::now_ms() })?;
             }
-            home.vault.store.note_ask(Ask { household: *peer, bytes, at_ms: clock::now_ms() })?;
         }
         _ => {
             if wants.is_none() {
                 set_declined(home, peer, false)?;
             }
-            if before.is_none() {
-                return Ok(false);
+            if before.is_some() {
+                home.vault.store.forget_ask(peer)?;
             }
-            home.vault.store.forget_ask(peer)?;
         }
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Whether a wish was granted or declined already.
@@ -244,10 +235,7 @@ pub(super) async fn wished(network: &Arc<Network>, peer: HouseholdId, bytes: u64
         set_declined(home, &peer, false)?;
         note_wish(home, &peer, (bytes > 0).then_some(bytes))
     };
-    if network.blocking(record).await? {
-        network.home.vault.changed(&network.home);
-    }
-    Ok(())
+    network.blocking(record).await
 }
 
 fn lock(wishes: &Mutex<u64>) -> MutexGuard<'_, u64> {

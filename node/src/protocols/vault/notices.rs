@@ -116,7 +116,6 @@ pub(super) async fn take(network: &Arc<Network>, peer: HouseholdId, notice: Noti
     let us = network.home.keys.node.node();
     let taken = network.blocking(move |home| note(home, &peer, notice, &us)).await?;
     if taken {
-        network.home.vault.changed(&network.home);
         network.home.vault.wake();
     }
     Ok(())
@@ -137,9 +136,9 @@ fn note_not_asked(home: &Home, ward: &HouseholdId, packs: u64) -> anyhow::Result
         home,
         "not_asked_here",
         ward,
-        &format!("You were asked, in the name of {name}, to delete packs that it needs ({packs} in all)."),
-        "Call them: somebody may have the keys of their computer. You hold the packs for 30 days, and what they need \
-         they send again.",
+        &format!("You were asked, in the name of {name}, to delete parts of their copies that they need ({packs} in all)."),
+        "Call them: somebody may have the secret keys of their computer. Nothing is lost: the parts are held here for 30 \
+         days, and what they need they send again.",
     )?;
     Ok(true)
 }
@@ -160,8 +159,9 @@ fn note(home: &Home, peer: &HouseholdId, notice: Notice, us: &NodeId) -> anyhow:
             home,
             "recovery",
             peer,
-            &format!("Somebody with your recovery phrase fetched your copies from {name}."),
-            "If it was none of you, somebody else knows your phrase: make a new household with a new phrase.",
+            &format!("Somebody with your 24 words fetched your copies from {name}."),
+            "If it was none of you, somebody else knows your words, and can look at your photos: make a new home with new words, \
+             as the guide says.",
         )?,
         Notice::Deletion { packs, bytes, .. } => {
             deletions::note(store, peer, Asked { packs, bytes })?;
@@ -172,7 +172,7 @@ fn note(home: &Home, peer: &HouseholdId, notice: Notice, us: &NodeId) -> anyhow:
                 &format!(
                     "{name} was asked to delete {packs} parts of your copies, and waits for people to allow it."
                 ),
-                "If none of you removed many photos, say no: somebody may have the keys of this computer.",
+                "If none of you removed many photos, say no: somebody may have the secret keys of this computer.",
             )?;
         }
         Notice::Damaged(packs) => store.mark_lost(target.id, &packs, clock::now_ms())?,
@@ -192,9 +192,7 @@ fn note(home: &Home, peer: &HouseholdId, notice: Notice, us: &NodeId) -> anyhow:
 /// Notes packs that another home found damaged among those that it keeps for us. Blocks.
 pub(super) fn note_damaged(home: &Home, peer: &HouseholdId, packs: &[PackId]) -> anyhow::Result<()> {
     let Some(target) = home.vault.store.target_of(peer)? else { return Ok(()) };
-    home.vault.store.mark_lost(target.id, packs, clock::now_ms())?;
-    home.vault.changed(home);
-    Ok(())
+    Ok(home.vault.store.mark_lost(target.id, packs, clock::now_ms())?)
 }
 
 /// Tells wards which of their packs a scrub found damaged here; those that are not connected ask when they are.
@@ -229,8 +227,8 @@ pub(super) async fn recovered(
             return Ok(false);
         }
         let name = name_of(home, &household)?;
-        let text = format!("Somebody restores {name} from the copies kept here, with its recovery phrase.");
-        let advice = "If you know nothing of it, ask them; the phrase may be in the wrong hands.";
+        let text = format!("Somebody brings {name} back from the copies kept here, with their 24 words.");
+        let advice = "If you know nothing of it, call them: their words may be in the wrong hands.";
         alarm(home, "recovery_here", &household, &text, advice)?;
         wait_for(home, household, Notice::Recovery { node, at_ms: now_ms })?;
         // Last: people are told twice rather than never.
@@ -242,7 +240,6 @@ pub(super) async fn recovered(
         Ok(true)
     };
     if network.blocking(recorded).await? {
-        network.home.vault.changed(&network.home);
         deliver_soon(network, household);
     }
     Ok(())
@@ -261,11 +258,7 @@ fn machines(home: &Home, household: &HouseholdId) -> anyhow::Result<(String, Vec
 /// Passes on what the keeper raised since it was last asked: to people here, and to the ward it is about.
 pub async fn pass_on(network: &Arc<Network>) {
     match network.blocking(pass_on_here).await {
-        Ok(wards) if wards.is_empty() => {}
-        Ok(wards) => {
-            network.home.vault.changed(&network.home);
-            wards.into_iter().for_each(|ward| deliver_soon(network, ward));
-        }
+        Ok(wards) => wards.into_iter().for_each(|ward| deliver_soon(network, ward)),
         Err(error) => tracing::error!("could not pass on what the keeper found: {error:#}"),
     }
 }
@@ -304,25 +297,25 @@ fn show(home: &Home, one: &Alarm) -> anyhow::Result<()> {
         ),
         AlarmKind::DeletionAsked => (
             "deletion_here",
-            format!("{name} wants {packs} packs deleted that you keep for them."),
+            format!("{name} wants {packs} parts of the copies deleted that you keep for them."),
             "Ask them before you allow it; nothing is removed until then, nor for 30 days after.",
         ),
         AlarmKind::Damaged => (
             "damaged_here",
-            format!("{packs} packs that you keep for {name} were damaged on this disk."),
+            format!("{packs} parts of the copies that you keep for {name} were damaged on this disk."),
             "They are sent again by themselves. If it happens again, the disk may be failing.",
         ),
         AlarmKind::OldDisk => (
             "old_disk",
             format!(
-                "The disk with the copies of {name} lacks {packs} packs that were on it: it is an older copy."
+                "The disk with the copies of {name} lacks {packs} parts that were on it: perhaps it is an older disk."
             ),
             "Put the right disk back, or leave it: what is missing is sent again.",
         ),
         AlarmKind::Restored => (
             "restored_here",
-            format!("{name} has a new computer that writes its copies; it was restored."),
-            "If you know nothing of it, ask them.",
+            format!("{name} was restored on a new computer, which sends its copies from now on."),
+            "If you know nothing of it, call them.",
         ),
     };
     alarm(home, kind, &one.ward, &text, advice)

@@ -110,7 +110,6 @@ async fn change(network: &Arc<Network>, peer: HouseholdId, request: VaultRequest
         VaultRequest::NewestOf(marks) => heads::answer(network, peer, marks).await,
         VaultRequest::PutHead(head) => {
             let kept = keeper.ask(move |keeper| keeper.put_head(&peer, &head)).await;
-            home.vault.changed(home);
             kept.map_or_else(VaultAnswer::Refused, |()| VaultAnswer::Done)
         }
         VaultRequest::PutKit(kit) => {

@@ -226,7 +226,6 @@ fn standing(home: &Home, between: &Between, request: &RequestRow) -> anyhow::Res
     let share: &Zeroizing<Vec<u8>> = &held.share;
     let sealed = seal(&between.receive, SHARE_LABEL, &between.context(), share, crate::random::bytes()?)?;
     tracing::warn!(kit = %held.kit, asker = %request.node, "a part of a recovery kit was given out");
-    home.vault.changed(home);
     Ok(KitAnswer::Given(sealed))
 }
 
@@ -264,7 +263,6 @@ pub fn answer(
             "it is too late to say no: the part was given out already. Call the home whose kit it is"
         );
         home.ledger.set_request(asker, request.state, RequestState::Refused, None)?;
-        home.vault.changed(home);
         return Ok(None);
     }
     ensure!(
@@ -282,7 +280,6 @@ pub fn answer(
     let held = meant.and_then(|kit| held.iter().find(|held| held.kit == kit));
     let held = held.context("it is not clear whose kit is meant: the name that they gave fits no part that is held here. Ask them how their home was called, and choose it on the page")?;
     home.ledger.set_request(asker, RequestState::Asked, RequestState::Allowed, Some(held.kit))?;
-    home.vault.changed(home);
     Ok(request.kit.is_none().then(|| to_tell(held)))
 }
 
@@ -313,7 +310,5 @@ pub(super) fn alarm(
     now_ms: i64,
 ) -> anyhow::Result<()> {
     tracing::warn!(kind, "{text}");
-    home.vault.store.report(&NewAlarm { kind, household, text, advice: advice.to_owned() }, now_ms)?;
-    home.vault.changed(home);
-    Ok(())
+    Ok(home.vault.store.report(&NewAlarm { kind, household, text, advice: advice.to_owned() }, now_ms)?)
 }

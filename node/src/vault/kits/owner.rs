@@ -95,7 +95,6 @@ pub async fn create(
     let is_paper =
         |share: &&KitShare| kit.parts.iter().any(|p| p.number == share.index() && p.household.is_none());
     let papers = shares.iter().filter(is_paper).map(|share| (share.index(), share.text())).collect();
-    home.vault.changed(home);
     home.vault.wake();
     Ok(Made { kit: kit.kit, papers })
 }
@@ -299,7 +298,6 @@ pub async fn verify(home: &Arc<Home>, kit: KitId, now_ms: i64) -> anyhow::Result
     if all {
         on_a_thread(home, move |home| Ok(home.ledger.kit_verified(&kit, now_ms)?)).await?;
     }
-    home.vault.changed(home);
     Ok((find(home, kit).await?, all))
 }
 
@@ -314,7 +312,6 @@ pub async fn revoke(home: &Arc<Home>, kit: KitId, now_ms: i64) -> anyhow::Result
     find(home, kit).await?;
     on_a_thread(home, move |home| Ok(home.ledger.end_kit(&kit, revocation)?)).await?;
     tell_all(home).await;
-    home.vault.changed(home);
     home.vault.wake();
     Ok(())
 }
@@ -334,7 +331,6 @@ pub async fn refuse(home: &Arc<Home>, kit: KitId) -> anyhow::Result<()> {
     })
     .await?;
     tell_all(home).await;
-    home.vault.changed(home);
     Ok(())
 }
 
