@@ -112,6 +112,16 @@ pub(super) fn in_words(layout: &Layout, path: &Path, error: anyhow::Error) -> an
     error.context(said)
 }
 
+/// Says of an error at opening what is known of copies what it means. Damage is none: it is put right.
+pub(super) fn books_in_words(layout: &Layout, error: anyhow::Error) -> anyhow::Error {
+    match Fault::of(error.as_ref()) {
+        Fault::Damage | Fault::Other => error,
+        Fault::Reading | Fault::Full | Fault::Access | Fault::Busy => {
+            in_words(layout, &layout.vault_db(), error)
+        }
+    }
+}
+
 fn advice(layout: &Layout, path: &Path, first: &str) -> String {
     let root = layout.root().display();
     format!(
