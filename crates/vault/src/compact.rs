@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use crate::blob::PackId;
 use crate::pack::PACK_BYTES_MAX;
 
-/// A pack of at least this size isn't small: nothing is gained by merging it.
-pub const SMALL_BYTES_MAX: u64 = PACK_BYTES_MAX as u64 / 2;
+/// A pack of at least one part in this many of the largest isn't small: nothing is gained by merging it.
+pub const SMALL_PARTS: u64 = 2;
 /// How many small packs of about one size are merged even when they don't fill a pack together.
 pub const SMALL_PACKS_MAX: usize = 16;
 /// A pack of which less than one part in this many is still needed is written again.
@@ -42,10 +42,16 @@ pub struct Compaction {
 
 /// Decides what is worth doing. The same packs in any order give the same plan.
 pub fn plan(packs: &[PackStats]) -> Compaction {
+    plan_for(packs, PACK_BYTES_MAX)
+}
+
+/// The same where packs are filled up to `pack_bytes` only ([`Packer::with_packs_of`](crate::Packer::with_packs_of)).
+pub fn plan_for(packs: &[PackStats], pack_bytes: usize) -> Compaction {
+    let pack_bytes = pack_bytes.min(PACK_BYTES_MAX) as u64;
     let mut packs = packs.to_vec();
     packs.sort_unstable_by_key(|stats| (stats.shelf, stats.live_bytes, stats.pack));
     let (dead, live): (Vec<_>, Vec<_>) = packs.into_iter().partition(|stats| stats.live_bytes == 0);
-    let rewrite = live.chunk_by(|a, b| a.shelf == b.shelf).map(|shelf| bounded(&due(shelf)));
+    let rewrite = live.chunk_by(|a, b| a.shelf == b.shelf).map(|shelf| bounded(&due(shelf, pack_bytes)));
     Compaction {
         rewrite: rewrite.filter(|group| !group.is_empty()).collect(),
         drop: dead.iter().map(|stats| stats.pack).collect(),
@@ -54,13 +60,13 @@ pub fn plan(packs: &[PackStats]) -> Compaction {
 
 /// Which packs of a shelf are to be written again: those that fill a pack together, those of one size when there are
 /// many, those that are mostly waste.
-fn due(shelf: &[PackStats]) -> Vec<PackStats> {
+fn due(shelf: &[PackStats], pack_bytes: u64) -> Vec<PackStats> {
     let (small, large): (Vec<_>, Vec<_>) =
-        shelf.iter().copied().partition(|stats| stats.bytes < SMALL_BYTES_MAX);
+        shelf.iter().copied().partition(|stats| stats.bytes < pack_bytes / SMALL_PARTS);
     let wasteful = large.into_iter().filter(|stats| stats.live_bytes < stats.bytes / LIVE_PARTS);
     let mut due: Vec<_> = wasteful.collect();
     let together: u64 = small.iter().chain(&due).map(|stats| stats.live_bytes).sum();
-    if together >= PACK_BYTES_MAX as u64 && small.len() + due.len() > 1 {
+    if together >= pack_bytes && small.len() + due.len() > 1 {
         due.extend(small);
     } else {
         let mut tiers: BTreeMap<u32, Vec<PackStats>> = BTreeMap::new();
@@ -155,7 +161,7 @@ mod tests {
             prop_assert_eq!(packs.iter().map(|stats| stats.live_bytes).sum::<u64>(), live);
             // What is left over is little: few small packs in each shelf.
             for shelf in 0..4 {
-                let small = packs.iter().filter(|stats| stats.shelf == shelf && stats.bytes < SMALL_BYTES_MAX);
+                let small = packs.iter().filter(|stats| stats.shelf == shelf && stats.bytes < PACK_BYTES_MAX as u64 / SMALL_PARTS);
                 prop_assert!(small.count() < SMALL_PACKS_MAX * 5);
             }
         }

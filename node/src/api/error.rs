@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use heirloom_catalog::CatalogError;
 use heirloom_media::Failure;
 use heirloom_spaces::{AlbumError, LibraryError, MarkError};
-use heirloom_store::StoreError;
+use heirloom_store::{Fault, StoreError};
 use heirloom_vault::{KeeperError, TargetError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -124,6 +124,16 @@ impl ApiError {
             .cause(cause)
     }
 
+    /// 500: a database is damaged; a start looks at every page and makes anew what can be.
+    fn damaged(cause: impl Into<anyhow::Error>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "A database of this home is damaged.")
+            .hint(
+                "Start Heirloom again: what it knows about copies is made anew from the copies then. No photo is touched. \
+                 If it happens again, the disk may be failing.",
+            )
+            .cause(cause)
+    }
+
     /// 507: the disk is full.
     pub fn disk_full(cause: impl Into<anyhow::Error>) -> Self {
         Self::new(StatusCode::INSUFFICIENT_STORAGE, "The disk at home is full.")
@@ -158,6 +168,7 @@ impl From<anyhow::Error> for ApiError {
     fn from(error: anyhow::Error) -> Self {
         match error.downcast::<StoreError>() {
             Ok(error) => error.into(),
+            Err(error) if Fault::of(error.as_ref()) == Fault::Damage => Self::damaged(error),
             Err(error) => Self::internal(error),
         }
     }
@@ -165,7 +176,11 @@ impl From<anyhow::Error> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        if error.is_disk_full() { Self::disk_full(error) } else { Self::internal(error) }
+        match error.fault() {
+            Fault::Full => Self::disk_full(error),
+            Fault::Damage => Self::damaged(error),
+            _ => Self::internal(error),
+        }
     }
 }
 
@@ -351,6 +366,13 @@ impl From<IngestError> for ApiError {
     }
 }
 
+/// What a person reads whose page asks for something that this program does not know; what exactly is for programs.
+const NOT_UNDERSTOOD: &str = "This was not understood. If you are looking at the page, load it again.";
+
+fn for_programs(text: &str) -> String {
+    format!("For programs: {text}.")
+}
+
 impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
         let status = rejection.status();
@@ -359,13 +381,13 @@ impl From<JsonRejection> for ApiError {
         }
         let status =
             if status == StatusCode::UNPROCESSABLE_ENTITY { StatusCode::BAD_REQUEST } else { status };
-        Self::new(status, rejection.body_text())
+        Self::new(status, NOT_UNDERSTOOD).hint(for_programs(&rejection.body_text()))
     }
 }
 
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
-        Self::bad_request(rejection.body_text())
+        Self::bad_request(NOT_UNDERSTOOD).hint(for_programs(&rejection.body_text()))
     }
 }
 

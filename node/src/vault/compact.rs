@@ -40,7 +40,7 @@ pub(super) fn merge(packing: &mut Packing) -> anyhow::Result<()> {
         }
     }
     stats.retain(|stats| !merging.contains_key(&stats.pack) && !manifests.contains(&stats.pack));
-    for group in compact::plan(&stats).rewrite {
+    for group in compact::plan_for(&stats, home.vault.engine.pack_bytes()).rewrite {
         merging.extend(group.iter().map(|pack| (*pack, now_ms)));
         // Noted first: a group whose writing is interrupted rests for a while instead of being written over and over.
         note_merging(&home, &merging)?;

@@ -53,17 +53,17 @@ fn damage(scratch: &Scratch, name: &str, damage: Damage) {
 }
 
 /// What lies beside a database under a name that says that it is damaged.
-fn set_aside(scratch: &Scratch, name: &str) -> Vec<PathBuf> {
+pub(crate) fn set_aside(scratch: &Scratch, name: &str) -> Vec<PathBuf> {
     let files = files_below(&scratch.root()).into_iter().map(|(path, _)| path);
     files.filter(|path| path.to_string_lossy().starts_with(&format!("{name}.damaged-"))).collect()
 }
 
-fn alarm(home: &Home, kind: &str) -> Option<Alarm> {
+pub(crate) fn alarm(home: &Home, kind: &str) -> Option<Alarm> {
     home.vault.store.alarms().unwrap().into_iter().find(|alarm| alarm.kind == kind)
 }
 
 /// Photos that are complete in a folder.
-fn complete(home: &Home, id: TargetId) -> u64 {
+pub(crate) fn complete(home: &Home, id: TargetId) -> u64 {
     let overview = home.vault.store.overview(home.vault.engine.now(), &Policy::default()).unwrap();
     overview.targets.get(&id).map_or(0, |counts| counts.photos)
 }
@@ -74,7 +74,7 @@ fn packs(folder: &Path) -> BTreeSet<PathBuf> {
     files.filter(|path| path.extension().is_some_and(|ending| ending == "pack")).collect()
 }
 
-fn only_target(home: &Home) -> TargetId {
+pub(crate) fn only_target(home: &Home) -> TargetId {
     let rows = home.vault.store.targets().unwrap();
     assert_eq!(rows.len(), 1);
     rows[0].id

@@ -1,13 +1,16 @@
 //! A place that can be made to misbehave.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use heirloom_vault::{
     Answer, BoxFuture, Challenge, DeleteOutcome, PackId, Room, Target, TargetError, TargetState,
 };
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::wait::PATIENCE;
 
 /// What it does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,20 +42,22 @@ pub(crate) struct Faulty {
     inner: Arc<dyn Target>,
     fault: Mutex<Fault>,
     /// How often it was asked how it is.
-    asked: AtomicU64,
+    asked: watch::Sender<u64>,
 }
 
 impl Faulty {
     pub(crate) fn new(inner: Arc<dyn Target>) -> Arc<Self> {
-        Arc::new(Self { inner, fault: Mutex::new(Fault::None), asked: AtomicU64::new(0) })
+        Arc::new(Self { inner, fault: Mutex::new(Fault::None), asked: watch::Sender::new(0) })
     }
 
     pub(crate) fn set(&self, fault: Fault) {
         *self.fault.lock().unwrap() = fault;
     }
 
-    pub(crate) fn asked(&self) -> u64 {
-        self.asked.load(Ordering::SeqCst)
+    /// Waits until it was asked how it is.
+    pub(crate) async fn was_asked(&self) {
+        let mut asked = self.asked.subscribe();
+        timeout(PATIENCE, asked.wait_for(|asked| *asked > 0)).await.expect("nobody asks it").unwrap();
     }
 
     fn fault(&self) -> Fault {
@@ -163,7 +168,7 @@ impl Target for Faulty {
 
     fn state(&self) -> BoxFuture<'_, Result<TargetState, TargetError>> {
         Box::pin(async move {
-            self.asked.fetch_add(1, Ordering::SeqCst);
+            self.asked.send_modify(|asked| *asked += 1);
             self.silence()?;
             self.inner.state().await
         })

@@ -1,4 +1,4 @@
-//! Keepers over days and weeks: off and back, full, forgetful, without their disk, or with an older one.
+//! Keepers over days and weeks: off and back, full, without their disk, or with an older one.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const OF_KEEPERS: [&str; 7] = ["away", "absent", "replaced", "full", "lost", "di
 
 impl Place {
     /// Days pass while this home is on: each day promises are checked and copies are made.
-    async fn days(&self, days: i64) {
+    pub(crate) async fn days(&self, days: i64) {
         for _ in 0..days {
             self.scratch.pass(DAY_MS);
             self.check(DAY_MS).await;
@@ -28,19 +28,19 @@ impl Place {
         }
     }
 
-    async fn check(&self, passed_ms: i64) {
+    pub(crate) async fn check(&self, passed_ms: i64) {
         worker::check_promises(&self.home, passed_ms, &CancellationToken::new()).await;
     }
 
     /// What people here read of their keepers, and how bad it is.
-    fn said(&self) -> Vec<(&'static str, &'static str)> {
+    pub(crate) fn said(&self) -> Vec<(&'static str, &'static str)> {
         let reasons = status(&self.home).unwrap().reasons.into_iter();
         let of_keepers = reasons.filter(|reason| OF_KEEPERS.contains(&reason.kind));
         of_keepers.map(|reason| (reason.kind, reason.level)).collect()
     }
 
     /// Photos that are complete in so many other homes.
-    fn complete(&self, homes: u32) -> u64 {
+    pub(crate) fn complete(&self, homes: u32) -> u64 {
         let now_ms = self.home.vault.engine.now();
         self.home.vault.store.overview(now_ms, &Policy::default()).unwrap().photos.at_least(homes)
     }
@@ -54,13 +54,13 @@ impl Place {
     }
 
     /// Everything back from one keeper alone: how many originals.
-    async fn back_from(&self, keeper: &Self) -> usize {
+    pub(crate) async fn back_from(&self, keeper: &Self) -> usize {
         let target = PeerTarget::new(Arc::clone(&self.home), household(&keeper.home));
         Readback::of(Arc::new(target), &self.scratch.phrase).await.originals().await.len()
     }
 
     /// What this home keeps for another.
-    fn kept(&self, ward: &Self) -> PathBuf {
+    pub(crate) fn kept(&self, ward: &Self) -> PathBuf {
         self.home.layout.kept().join(household(&ward.home).to_string())
     }
 
@@ -81,23 +81,23 @@ async fn off_for(anna: &Place, keeper: Place, days: i64, said: &[(&str, &str)]) 
     assert_eq!(anna.said(), said, "after {days} days");
     let keeper = on(anna, keeper).await;
     run(&anna.home).await;
-    // One with little room may be full again at once.
-    let missed = anna.said().into_iter().find(|(kind, _)| *kind != "full");
-    assert_eq!(missed, None, "it is back after {days} days");
+    assert_eq!(anna.said(), [], "it is back after {days} days");
     keeper
 }
 
 /// Goal: a keeper that is off is mentioned after 3 days, an alarm after 5, and replaced after 14; when it is back, what is too
-/// much goes there, and nothing is lost. Method: two keepers with everything and a third with room; one of the two has little
-/// room and is off, three times.
+/// much goes there and makes room, and nothing is lost. Method: two keepers with everything and a third with room; one of the
+/// two is off three times, and has little room the third time: enough for what is new of metadata, and no more.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_keeper_that_is_off_is_missed_replaced_and_welcome_again() {
     let (anna, ben) = keeper_and_ward().await;
+    // A twentieth of all is more than one pack, so that some may go without a person.
+    assert!(anna.home.vault.engine.set_pack_bytes(220_436));
     let carla = Place::up(Scratch::new("Carla")).await;
     keeps_for(&carla, &anna).await;
-    photos(&anna.home, 0..4);
+    photos(&anna.home, 0..30);
     run(&anna.home).await;
-    assert_eq!(anna.complete(2), 4);
+    assert_eq!(anna.complete(2), 30);
     let dora = Place::up(Scratch::new("Dora")).await;
     keeps_for(&dora, &anna).await;
 
@@ -105,21 +105,27 @@ async fn a_keeper_that_is_off_is_missed_replaced_and_welcome_again() {
     let ben = off_for(&anna, ben, 5, &[("absent", "danger")]).await;
     assert_eq!(anna.originals_at(&dora), [], "whoever is missed for days is not replaced yet");
     let little = ben.used_by(&anna);
-    ben.keeps_at_most(&anna, little + little / 9);
+    ben.keeps_at_most(&anna, little + little / 7);
     run(&anna.home).await;
 
     let ben = off_for(&anna, ben, 14, &[("replaced", "attention")]).await;
     let replaced = anna.originals_at(&dora);
     assert!(!replaced.is_empty() && replaced.iter().all(|state| *state == CopyState::Proven), "{replaced:?}");
     run(&anna.home).await;
-    assert!(
-        !anna.originals_at(&ben).contains(&CopyState::Proven),
-        "one copy more than wanted, and little room"
-    );
-    assert_eq!(anna.complete(2), 4);
+    let proven =
+        |keeper| anna.originals_at(keeper).iter().filter(|state| **state == CopyState::Proven).count();
+    assert!(proven(&ben) < proven(&carla), "one copy more than wanted, and little room");
+    assert_eq!((anna.complete(2), anna.said()), (30, Vec::new()));
     for keeper in [&ben, &carla, &dora] {
-        assert_eq!(anna.back_from(keeper).await, 4, "what was taken away is held");
+        assert_eq!(anna.back_from(keeper).await, 30, "what was taken away is held");
     }
+    let held = ben.used_by(&anna);
+    for _ in 0..31 {
+        ben.check(DAY_MS).await;
+    }
+    assert!(ben.used_by(&anna) < held, "what was held for a month makes room");
+    run(&anna.home).await;
+    assert_eq!((anna.complete(2), anna.said()), (30, Vec::new()));
 }
 
 /// Goal: what a keeper has no room for goes to a third home, and what it has stays. Method: of two keepers one allows no more
@@ -147,35 +153,6 @@ async fn a_full_keeper_leads_to_a_third_home() {
         |keeper| anna.originals_at(keeper).iter().filter(|state| **state == CopyState::Proven).count();
     assert!(proven(&dora) > 0);
     assert_eq!(proven(&ben), before, "what it has stays, and nothing more goes there");
-}
-
-/// Goal: whoever loses one pack in a hundred is found out within a day, people read it, and it is sent again. Method: files
-/// are deleted at one of two keepers, without a word.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_keeper_that_loses_one_in_a_hundred_is_found_out() {
-    let (anna, ben) = keeper_and_ward().await;
-    let carla = Place::up(Scratch::new("Carla")).await;
-    keeps_for(&carla, &anna).await;
-    photos(&anna.home, 0..4);
-    run(&anna.home).await;
-    let folder = ben.kept(&anna).join("packs");
-    let mut packs = files_below(&folder);
-    packs.retain(|(path, _)| path.extension().is_some_and(|ending| ending == "pack"));
-    packs.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-    packs.truncate(packs.len().div_ceil(100));
-    let lost: Vec<_> = packs.iter().map(|(path, _)| folder.join(path)).collect();
-    lost.iter().for_each(|path| std::fs::remove_file(path).unwrap());
-
-    anna.scratch.pass(DAY_MS);
-    anna.check(DAY_MS).await;
-    assert_eq!(anna.said(), [("lost", "attention")]);
-    assert!(anna.complete(2) < 4 && anna.complete(1) == 4);
-    run(&anna.home).await;
-    assert_eq!((anna.complete(2), anna.said()), (4, Vec::new()));
-    for path in &lost {
-        let name = path.file_stem().unwrap().to_str().unwrap();
-        assert_eq!(blake3::hash(&std::fs::read(path).unwrap()).to_hex().as_str(), name);
-    }
 }
 
 /// Goal: a keeper's disk that is not mounted is no loss and gets nothing. Method: the folder goes for two days, in which there

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use heirloom::home::Home;
 use heirloom::vault::audits::{self, Scope};
@@ -14,9 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::faulty::{Fault, Faulty};
 use crate::homes::{Scratch, add_folder, household, photos, run};
 use crate::readback::{self, Readback};
-
-/// How long these tests wait for what must come.
-const PATIENCE: Duration = Duration::from_mins(1);
+use crate::wait::until;
 
 /// A folder as a place for copies that can be made to misbehave.
 fn place(scratch: &Scratch, home: &Home, name: &str) -> (TargetId, PathBuf, Arc<Faulty>) {
@@ -26,16 +23,6 @@ fn place(scratch: &Scratch, home: &Home, name: &str) -> (TargetId, PathBuf, Arc<
     let at = Place::Folder(folder.to_str().unwrap().to_owned());
     home.vault.engine.hold_open(id, at, Arc::clone(&faulty) as Arc<dyn heirloom_vault::Target>);
     (id, folder, faulty)
-}
-
-/// Waits until something is so; whatever may hold it up is nudged each time.
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let waited = tokio::time::timeout(PATIENCE, async {
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    });
-    assert!(waited.await.is_ok(), "{what}");
 }
 
 /// Goal: a place that was off when a run began gets everything within that run once it is on, although another takes for ever.
@@ -53,13 +40,10 @@ async fn who_comes_back_waits_for_no_slow_place() {
         let (home, stop) = (Arc::clone(&home), stop.clone());
         tokio::spawn(async move { backup::run(&home, &stop).await })
     };
-    until("it was tried while it was off", || quick.asked() > 0).await;
+    quick.was_asked().await;
     quick.set(Fault::None);
-    until("it has a list of everything", || {
-        home.vault.wake();
-        home.vault.store.head_at(id).unwrap().is_some()
-    })
-    .await;
+    home.vault.wake();
+    until("a list of everything there", &[&home], || home.vault.store.head_at(id).unwrap()).await;
     assert!(!running.is_finished(), "the slow place still takes its time");
     stop.cancel();
     running.await.unwrap().unwrap();
@@ -83,7 +67,7 @@ async fn who_answers_waits_for_nobody_who_does_not() {
         tokio::spawn(async move { audits::run(&home, Scope::Everything, 1, &stop).await })
     };
     let audited = |id| home.vault.store.target(id).unwrap().unwrap().audited_ms.is_some();
-    until("the quick place was asked", || audited(places[1].0)).await;
+    until("the quick place to be asked", &[&home], || audited(places[1].0).then_some(())).await;
     assert!(!audited(places[0].0) && !audited(places[2].0));
     stop.cancel();
     let report = asking.await.unwrap().unwrap();
