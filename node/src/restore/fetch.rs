@@ -31,6 +31,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// For how long a source may be away before a patient fetcher goes on without it.
 const PATIENCE: Duration = Duration::from_secs(30 * 60);
+/// The same for others: whoever asks for the pictures of a whole library waits once for a disk that is away, not for each.
+const HASTE: Duration = Duration::from_secs(1);
 
 /// Why a blob did not come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,8 +112,8 @@ impl Fetcher {
                 }
                 Err(asked) => asked,
             };
-            let may_wait = round < ROUNDS || self.patient.is_some() && is_worth_waiting;
-            if lack == Lack::Lost || !may_wait {
+            let may_wait = round < ROUNDS || self.patient.is_some();
+            if lack == Lack::Lost || !may_wait || !is_worth_waiting {
                 return Err(lack);
             }
             if let Some(restoring) = self.patient.as_ref().filter(|_| round == ROUNDS) {
@@ -128,6 +130,7 @@ impl Fetcher {
     async fn ask_everybody(&self, located: &Located) -> Result<Vec<u8>, Asked> {
         let mut asked = Asked { lack: Lack::Lost, is_worth_waiting: false };
         let (mut without, mut next) = (HashSet::new(), Some(located.clone()));
+        let patience = if self.patient.is_some() { PATIENCE } else { HASTE };
         for _ in 0..PACKINGS_MAX {
             let Some(located) = next else { break };
             for source in self.in_order(0) {
@@ -135,7 +138,7 @@ impl Fetcher {
                     Ok(bytes) => return Ok(bytes),
                     Err(Missed { lack, pack }) => {
                         asked.lack = asked.lack.max(lack);
-                        asked.is_worth_waiting |= lack == Lack::Away && !source.is_silent_for(PATIENCE);
+                        asked.is_worth_waiting |= lack == Lack::Away && !source.is_silent_for(patience);
                         without.extend(pack);
                     }
                 }
@@ -327,6 +330,7 @@ mod tests {
     use heirloom_vault::target::FolderTarget;
     use heirloom_vault::{BlobKind, Index, Packer, Room, SealedPack, Segment, Target};
 
+    use super::super::source;
     use super::*;
 
     /// Goal: a blob that stands in two packs comes from the second when nobody has the first. Method: a folder that lacks
@@ -350,6 +354,28 @@ mod tests {
         assert_eq!(fetcher.blob(&located).await, Err(Lack::Lost));
         let fetcher = fetcher.looking_besides(move |blob, without| index.lookup_without(blob, without));
         assert_eq!(fetcher.blob(&located).await.as_deref(), Ok(content.as_slice()));
+    }
+
+    /// Goal: a disk that is away is waited for once and not for every picture on it. Method: many blobs of a pack on a disk
+    /// that is not there, with a clock that only counts the waiting.
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_is_away_is_waited_for_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let household = HouseholdId::from_bytes([4; 32]);
+        let keyring = Arc::new(Keyring::begin([5; 32]));
+        let sealed = packed(&keyring, household, b"a picture", 1);
+        let index = Index::new(&[Segment::of([(sealed.pack, sealed.entries.clone())])]);
+        let located = index.lookup(&ContentHash::of(b"a picture")).unwrap();
+        let away = source::open_folder(&folder.path().join("away"), household).unwrap();
+        let fetcher = Fetcher::new(vec![Source::new("a disk".to_owned(), away)], keyring, household);
+        let (began, mut away) = (tokio::time::Instant::now(), 0);
+        let mut take = |_: u32, got| {
+            away += u32::from(got == Err(Lack::Away));
+            Ok(())
+        };
+        fetcher.each((0..100).map(|number| (number, located.clone())).collect(), &mut take).await.unwrap();
+        assert_eq!(away, 100);
+        assert!(began.elapsed() < PAUSE * 6, "{:?}", began.elapsed());
     }
 
     fn packed(keyring: &Keyring, household: HouseholdId, content: &[u8], salt: u8) -> SealedPack {

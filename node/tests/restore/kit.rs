@@ -8,6 +8,7 @@ use std::time::Duration;
 use heirloom::clock;
 use heirloom::home::Home;
 use heirloom::ledger::shares::RequestState;
+use heirloom::protocols::Network;
 use heirloom::restore::kit::KitOrder;
 use heirloom::vault::kits::owner::{self, Made, Wanted};
 use heirloom::vault::kits::{DAY_MS, holder, status};
@@ -16,7 +17,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use crate::house::{House, pair, restore_all};
+use crate::house::{House, open, pair, restore_all};
 use crate::known::Known;
 use crate::wait::{PATIENCE, until};
 
@@ -212,6 +213,63 @@ async fn a_wrong_part_is_passed_over() {
     yes(&ben.home, &machine);
     said.hear("is not one of this kit").await;
     yes(&carla.home, &machine);
+    assert_eq!(*asking.await.unwrap().unwrap(), anna.words());
+}
+
+/// A home that was stopped is on again, where it was reached before.
+async fn on_again(house: House) -> House {
+    let root = house.home.layout.root().to_owned();
+    let House { folder, home, phrase, .. } = house;
+    drop(home);
+    let home = open(&root);
+    let network = Some(Network::start(&home, None).await.unwrap());
+    House { folder, phrase, home, network }
+}
+
+/// Goal: a home that is off is asked again and again, and what the others gave stays. Method: of two homes one is off from
+/// the beginning; it comes on long after the other gave its part.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_that_is_off_is_asked_when_it_is_on() {
+    let (anna, ben, mut carla) = three_homes().await;
+    make(&anna, &ben, &carla, 0).await;
+    let links = [link(&ben).await, link(&carla).await];
+    carla.stop().await;
+    let (asking, said) = ask(&anna, "new", &links, &[]);
+    let machine = asker(&ben.home).await;
+    said.hear("Carla cannot be reached now").await;
+    yes(&ben.home, &machine);
+    said.hear("Ben gave a part").await;
+    let carla = on_again(carla).await;
+    assert_eq!(asker(&carla.home).await, machine);
+    yes(&carla.home, &machine);
+    assert_eq!(*asking.await.unwrap().unwrap(), anna.words());
+}
+
+/// Goal: a home that goes away in the middle, with what its people said, goes on where it was, and so does the machine that
+/// asks. Method: one home is off after it was asked and again after its people said yes; the delay goes on between.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_that_goes_away_in_the_middle_is_asked_again() {
+    let (anna, ben, mut carla) = three_homes().await;
+    make(&anna, &ben, &carla, 1).await;
+    let links = [link(&ben).await, link(&carla).await];
+    let (asking, said) = ask(&anna, "new", &links, &[]);
+    let machine = asker(&carla.home).await;
+    asker(&ben.home).await;
+    let words = status::requests(&carla.home).unwrap()[0].words.clone();
+    said.hear(&words).await;
+    carla.stop().await;
+    said.hear("Carla cannot be reached now").await;
+    let mut carla = on_again(carla).await;
+    assert_eq!(status::requests(&carla.home).unwrap()[0].words, words, "the same words as before");
+    yes(&carla.home, &machine);
+    said.hear("Carla said yes and gives the part in 24 hours").await;
+    carla.stop().await;
+    yes(&ben.home, &machine);
+    days_pass(&ben.home, 1);
+    said.hear("Ben gave a part").await;
+    let carla = on_again(carla).await;
+    assert_eq!(state(&carla.home), RequestState::Allowed);
+    days_pass(&carla.home, 1);
     assert_eq!(*asking.await.unwrap().unwrap(), anna.words());
 }
 
