@@ -83,6 +83,29 @@ pub fn decide(
     Ok(())
 }
 
+/// Takes decisions from another copy of this library, where nobody here decided yet: durable, then shown in the catalog. The
+/// months of the assets are for the caller to know ([`added_month`]).
+///
+/// # Errors
+/// See [`DecideError`].
+pub(crate) fn fill_in(home: &Home, account: AccountId, edits: &[Edit]) -> Result<usize, DecideError> {
+    let guard = home.changes.read().unwrap_or_else(PoisonError::into_inner);
+    let marks = home.library.fill_in(edits, clock::now_ms())?;
+    if marks.is_empty() {
+        return Ok(0);
+    }
+    let assets: Vec<AssetId> = marks.iter().map(|(asset, _)| *asset).collect();
+    let before = months_of(home, &assets);
+    let marks: Vec<_> = marks.iter().map(|(asset, marks)| (*asset, to_catalog(marks))).collect();
+    home.catalog().marked(&marks).inspect_err(|_| home.look_again())?;
+    home.vault.wake();
+    drop(guard);
+    let mut months = months_of(home, &assets);
+    months.extend(before);
+    tell_timeline(home, account, months);
+    Ok(assets.len())
+}
+
 /// Tells an account's pages that these photos look different now.
 pub fn timeline_changed(home: &Home, account: AccountId, assets: &[AssetId]) {
     tell_timeline(home, account, months_of(home, assets));

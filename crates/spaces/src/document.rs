@@ -62,6 +62,11 @@ impl Document {
         self.put(key, change.value())
     }
 
+    /// Whether somebody decided about the same thing before; a decision that was taken back is none.
+    pub(crate) fn is_decided(&self, asset: &AssetId, change: &MarkChange) -> Result<bool, AutomergeError> {
+        Ok(self.doc.get(ROOT, change.field().key(asset))?.is_some())
+    }
+
     /// Repeats the operations of a change that can't be applied, as part of the next commit.
     pub(crate) fn repeat(&mut self, change: &Change) -> Result<(), AutomergeError> {
         for op in change.decode().operations {

@@ -7,7 +7,7 @@ use heirloom_identity::{AssetId, Certificate, Signer, SpaceId};
 use heirloom_store::Database;
 
 use crate::batch::Batch;
-use crate::state::State;
+use crate::state::{State, Writing};
 use crate::streams::read_months;
 use crate::{Damage, Edit, LibraryError, Marks, Month, Verification, verify};
 
@@ -87,6 +87,24 @@ impl Library {
     /// [`LibraryError::Refused`] names the first decision out of bounds; [`LibraryError::Store`] when the database
     /// failed.
     pub fn edit(&self, edits: &[Edit], at_ms: i64) -> Result<Vec<(AssetId, Marks)>, LibraryError> {
+        self.write(edits, Writing::Everything, at_ms)
+    }
+
+    /// As [`Library::edit`], but only where nobody decided anything yet, not even *nothing*: for decisions that come from
+    /// another copy of this library, over which those made here win. Returns the marks of the assets that changed.
+    ///
+    /// # Errors
+    /// As [`Library::edit`].
+    pub fn fill_in(&self, edits: &[Edit], at_ms: i64) -> Result<Vec<(AssetId, Marks)>, LibraryError> {
+        self.write(edits, Writing::WhatIsUndecided, at_ms)
+    }
+
+    fn write(
+        &self,
+        edits: &[Edit],
+        writing: Writing,
+        at_ms: i64,
+    ) -> Result<Vec<(AssetId, Marks)>, LibraryError> {
         for edit in edits {
             edit.change.check().map_err(|source| LibraryError::Refused { asset: edit.asset, source })?;
         }
@@ -96,7 +114,7 @@ impl Library {
         }
         let mut state = self.lock();
         // Documents that were changed in memory and not on the disk must not be seen by anyone.
-        state.edit(&months, at_ms).inspect_err(|_| state.forget_documents())
+        state.edit(&months, writing, at_ms).inspect_err(|_| state.forget_documents())
     }
 
     /// The marks of one asset that was added in this month.

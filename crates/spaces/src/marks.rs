@@ -169,6 +169,11 @@ impl MarkChange {
         }
     }
 
+    /// Whether there is a value: `false` and `None` say what is so anyway.
+    pub(crate) fn says_something(&self) -> bool {
+        self.value().is_some_and(|value| value != ScalarValue::Boolean(false))
+    }
+
     pub(crate) fn field(&self) -> Field {
         match self {
             Self::Favourite(_) => Field::Favourite,

@@ -61,13 +61,14 @@ impl State {
     pub(crate) fn edit(
         &mut self,
         months: &BTreeMap<Month, Vec<&Edit>>,
+        writing: Writing,
         at_ms: i64,
     ) -> Result<Vec<(AssetId, Marks)>, LibraryError> {
         let mut batch = Batch::after(&self.head);
         let mut results = Vec::new();
         for (&month, edits) in months {
             let marks = self
-                .edit_month(month, edits, at_ms, &mut batch)
+                .edit_month(month, edits, writing, at_ms, &mut batch)
                 .map_err(|failure| failure.in_document(month))?;
             results.extend(marks);
         }
@@ -79,12 +80,17 @@ impl State {
         &mut self,
         month: Month,
         edits: &[&Edit],
+        writing: Writing,
         at_ms: i64,
         batch: &mut Batch,
     ) -> Result<BTreeMap<AssetId, Marks>, Failure> {
         let (signer, space, name) = (self.keys.signer.clone(), self.keys.space, month.document());
         let document = self.document(month, batch)?;
-        for part in parts(edits) {
+        let edits = match writing {
+            Writing::Everything => edits.to_vec(),
+            Writing::WhatIsUndecided => undecided(document, edits)?,
+        };
+        for part in parts(&edits) {
             for edit in part {
                 document.write(&edit.asset, &edit.change)?;
             }
@@ -96,7 +102,7 @@ impl State {
             batch.snapshot(name, document.save());
         }
         let mut marks = BTreeMap::new();
-        for edit in edits {
+        for edit in &edits {
             if let Entry::Vacant(entry) = marks.entry(edit.asset) {
                 entry.insert(document.marks(&edit.asset)?);
             }
@@ -152,6 +158,25 @@ impl State {
         self.loaded.clear();
         Ok(())
     }
+}
+
+/// Which decisions are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writing {
+    /// All: a later decision wins over an earlier one.
+    Everything,
+    /// Those about which nobody decided before, and that say something.
+    WhatIsUndecided,
+}
+
+fn undecided<'a>(document: &Document, edits: &[&'a Edit]) -> Result<Vec<&'a Edit>, AutomergeError> {
+    let mut left = Vec::new();
+    for edit in edits {
+        if edit.change.says_something() && !document.is_decided(&edit.asset, &edit.change)? {
+            left.push(*edit);
+        }
+    }
+    Ok(left)
 }
 
 /// An error whose document is added by the caller.

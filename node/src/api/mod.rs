@@ -54,7 +54,9 @@ pub mod users;
 pub mod vault;
 pub mod vault_homes;
 pub mod vault_kits;
+pub mod vault_newer;
 pub mod vault_places;
+pub mod vault_restore;
 
 use std::sync::Arc;
 
@@ -175,7 +177,9 @@ fn resources() -> OpenApiRouter<Arc<ApiState>> {
         .merge(vault::routes())
         .merge(vault_homes::routes())
         .merge(vault_kits::routes())
-        .merge(vault_places::routes());
+        .merge(vault_newer::routes())
+        .merge(vault_places::routes())
+        .merge(vault_restore::routes());
     let mut resources = OpenApiRouter::with_openapi(described).nest("/api", resources);
     describe_answers(resources.get_openapi_mut());
     resources

@@ -1,7 +1,8 @@
 //! `heirloom vault status | ask | keep | leave | drop | allow-deletion | refuse-deletion | run | audit | drill | repair |
-//! write-usb | target | kit`.
+//! write-usb | target | kit | newer`.
 
 mod kit;
+mod newer;
 mod show;
 
 use std::path::PathBuf;
@@ -101,6 +102,9 @@ enum Verb {
     /// Recovery kits: the power of the recovery phrase, shared among your family.
     #[command(subcommand)]
     Kit(kit::Kit),
+    /// Newer states of this home that other homes and disks have, as after a restore from an older one.
+    #[command(subcommand)]
+    Newer(newer::Newer),
 }
 
 /// Which deletion.
@@ -182,6 +186,7 @@ impl Arguments {
                 Target::Add { common, .. } | Target::AddS3 { common, .. } | Target::Remove { common, .. },
             ) => common,
             Verb::Kit(kit) => kit.common(),
+            Verb::Newer(newer) => newer.common(),
         }
     }
 }
@@ -229,6 +234,7 @@ fn command(verb: &Verb) -> anyhow::Result<VaultCommand> {
         }
         Verb::Target(target) => about_target(target)?,
         Verb::Kit(kit) => VaultCommand::Kit(kit.command()?),
+        Verb::Newer(newer) => VaultCommand::Newer(newer.command()?),
     })
 }
 

@@ -5,6 +5,7 @@
 
 mod carry;
 pub mod kit;
+pub mod newer;
 mod who;
 mod work;
 
@@ -84,6 +85,8 @@ pub enum VaultCommand {
     AddBucket(Bucket),
     /// About recovery kits.
     Kit(kit::KitCommand),
+    /// About newer states of this home.
+    Newer(newer::NewerCommand),
     /// No line.
     RemoveTarget {
         /// Number, path or name.
@@ -145,6 +148,7 @@ pub(super) fn execute(home: &Arc<Home>, command: &VaultCommand, say: &mut Say<'_
         }
         VaultCommand::AddBucket(bucket) => add_bucket(home, bucket, say),
         VaultCommand::Kit(command) => kit::execute(home, command, say),
+        VaultCommand::Newer(command) => newer::execute(home, command, say),
         VaultCommand::RemoveTarget { target } => {
             let id = own_places::find(home, target)?;
             Ok(work::wait(home, own_places::remove(home, id))??)

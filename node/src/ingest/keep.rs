@@ -135,7 +135,7 @@ pub fn keep_bytes(home: &Home, incoming: Incoming, bytes: Vec<u8>) -> Result<Kep
     };
     let byte_count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let placed = place(home, &incoming, format, taken_local_ms, &hashes, byte_count, draft)?;
-    let kept = record(home, incoming, placed)?;
+    let kept = record(home, incoming, placed, crate::clock::now_ms())?;
     drop(claim);
     home.work.hand_over(hashes.content, bytes);
     announce(home, &kept).inspect_err(|_| drop(home.work.take(&hashes.content)))?;
@@ -147,6 +147,19 @@ pub fn keep_bytes(home: &Home, incoming: Incoming, bytes: Vec<u8>) -> Result<Kep
 /// # Errors
 /// See [`IngestError`].
 pub fn keep_draft(home: &Home, incoming: Incoming, draft: Draft) -> Result<Kept, IngestError> {
+    keep_draft_of(home, incoming, draft, crate::clock::now_ms())
+}
+
+/// As [`keep_draft`], for a file that was acknowledged at `arrived_ms` by this household already.
+///
+/// # Errors
+/// See [`IngestError`].
+pub(crate) fn keep_draft_of(
+    home: &Home,
+    incoming: Incoming,
+    draft: Draft,
+    arrived_ms: i64,
+) -> Result<Kept, IngestError> {
     let (hashes, byte_count) = (draft.hashes, draft.bytes);
     must_be_here(home)?;
     let claim = home.claims.content(hashes.content);
@@ -156,7 +169,7 @@ pub fn keep_draft(home: &Home, incoming: Incoming, draft: Draft) -> Result<Kept,
     let at = |source| IngestError::Disk { attempt: "read", path: draft.path().to_owned(), source };
     let (format, taken_local_ms) = look_at(&read_beginning(draft.path()).map_err(at)?)?;
     let placed = place(home, &incoming, format, taken_local_ms, &hashes, byte_count, || Ok(draft))?;
-    let kept = record(home, incoming, placed)?;
+    let kept = record(home, incoming, placed, arrived_ms)?;
     drop(claim);
     announce(home, &kept)?;
     Ok(kept)
@@ -295,14 +308,19 @@ fn take_over(home: &Home, target: &Path, hashes: &Hashes, bytes: u64) -> io::Res
 
 /// Writes the ledger's row. If that fails, the placed file stays: the next start adopts it, or the same
 /// photo coming again takes it over.
-fn record(home: &Home, incoming: Incoming, placed: Placed<'_>) -> Result<Kept, IngestError> {
+fn record(
+    home: &Home,
+    incoming: Incoming,
+    placed: Placed<'_>,
+    arrived_ms: i64,
+) -> Result<Kept, IngestError> {
     let recorded = home.ledger.record(NewEntry {
         account: incoming.account,
         file: placed.file,
         relocated: placed.relocated,
         given_name: incoming.given_name,
         modified_ms: incoming.modified_ms,
-        arrived_ms: crate::clock::now_ms(),
+        arrived_ms,
         origin: incoming.origin,
         source: incoming.source,
     });
@@ -357,7 +375,32 @@ pub fn adopt(home: &Arc<Home>, account: AccountId, path: &str) -> Result<Kept, I
     }
     let mime = format.mime().to_owned();
     let file = StoredFile { hashes, bytes: byte_count, mime, path: path.to_owned() };
-    let kept = record(home, incoming, Placed { file, relocated: false, _name: None })?;
+    let placed = Placed { file, relocated: false, _name: None };
+    let kept = record(home, incoming, placed, crate::clock::now_ms())?;
     announce(home, &kept)?;
     Ok(kept)
+}
+
+/// Makes an asset of this account from a file that is stored here already, for another one; `None` when it is not stored, or
+/// its original is gone.
+///
+/// # Errors
+/// See [`IngestError`].
+pub(crate) fn keep_stored(
+    home: &Home,
+    incoming: Incoming,
+    hashes: &Hashes,
+    arrived_ms: i64,
+) -> Result<Option<Kept>, IngestError> {
+    must_be_here(home)?;
+    let claim = home.claims.content(hashes.content);
+    let stored = home.ledger.file(&hashes.content)?.filter(|stored| home.has_original(stored));
+    let Some(file) = stored else { return Ok(None) };
+    if home.ledger.account(&incoming.account)?.is_none() {
+        return Err(IngestError::NoAccount);
+    }
+    let kept = record(home, incoming, Placed { file, relocated: false, _name: None }, arrived_ms)?;
+    drop(claim);
+    announce(home, &kept)?;
+    Ok(Some(kept))
 }

@@ -32,7 +32,8 @@ pub enum Origin {
     Import,
     /// The page, a phone, a client.
     Upload,
-    /// Found complete in the library after the program was killed between placing and recording it.
+    /// Found complete in the library after the program was killed between placing and recording it, or brought home from a
+    /// newer state of this home.
     Recovered,
 }
 

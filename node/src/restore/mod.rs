@@ -18,6 +18,7 @@
 //! there with the right hash is not fetched again. From *place* on it is a home like any other, which brings its photos
 //! whenever it is up. Nothing here writes to the places that are restored from.
 
+pub mod awaited;
 pub mod bucket;
 pub mod comeback;
 mod contact;
@@ -31,12 +32,14 @@ mod pictures;
 pub mod place;
 pub mod problem;
 mod progress;
+pub mod relay;
 mod renew;
 pub mod source;
 mod space;
 pub(crate) mod stage;
 pub mod state;
-mod tables;
+pub mod states;
+pub(crate) mod tables;
 mod waited;
 pub mod words;
 
@@ -51,6 +54,7 @@ pub use self::comeback::Comeback;
 use self::contact::Contacts;
 pub use self::problem::{Problem, WordProblem};
 pub use self::progress::{Progress, Restoring, Stage};
+pub use self::relay::RelayAccess;
 use self::source::{Origin, SOURCES_MAX};
 use self::stage::Comer;
 pub use self::stage::{PICTURE_BYTES, SETTING_RESTORED, SETTING_RESTORED_STATE};
@@ -66,15 +70,8 @@ pub struct Order {
     phrase: Phrase,
     origins: Vec<Origin>,
     relays: RelayAccess,
-}
-
-/// What relays of the keepers' invitations ask for; lost with the old home's settings.
-#[derive(Debug, Clone, Default)]
-pub struct RelayAccess {
-    /// What they ask for before they carry anything.
-    pub token: Option<String>,
-    /// Certificates (DER) that they are checked against, instead of the public ones.
-    pub roots: Vec<Vec<u8>>,
+    /// The state that a person chose, if not the newest.
+    chosen: Option<String>,
 }
 
 impl Order {
@@ -105,13 +102,19 @@ impl Order {
         let origins = from.iter().map(|text| Origin::read_with(text, variable));
         let origins = origins.collect::<Result<Vec<_>, _>>()?;
         let phrase = words::read(phrase, &origins)?;
-        Ok(Self { layout, phrase, origins, relays: RelayAccess::default() })
+        Ok(Self { layout, phrase, origins, relays: RelayAccess::default(), chosen: None })
     }
 
     /// The same over relays that ask for something.
     #[must_use]
     pub fn over(self, relays: RelayAccess) -> Self {
         Self { relays, ..self }
+    }
+
+    /// The same, but no state that is newer than this one of [`states::look`].
+    #[must_use]
+    pub fn up_to(self, chosen: Option<String>) -> Self {
+        Self { chosen, ..self }
     }
 }
 
@@ -149,20 +152,24 @@ pub async fn run(order: &Order, restoring: &Arc<Restoring>) -> Result<(), Proble
     restoring.add(contacts.sources.len() as u64, 0);
     restoring.keep_sources(contacts.sources.clone());
     let household = order.phrase.root().authority().household();
-    let heads = heads::ask(&contacts.sources, &contacts.folders, &household).await;
+    let mut heads = heads::ask(&contacts.sources, &contacts.folders, &household).await;
     for note in &heads.notes {
         restoring.say(note.clone());
     }
     if heads.best_first.is_empty() {
         return Err(heads.none());
     }
-    let passed = heads.newer();
+    let mut passed = heads.newer();
     if let Some(newer) = &passed {
         pass_over(layout, newer).await?;
     }
+    let is_older = order.chosen.as_ref().map_or(Ok(false), |chosen| heads.up_to(chosen))?;
+    if is_older {
+        passed = Some("an older one was chosen".to_owned());
+    }
     let generation = contacts.known.as_ref().map_or(0, heirloom_identity::Certificate::generation);
     let generation = generation.max(heads.generation);
-    let coming = Coming { order, contacts: &contacts, generation, lock: &lock };
+    let coming = Coming { order, contacts: &contacts, generation, is_older, lock: &lock };
     newest_complete(&coming, heads.best_first, passed, restoring).await?;
     let layout = layout.clone();
     blocking(move || {
@@ -180,6 +187,8 @@ struct Coming<'a> {
     contacts: &'a Contacts,
     /// The highest generation of a certificate that anybody knows.
     generation: u32,
+    /// Whether a person chose a state that is not the newest.
+    is_older: bool,
     /// Held by every thread that writes, so that one which was cut off is waited for.
     lock: &'a Arc<Lock>,
 }
@@ -248,7 +257,7 @@ async fn one_state(
     passed: Option<String>,
     restoring: &Arc<Restoring>,
 ) -> Result<(), Problem> {
-    let Coming { order, contacts, generation, lock } = *coming;
+    let Coming { order, contacts, generation, is_older, lock } = *coming;
     let layout = &order.layout;
     let opened = manifest::open(head, &order.phrase, &contacts.sources, restoring).await?;
     restoring.found(&opened.root.household_name, opened.head.made_at_ms());
@@ -263,13 +272,13 @@ async fn one_state(
         })
         .await?;
     }
-    let files = tables::Files { folder: &folder, index: &opened.index, fetcher: &opened.fetcher, lock };
+    let files = tables::Files { folder: &folder, index: &opened.index, fetcher: &opened.fetcher, lock: Some(lock) };
     files.bring(&opened.root.files, restoring).await?;
     let held = contacts.held().await;
     let (mut state, phrase, reached) = (state, order.phrase.clone(), contacts.reached.clone());
-    let (layout, lock, relay_roots) = (layout.clone(), Arc::clone(lock), order.relays.roots.clone());
+    let (layout, lock, relays) = (layout.clone(), Arc::clone(lock), order.relays.clone());
     let made = tokio::task::spawn_blocking(move || {
-        let comer = Comer { phrase: &phrase, generation, reached, held, relay_roots, passed };
+        let comer = Comer { phrase: &phrase, generation, reached, held, relays, passed, is_older };
         let made = stage::make(&layout, &mut state, &opened, &comer);
         drop(lock);
         made

@@ -33,15 +33,15 @@ const FILE_BYTES_MAX: u64 = 1 << 40;
 const LOOKED_UP_MAX: usize = 16_384;
 
 /// Where files grow, and where their chunks come from.
-pub(super) struct Files<'a> {
+pub(crate) struct Files<'a> {
     /// Where files grow.
-    pub(super) folder: &'a Path,
+    pub(crate) folder: &'a Path,
     /// Where chunks are.
-    pub(super) index: &'a Arc<Index>,
+    pub(crate) index: &'a Arc<Index>,
     /// What fetches them.
-    pub(super) fetcher: &'a Fetcher,
-    /// Held by whoever writes.
-    pub(super) lock: &'a Arc<Lock>,
+    pub(crate) fetcher: &'a Fetcher,
+    /// Held by whoever writes; none in a home that is open.
+    pub(crate) lock: Option<&'a Arc<Lock>>,
 }
 
 impl Files<'_> {
@@ -82,9 +82,13 @@ impl Files<'_> {
         Ok(())
     }
 
-    async fn bring_one(&self, file: &FileSnapshot, restoring: &Restoring) -> Result<Option<Lack>, Problem> {
+    /// Brings one file, which is complete when nothing is lacking.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) async fn bring_one(&self, file: &FileSnapshot, restoring: &Restoring) -> Result<Option<Lack>, Problem> {
         let path = self.folder.join(&file.name);
-        let (snapshot, index, lock) = (file.clone(), Arc::clone(self.index), Arc::clone(self.lock));
+        let (snapshot, index, lock) = (file.clone(), Arc::clone(self.index), self.lock.cloned());
         let looked = blocking(move || {
             let begun = begin(&path, &snapshot, &index);
             drop(lock);
@@ -111,7 +115,7 @@ impl Files<'_> {
             };
             self.fetcher.each(now, &mut take).await?;
         }
-        let lock = Arc::clone(self.lock);
+        let lock = self.lock.cloned();
         blocking(move || {
             let synced = target.sync_all().context("cannot make what was fetched durable");
             drop(lock);

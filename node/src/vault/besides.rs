@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use heirloom_identity::ContentHash;
 use heirloom_vault::policy::TargetId;
+use heirloom_vault::{Located, PackId};
 
 use super::fetch::{Failed, FetchError, Reader};
 use super::polite::blocking;
@@ -31,12 +32,33 @@ pub(super) async fn fetch<W: Write + Send + 'static>(
     blob: &ContentHash,
     begin: impl Fn(u64) -> Result<W, FetchError> + Send + Sync + 'static,
 ) -> Result<(W, Option<TargetId>), FetchError> {
+    let at = Arc::clone(home);
+    let locate = move |blob: &ContentHash, without: &HashSet<PackId>| {
+        Ok(at.vault.store.locate_without(blob, without)?)
+    };
+    fetch_located(Arc::new(locate), reader, blob, begin).await
+}
+
+/// Where a blob stands, besides some packs.
+pub(super) type Locate =
+    dyn Fn(&ContentHash, &HashSet<PackId>) -> anyhow::Result<Option<Located>> + Send + Sync;
+
+/// As [`fetch`], of whatever vault `locate` knows.
+///
+/// # Errors
+/// As [`fetch`].
+pub(super) async fn fetch_located<W: Write + Send + 'static>(
+    locate: Arc<Locate>,
+    reader: &Reader,
+    blob: &ContentHash,
+    begin: impl Fn(u64) -> Result<W, FetchError> + Send + Sync + 'static,
+) -> Result<(W, Option<TargetId>), FetchError> {
     let (blob, begin) = (*blob, Arc::new(begin));
     let (mut without, mut told) = (HashSet::new(), FetchError::NotKept);
     for _ in 0..PACKINGS_MAX {
-        let (at, begin, besides) = (Arc::clone(home), Arc::clone(&begin), without.clone());
+        let (locate, begin, besides) = (Arc::clone(&locate), Arc::clone(&begin), without.clone());
         let begun = blocking(move || {
-            let Some(located) = at.vault.store.locate_without(&blob, &besides)? else { return Ok(None) };
+            let Some(located) = locate(&blob, &besides)? else { return Ok(None) };
             Ok(Some(begin(located.size).map(|out| (located, out))))
         });
         let Some(begun) = begun.await? else { break };

@@ -3,22 +3,22 @@
 //! The place's list says what it claims to have. Claims are then proved; what it does not claim is asked for, and lost if
 //! it cannot be proved; what nobody here knows is of no use to anybody and is deleted, which a keeper holds for 30 days.
 //! Unless the place has heads of a newer state than this home came from: then what is unknown here may be the only copy of
-//! photos, nothing is deleted, and people are told.
+//! photos: nothing is deleted until it was brought home ([`super::newer`]), and people are told.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use heirloom_identity::VaultHead;
+use heirloom_store::StoreError;
 use heirloom_vault::policy::{DAY_MS, TargetId};
 use heirloom_vault::proof::CHALLENGES_MAX;
-use heirloom_vault::store::NewAlarm;
+use heirloom_vault::store::{NewAlarm, VaultStore};
 use heirloom_vault::target::{DELETE_MAX, LIST_MAX};
 use heirloom_vault::{Challenge, PackId, PackRef, Target};
 
 use super::lane::random_challenge;
 use super::polite::blocking;
-use super::strangers::{self, ALARM_NEWER};
-use super::{audits, place, refill};
+use super::{audits, newer, place, refill, strangers};
 use crate::home::Home;
 use crate::restore::SETTING_RESTORED_STATE;
 
@@ -28,6 +28,8 @@ const COUNT_EVERY_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 const PAGES_MAX: usize = 65_536;
 /// Packs that were sent and not proved that are asked for in one go.
 const UNPROVEN_MAX: usize = 4_096;
+/// The alarm that a place has a state which only a newer program reads.
+const ALARM_UNREADABLE: &str = "newer-program";
 /// The version of heads that this program reads, their first byte.
 const VERSION: u8 = 1;
 /// Packs that a place may list for each that is known here, and beyond that: more is no mistake, and costs memory.
@@ -80,8 +82,13 @@ fn counted(id: TargetId) -> String {
 }
 
 /// Doubt that a place has a newer state than the one that this home comes from.
-fn newer(id: TargetId) -> String {
+pub(super) fn newer(id: TargetId) -> String {
     format!("newer-{id}")
+}
+
+/// Doubt that a place has a state that only a newer program reads.
+fn unread(id: TargetId) -> String {
+    format!("newer-unread-{id}")
 }
 
 /// A place says how many packs it has: one that has fewer than it proved has begun anew, or lost some, or somebody had some
@@ -143,30 +150,33 @@ pub(super) fn look_at_heads(
     }
     let forgotten = strangers::look_at_heads(home, id, heads)?;
     let from = home.ledger.setting(SETTING_RESTORED_STATE)?.and_then(|text| text.parse::<i64>().ok());
-    let mut made_ms = has_unreadable.then(|| home.vault.engine.now());
+    let mut unknown = Vec::new();
     for head in ours.filter(|head| head.certificate() != certificate) {
         if Some(head.made_at_ms()) > from && strangers::knows(store, head)? != Some(true) {
-            made_ms = made_ms.max(Some(head.made_at_ms()));
+            unknown.push(head);
         }
     }
-    if let Some(made_ms) = made_ms {
-        strangers::doubt(home, &newer(id))?;
-        tell_of_newer(home, id, made_ms)?;
-    }
+    newer::note(home, id, &unknown, false, &newer(id))?;
+    note_unreadable(home, id, has_unreadable)?;
     Ok(forgotten)
 }
 
-fn tell_of_newer(home: &Home, id: TargetId, made_ms: i64) -> anyhow::Result<()> {
-    let name = strangers::name_of(home, id)?;
+/// Tells people of a state that this program cannot read, and doubts; nothing of it can be brought home by this program.
+fn note_unreadable(home: &Home, id: TargetId, is_there: bool) -> anyhow::Result<()> {
+    let store = &home.vault.store;
+    let household = store.target(id)?.and_then(|row| row.household());
+    if !is_there {
+        return Ok(store.lower(ALARM_UNREADABLE, household)?);
+    }
+    strangers::doubt(home, &unread(id))?;
     let text = format!(
-        "{name} has a newer state of your home than the one that was restored, of {}.",
-        strangers::day(made_ms)
+        "{} has a state of your home that a newer Heirloom wrote, or that is damaged.",
+        strangers::name_of(home, id)?
     );
-    let advice = "This home deletes nothing there. To have what came since, restore once more from there within 30 days: \
-                  homes forget older states after that.";
-    let household = home.vault.store.target(id)?.and_then(|row| row.household());
-    let alarm = NewAlarm { kind: ALARM_NEWER, household, text, advice: advice.to_owned() };
-    Ok(home.vault.store.raise(&alarm, home.vault.engine.now())?)
+    let advice = "Install the newest Heirloom here: what came since is then brought home. Nothing is deleted there meanwhile; \
+                  homes forget older states after 30 days.";
+    let alarm = NewAlarm { kind: ALARM_UNREADABLE, household, text, advice: advice.to_owned() };
+    Ok(store.raise(&alarm, home.vault.engine.now())?)
 }
 
 /// Reads the list of a place; `false` when it could not be read to its end.
@@ -238,10 +248,11 @@ async fn delete_unknown(
         // photos that are still to be packed or sent.
         let store = &at.vault.store;
         let has_head = store.last_head()?.is_some() && !refill::is_owed(store)? && !at.is_outranked();
-        let has_all =
-            store.unpacked_pictures(i64::MAX, 1)?.is_empty() && store.pending_for(id, 1)?.is_empty();
-        let is_newest =
-            !strangers::has_doubt(&at, &newer(id))? && !strangers::has_doubt(&at, strangers::SET_BACK)?;
+        let has_all = store.unpacked_pictures(i64::MAX, 1)?.is_empty()
+            && (store.pending_for(id, 1)?.is_empty() || waits_for_room(store, id)?);
+        let doubts = [newer(id), unread(id), strangers::SET_BACK.to_owned()];
+        let has_doubt = doubts.iter().map(|doubt| strangers::has_doubt(&at, doubt));
+        let is_newest = !has_doubt.collect::<Result<Vec<_>, _>>()?.contains(&true);
         Ok(has_head && has_all && is_newest)
     })
     .await?;
@@ -264,6 +275,13 @@ async fn delete_unknown(
         }
     }
     Ok(())
+}
+
+/// Whether a place has no room for what is still to be sent there, while every original is here and whole: what is unknown
+/// there is nobody's last copy then, and without it going nothing more would ever come.
+fn waits_for_room(store: &VaultStore, id: TargetId) -> Result<bool, StoreError> {
+    let is_full = store.target(id)?.is_some_and(|row| row.full_ms.is_some());
+    Ok(is_full && store.originals_away(i64::MAX, 1)?.is_empty())
 }
 
 /// Has packs proved, one part of each.

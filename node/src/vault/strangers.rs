@@ -8,6 +8,8 @@
 //!
 //! A thief may date heads at will, and so hide in a break; that makes an alarm less certain, never silent. Nothing makes a
 //! home that was set back look robbed but a clock that was wrong.
+//!
+//! Once a person says that it was no thief, what is in such a head comes home ([`super::newer`]).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -20,8 +22,7 @@ use heirloom_vault::target::HOLD_MS;
 use heirloom_vault::{PackId, Target};
 
 use super::polite::blocking;
-use super::refill;
-use crate::api::dates::iso;
+use super::{newer, refill};
 use crate::home::Home;
 use crate::protocols::vault::notices;
 
@@ -36,14 +37,12 @@ const TRIES_MAX: usize = 8;
 
 /// Doubt that this node's own books may be older than what a place has: nothing that they do not know is deleted.
 pub(super) const SET_BACK: &str = "set-back";
-/// The alarm that a place has a newer state of the home than this one.
-pub(super) const ALARM_NEWER: &str = "newer-state";
 /// The alarm that somebody else signs with this node's keys.
-const ALARM_KEYS: &str = "keys-used";
+pub(super) const ALARM_KEYS: &str = "keys-used";
 /// The alarm that somebody had packs deleted that this home needs.
 const ALARM_DELETED: &str = "deleted-in-our-name";
 /// What to do when somebody else has this node's keys.
-const RENEW: &str = "stop Heirloom, run `heirloom keys renew` with your 24 words, and start it again: the old keys are \
+pub(super) const RENEW: &str = "stop Heirloom, run `heirloom keys renew` with your 24 words, and start it again: the old keys are \
                      worth nothing then";
 
 /// Since when this computer has been on without a break, as far as is known; one for each open home.
@@ -140,14 +139,13 @@ pub(super) fn look_at_heads(
     let times = times(store)?;
     let was_on = |ms: i64| times.iter().any(|(from_ms, to_ms)| (*from_ms..=*to_ms).contains(&ms));
     let strange = unknown.iter().find(|head| was_on(head.made_at_ms()));
-    doubt(home, SET_BACK)?;
-    let name = name_of(home, id)?;
-    let alarm = match strange {
-        Some(head) => somebody_signs(&name, head),
-        None => set_back_or_robbed(&name, newest),
-    };
-    tracing::warn!(number = newest.number(), "{}", alarm.text);
-    store.raise(&alarm, home.vault.engine.now())?;
+    let new = newer::note(home, id, &unknown, strange.is_some(), SET_BACK)?;
+    if !new.is_empty() {
+        tracing::warn!(number = newest.number(), "a place has heads of this computer that it does not remember");
+    }
+    if let Some(head) = new.iter().find(|head| was_on(head.made_at_ms())) {
+        store.raise(&somebody_signs(&name_of(home, id)?, head), home.vault.engine.now())?;
+    }
     Ok(Some((*newest).clone()).filter(|newest| Some(newest.number()) > last))
 }
 
@@ -162,30 +160,14 @@ fn somebody_signs(name: &str, head: &VaultHead) -> NewAlarm {
         kind: ALARM_KEYS,
         household: None,
         text: format!(
-            "Somebody else signs with the keys of this computer: {name} has a state of your home, of {}, that was made \
-             while this computer was on, and not by it.",
+            "Somebody else seems to have the secret keys of this computer: {name} has copies of your home, of {}, that were \
+             written while this computer was on, and not by it.",
             day(head.made_at_ms())
         ),
         advice: format!(
-            "If this home also runs on a second computer, with a copy of this disk, switch that one off for good. If not, \
-             its keys were stolen: {RENEW}. Nothing is deleted there meanwhile."
-        ),
-    }
-}
-
-fn set_back_or_robbed(name: &str, head: &VaultHead) -> NewAlarm {
-    NewAlarm {
-        kind: ALARM_NEWER,
-        household: None,
-        text: format!(
-            "{name} has a state of your home, of {}, that this computer does not remember making. Either it was set back to \
-             an older disk or backup, or somebody else signs with its keys.",
-            day(head.made_at_ms())
-        ),
-        advice: format!(
-            "If it was set back: photos that came since may be in the copies only; to have them, restore this home from the \
-             copies into an empty folder. If nobody did that, its keys were stolen: {RENEW}. Nothing is deleted there \
-             meanwhile."
+            "If this home also runs on a second computer, with a copy of this disk, switch that one off for good. {}. If not, \
+             its keys were stolen: {RENEW}. Nothing is deleted there meanwhile.",
+            newer::how_to_bring(head)
         ),
     }
 }
@@ -264,7 +246,8 @@ pub(super) fn name_of(home: &Home, id: TargetId) -> anyhow::Result<String> {
 }
 
 pub(super) fn day(ms: i64) -> String {
-    iso(ms).chars().take(10).collect()
+    let moment = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    moment.to_zoned(jiff::tz::TimeZone::system()).strftime("%-d %B %Y").to_string()
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ async fn a_head_of_a_time_when_the_ward_was_off_may_be_either() {
     let told = alarm(&anna.home, "newer-state").unwrap();
     assert!(told.text.contains("set back") && told.text.contains("somebody else"), "{told:?}");
     assert!(
-        told.advice.contains("restore this home") && told.advice.contains("heirloom keys renew"),
+        told.advice.contains("heirloom vault newer bring") && told.advice.contains("heirloom keys renew"),
         "{told:?}"
     );
     assert_eq!(alarm(&anna.home, "keys-used"), None);

@@ -18,6 +18,7 @@ pub(super) fn doing(command: &VaultCommand) -> &'static str {
         VaultCommand::WriteUsb { .. } => "Writing the disk",
         VaultCommand::AddBucket(_) => "Trying the keys",
         VaultCommand::Run => "Copying",
+        VaultCommand::Newer(_) => "Bringing photos home",
         _ => "",
     }
 }
@@ -59,6 +60,7 @@ pub(super) fn answer(command: &VaultCommand, line: &Value) {
         ),
         VaultCommand::AddFolder { .. } | VaultCommand::AddBucket(_) => added(line),
         VaultCommand::Kit(command) => super::kit::answer(command, line),
+        VaultCommand::Newer(command) => super::newer::answer(command, line),
         VaultCommand::Leave { .. } | VaultCommand::Drop { .. } | VaultCommand::RemoveTarget { .. } => return,
     };
     output::line(text.trim_end());

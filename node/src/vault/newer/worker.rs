@@ -1,0 +1,285 @@
+//! Bringing newer states home, one look at a time, beside everything else that a home does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use heirloom_identity::VaultHead;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::reading::{self, Newer, Places};
+use super::states::{self, Doing, State, Why, list};
+use super::{accounts, albums, decisions, photos, told};
+use crate::home::Home;
+use crate::restore::source::Source;
+use crate::restore::{Problem, heads};
+use crate::vault::polite::{blocking, polite};
+use crate::vault::{fetch, strangers};
+
+/// Heads of one state that are tried, the newest first.
+const TRIES_MAX: usize = 16;
+/// How long one place may take to say which heads it has.
+const ASK_TIME: Duration = Duration::from_mins(2);
+/// How soon what waits is tried again; it doubles.
+const AGAIN_AFTER: Duration = Duration::from_mins(5);
+/// The longest such wait, and how often it is looked whether something is open.
+const LOOK_EVERY: Duration = Duration::from_hours(3);
+
+/// Brings whatever is to be brought, now and then, until it is stopped.
+pub(in crate::vault) async fn keep_bringing(home: Arc<Home>, stop: CancellationToken) {
+    let (mut woken, mut pause) = (home.vault.woken(), AGAIN_AFTER);
+    loop {
+        let brought = tokio::select! {
+            () = stop.cancelled() => return,
+            brought = Box::pin(bring(&home, &stop)) => brought,
+        };
+        let waits = brought.unwrap_or_else(|error| {
+            tracing::error!("a newer state of this home cannot be brought now: {error:#}");
+            true
+        });
+        pause = if waits { pause } else { LOOK_EVERY };
+        let soonest = Instant::now() + AGAIN_AFTER;
+        let somebody_came = async {
+            tokio::time::sleep_until(soonest).await;
+            woken.changed().await
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = home.vault.newer.wanted.notified() => pause = AGAIN_AFTER,
+            came = somebody_came, if waits => {
+                if came.is_err() {
+                    return;
+                }
+                pause = AGAIN_AFTER;
+            }
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LOOK_EVERY),
+        }
+    }
+}
+
+/// Brings what can be brought now of every newer state that is to be brought. Whether something of one is left.
+///
+/// # Errors
+/// When a database cannot be read or written; what came stays.
+pub async fn bring(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result<bool> {
+    let _only = home.vault.newer.bringing.lock().await;
+    if home.keys.vault().is_none() || home.is_outranked() {
+        return Ok(false);
+    }
+    let at = Arc::clone(home);
+    let wanted = blocking(move || {
+        end_what_is_over(&at)?;
+        Ok(list(&at)?.into_iter().filter(State::is_wanted).collect::<Vec<_>>())
+    });
+    let wanted = wanted.await?;
+    if wanted.is_empty() {
+        return Ok(false);
+    }
+    let places = places(home).await?;
+    let heads = ask(home, &places).await;
+    for state in wanted {
+        if stop.is_cancelled() {
+            break;
+        }
+        let (at, of_it) = (Arc::clone(home), state.clone());
+        let all: Vec<VaultHead> = heads.iter().filter(|head| of_it.is_of(head)).cloned().collect();
+        let of_it = blocking(move || unknown(&at, &of_it, all)).await?;
+        if let Err(error) = bring_state(home, &state, of_it, &places, stop).await {
+            let (at, id) = (Arc::clone(home), state.id.clone());
+            let note = format!("{error:#}");
+            tracing::warn!("a newer state of this home cannot be brought now: {note}");
+            blocking(move || wait_for(&at, &id, Some(note))).await?;
+        }
+    }
+    let at = Arc::clone(home);
+    blocking(move || Ok(list(&at)?.iter().any(State::is_wanted))).await
+}
+
+/// The heads of a state that say more than what was brought, without those that this home made or comes from.
+fn unknown(home: &Home, state: &State, heads: Vec<VaultHead>) -> anyhow::Result<Vec<VaultHead>> {
+    let mut unknown = Vec::new();
+    for head in heads.into_iter().filter(|head| head.number() > state.done) {
+        let is_known = if *head.certificate() == home.keys.certificate {
+            // The books took the forgotten one up, to count on above it; what this home made since is newer.
+            head.number() > state.number || !(state.base_ms + 1..=state.made_ms).contains(&head.made_at_ms())
+        } else {
+            strangers::knows(&home.vault.store, &head)? == Some(true)
+        };
+        if !is_known && unknown.len() < TRIES_MAX {
+            unknown.push(head);
+        }
+    }
+    Ok(unknown)
+}
+
+/// What no place shows any more, for as long as places hold such things, is over.
+fn end_what_is_over(home: &Home) -> anyhow::Result<()> {
+    if !list(home)?.iter().any(State::is_open) || states::has_doubt(home)? {
+        return Ok(());
+    }
+    for state in list(home)?.into_iter().filter(State::is_open) {
+        let doing = if state.is_wanted() { Doing::Brought } else { Doing::Left };
+        let missing = state.total.saturating_sub(state.brought);
+        states::change_one(home, &state.id, |state| {
+            (state.doing, state.done, state.missing) = (doing, state.number, missing);
+        })?;
+        if doing == Doing::Brought {
+            told::brought(home, &State { missing, ..state.clone() })?;
+        }
+        reading::forget(home, &state.id)?;
+    }
+    Ok(())
+}
+
+/// Every place of this home, and what it was restored from.
+async fn places(home: &Arc<Home>) -> anyhow::Result<Places> {
+    let at = Arc::clone(home);
+    let known = blocking(move || at.vault.targets(&at)).await?;
+    let mut sources = home.restoring.sources();
+    let mut readers: Vec<fetch::Source> =
+        sources.iter().map(|source| fetch::Source { id: None, target: Arc::clone(&source.target) }).collect();
+    for (id, target) in known {
+        sources.push(Source::new(format!("place {id}"), Arc::clone(&target)));
+        readers.push(fetch::Source { id: Some(id), target });
+    }
+    Ok(Places { sources, readers })
+}
+
+/// The heads of this household at all places that answer, the one to be tried first.
+async fn ask(home: &Home, places: &Places) -> Vec<VaultHead> {
+    let answers = places.sources.iter().map(|source| tokio::time::timeout(ASK_TIME, source.target.heads()));
+    let mut found = Vec::new();
+    for answer in futures_util::future::join_all(answers).await {
+        let Ok(Ok(heads)) = answer else { continue };
+        let heads = heads.iter().filter_map(|head| VaultHead::decode(head).ok());
+        found.extend(heads.filter(|head| head.household() == home.keys.certificate.household()));
+    }
+    let mut found = heads::sorted(found);
+    found.dedup_by_key(|head| head.hash());
+    found
+}
+
+async fn bring_state(
+    home: &Arc<Home>,
+    state: &State,
+    heads: Vec<VaultHead>,
+    places: &Places,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    if state.done >= state.number {
+        // It was cut off between its last photo and saying so.
+        let (at, state) = (Arc::clone(home), state.clone());
+        return blocking(move || finish(&at, &state, state.done, None)).await;
+    }
+    let mut trouble = "no home or disk that has it is on".to_owned();
+    for head in heads {
+        let (number, made_ms) = (head.number(), head.made_at_ms());
+        match reading::open(home, state, head, places).await {
+            Ok(newer) => {
+                let newest = (number >= state.number).then_some(()).ok_or(trouble);
+                return bring_from(home, state, newer, number, newest, stop).await;
+            }
+            Err(Problem::Other(error)) => return Err(error),
+            Err(Problem::Away { what }) => {
+                trouble = format!("a home or disk that has {what} is not on");
+            }
+            Err(Problem::Newer(_)) => {
+                trouble = "a newer Heirloom wrote it; install that here, too".to_owned();
+            }
+            Err(problem) => trouble = format!("not all of it can be read: {problem}"),
+        }
+        tracing::info!(number, made_ms, trouble, "a head of a newer state cannot be opened now");
+    }
+    let (at, id) = (Arc::clone(home), state.id.clone());
+    blocking(move || wait_for(&at, &id, Some(trouble))).await
+}
+
+/// Brings what an opened state has. `newest` is why a newer head of it could not be opened, if so.
+async fn bring_from(
+    home: &Arc<Home>,
+    state: &State,
+    newer: Newer,
+    number: u64,
+    newest: Result<(), String>,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let newer = Arc::new(newer);
+    let (at, from, id) = (Arc::clone(home), Arc::clone(&newer), state.id.clone());
+    let owners = polite(move || {
+        let owners = accounts::owners(&at, &from.ledger)?;
+        let lacking = photos::count_lacking(&at, &from, &owners)?;
+        states::change_one(&at, &id, |state| begin(state, lacking))?;
+        Ok(Arc::new(owners))
+    })
+    .await?;
+    let tally = photos::bring(home, &state.id, &newer, &owners, stop).await?;
+    if stop.is_cancelled() {
+        return Ok(());
+    }
+    let (at, state) = (Arc::clone(home), state.clone());
+    polite(move || {
+        if let Some(there) = &newer.decisions {
+            decisions::take(&at, &newer.ledger, &there.library, &owners)?;
+            albums::merge(&at, &newer.ledger, &there.albums, &owners, state.base_ms)?;
+        }
+        let has_decisions = newer.decisions.is_some();
+        drop(newer);
+        let lacking = tally.lost + tally.away;
+        let note = match &newest {
+            Err(trouble) if lacking == 0 => Some(trouble.clone()),
+            _ if tally.away > 0 => Some("a home or disk that has the others is not on".to_owned()),
+            _ if lacking == 0 && !has_decisions => {
+                Some("its captions and albums are in none of the copies that were reached".to_owned())
+            }
+            _ => None,
+        };
+        if lacking == 0 && has_decisions {
+            return finish(&at, &state, number, note);
+        }
+        states::change_one(&at, &state.id, |state| {
+            state.missing = state.total.saturating_sub(state.brought)
+        })?;
+        wait_for(&at, &state.id, note)
+    })
+    .await
+    .context("what people decided in a newer state cannot be taken over")
+}
+
+/// A look begins that finds so many photos lacking.
+fn begin(state: &mut State, lacking: u64) {
+    state.total = state.total.max(state.brought + lacking);
+    state.brought = state.total.saturating_sub(lacking);
+    (state.doing, state.note) = (Doing::Bringing, None);
+}
+
+/// Everything up to this head is here. `note` is why the newest could not be opened, if so.
+fn finish(home: &Home, state: &State, number: u64, note: Option<String>) -> anyhow::Result<()> {
+    let id = &state.id;
+    states::change_one(home, id, |state| {
+        (state.done, state.missing) = (number, 0);
+    })?;
+    if note.is_some() {
+        return wait_for(home, id, note);
+    }
+    reading::forget(home, id)?;
+    let Some(now) = list(home)?.into_iter().find(|state| state.id == *id) else { return Ok(()) };
+    // A head that was seen meanwhile is the next look's.
+    if now.number > number {
+        return Ok(states::look_again(home));
+    }
+    if now.brought > 0 || now.why != Why::Before || now.needs_phrase {
+        told::brought(home, &now)?;
+    }
+    states::change_one(home, id, |state| state.doing = Doing::Brought)?;
+    home.vault.wake();
+    Ok(())
+}
+
+fn wait_for(home: &Home, id: &str, note: Option<String>) -> anyhow::Result<()> {
+    states::change_one(home, id, |state| {
+        if state.is_wanted() {
+            (state.doing, state.note) = (Doing::Waiting, note);
+        }
+    })
+}
