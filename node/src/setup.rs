@@ -25,13 +25,14 @@ use zeroize::Zeroizing;
 
 use self::kit::Asking;
 pub use self::kit::AskingNow;
+use self::kit::Choice;
 use crate::api;
 use crate::clock;
 use crate::front::Front;
 use crate::home::Home;
 use crate::home::create::{self, Founding};
 use crate::home::layout::Layout;
-use crate::restore::{self, Order, Problem, Progress, Restoring};
+use crate::restore::{self, Order, Problem, Progress, RelayAccess, Restoring};
 use crate::serve::{Listen, bind, serve_behind};
 
 /// Bytes of the code that the page asks for.
@@ -77,6 +78,9 @@ pub enum SetupError {
     /// Something else is going on.
     #[error("{0}")]
     Busy(&'static str),
+    /// What is meant is not there any more.
+    #[error("That has changed in another window. Load this page again.")]
+    Gone,
     /// What was typed is not right.
     #[error("{0}")]
     Input(String),
@@ -117,6 +121,8 @@ pub struct Setup {
     restoring: Arc<Restoring>,
     /// Held by whoever asks for the parts of a kit.
     turn: tokio::sync::Mutex<()>,
+    /// What somebody chose to restore, once there are enough parts.
+    choice: watch::Sender<Option<Choice>>,
     /// Turns true when the files of a home are complete.
     made: watch::Sender<bool>,
     /// Turns true when the home answers.
@@ -148,6 +154,7 @@ impl Setup {
             phase: Mutex::new(phase),
             restoring: Arc::default(),
             turn: tokio::sync::Mutex::default(),
+            choice: watch::Sender::new(None),
             made: watch::Sender::new(false),
             ready: watch::Sender::new(false),
             stop: CancellationToken::new(),
@@ -265,16 +272,21 @@ impl Setup {
     ///
     /// # Errors
     /// See [`SetupError`].
-    pub fn restore(self: &Arc<Self>, phrase: &str, from: &[String]) -> Result<(), SetupError> {
+    pub fn restore(
+        self: &Arc<Self>,
+        phrase: &str,
+        from: &[String],
+        relays: RelayAccess,
+    ) -> Result<(), SetupError> {
         let (layout, before) = self.enter(Phase::Restoring, Phase::may_begin)?;
         let order = match Order::read(layout.root(), phrase, from) {
-            Ok(order) => order,
+            Ok(order) => order.over(relays),
             Err(problem) => {
                 // Whoever writes words down in another page may still finish.
                 *self.phase() = before;
                 let explained = async {
                     tokio::select! {
-                        explained = restore::guess::explain(problem, phrase, from) => Ok(explained),
+                        explained = restore::guess::explain(problem, phrase, from, &relays) => Ok(explained),
                         () = self.stop.cancelled() => Err(anyhow!("the program ends")),
                     }
                 };

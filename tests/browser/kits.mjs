@@ -90,6 +90,31 @@ export async function restoreWithKit({ walk, fresh, nonna, link, paper, home, sh
     await fresh.getByRole('button', { name: 'Ask for the parts' }).click();
     await fresh.getByRole('heading', { name: '1 of 2 parts is here' }).waitFor();
   });
+  await walk.step('a link that was entered can be taken out again, but not the only one; a relay stands behind "More"', async () => {
+    await fresh.getByRole('button', { name: 'Add a link or a part…' }).click();
+    await fresh.getByText('More', { exact: true }).click();
+    await fresh.getByLabel('Address of the relay').fill('relay without a scheme');
+    await fresh.getByRole('button', { name: 'Add', exact: true }).click();
+    await fresh.getByRole('alert').getByText(/begins with https/).waitFor();
+    await walk.accessible(fresh, 'kit, a relay');
+    await shots(fresh, 'kit-relay');
+    await fresh.getByLabel('Address of the relay').fill('');
+    await fresh.getByLabel(/^Links/).fill('/usr');
+    await fresh.getByRole('button', { name: 'Add', exact: true }).click();
+    await fresh.getByRole('alert').getByText(/no copies in/).waitFor();
+    await fresh.getByRole('button', { name: 'Back' }).click();
+    await fresh.getByRole('button', { name: /^Take out: Nonna/ }).click();
+    await fresh.getByRole('alertdialog').getByRole('button', { name: 'Take it out' }).click();
+    await fresh.getByRole('alert').getByText(/One link of a home is needed/).waitFor();
+    await fresh.getByRole('button', { name: /^Take out: Part/ }).click();
+    await fresh.getByRole('alertdialog').getByRole('button', { name: 'Take it out' }).click();
+    await fresh.getByRole('heading', { name: 'No part is here yet' }).waitFor();
+    await walk.shot(fresh, 'kit-taken-out');
+    await fresh.getByRole('button', { name: 'Add a link or a part…' }).click();
+    await fresh.getByLabel('A part on paper').fill(paper);
+    await fresh.getByRole('button', { name: 'Add', exact: true }).click();
+    await fresh.getByRole('heading', { name: '1 of 2 parts is here' }).waitFor();
+  });
   await walk.step('both sides see the same six words, also after the page was closed', async () => {
     const spoken = fresh.getByRole('list', { name: /^The six words/ });
     await spoken.waitFor();
@@ -105,7 +130,12 @@ export async function restoreWithKit({ walk, fresh, nonna, link, paper, home, sh
     await shots(nonna, 'kit-asked');
     await nonna.getByRole('button', { name: /Yes, it is really them/ }).click();
   });
-  await walk.step('the rest goes by itself, and every photo is there', async () => {
+  await walk.step('the day of the newest state is shown, and one button brings every photo back', async () => {
+    await fresh.getByRole('heading', { name: 'Ready to come back' }).waitFor({ timeout: 90_000 });
+    await fresh.getByText(String(new Date().getFullYear())).waitFor();
+    await walk.accessible(fresh, 'kit, what comes back');
+    await shots(fresh, 'kit-choose');
+    await fresh.getByRole('button', { name: 'Bring everything back' }).click();
     await fresh.getByRole('link', { name: 'Look at your photos' }).waitFor({ timeout: 90_000 });
     await fresh.getByRole('link', { name: 'Look at your photos' }).click();
     await signIn(fresh);

@@ -157,6 +157,13 @@ await walk.step('the 24 words and the link bring everything back', async () => {
   await fresh.getByLabel('The link').fill(link);
   await walk.accessible(fresh, 'restore, the link');
   await shots(fresh, 'restore-link');
+  await fresh.getByText('More', { exact: true }).click();
+  await fresh.getByLabel('Address of the relay').fill('relay.example.org');
+  await walk.accessible(fresh, 'restore, a relay');
+  await shots(fresh, 'restore-relay');
+  await fresh.getByRole('button', { name: 'Bring everything back' }).click();
+  await fresh.getByRole('alert').getByText(/begins with https/).waitFor();
+  await fresh.getByLabel('Address of the relay').fill('');
   await fresh.getByRole('button', { name: 'Bring everything back' }).click();
   await fresh.getByRole('heading', { name: /coming back|is back/ }).waitFor();
   await walk.shot(fresh, 'restore-progress');

@@ -11,6 +11,7 @@ use axum::extract::{FromRef, Request, State};
 use axum::http::{HeaderMap, StatusCode, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -22,7 +23,7 @@ use super::dates::iso;
 use super::error::{ApiError, ErrorBody};
 use super::extract::{Json, blocking};
 use super::page::Page;
-use crate::restore::{Problem, Stage, WordProblem};
+use crate::restore::{RelayAccess, Stage, WordProblem};
 use crate::setup::{NewHousehold, Prepared, Setup, SetupError, SetupState};
 
 /// The header in which the page sends the code that the terminal showed.
@@ -121,6 +122,7 @@ impl From<SetupError> for ApiError {
     fn from(error: SetupError) -> Self {
         match error {
             SetupError::Busy(words) => Self::new(StatusCode::CONFLICT, words),
+            SetupError::Gone => Self::new(StatusCode::CONFLICT, SetupError::Gone.to_string()),
             SetupError::Input(words) => Self::bad_request(words),
             SetupError::Restore(problem) if problem.is_input() => Self::bad_request(problem.to_string()),
             SetupError::Restore(problem) => Self::new(StatusCode::CONFLICT, problem.to_string()),
@@ -230,6 +232,37 @@ pub struct RestoreJson {
     phrase: Zeroizing<String>,
     /// Invitations of homes that keep copies, or folders that they wrote; one in a line.
     from: String,
+    /// The relay, if homes are reached over one that asks for something.
+    #[serde(default)]
+    relay: RelayJson,
+}
+
+/// A relay that helps homes find each other, as somebody typed it; what is empty was not meant.
+#[derive(Deserialize, Default, ToSchema)]
+#[serde(default)]
+pub struct RelayJson {
+    /// Its address, like `https://relay.example.org`; tried where that of an invitation leads nowhere.
+    address: String,
+    /// What it asks for before it carries anything.
+    #[schema(value_type = String)]
+    token: Zeroizing<String>,
+    /// The file with its certificate (PEM or DER), in base 64.
+    certificate: String,
+}
+
+impl RelayJson {
+    /// The longest such file that is read.
+    const CERTIFICATE_BYTES_MAX: usize = 1 << 20;
+
+    pub(super) fn read(&self) -> Result<RelayAccess, SetupError> {
+        let bytes = BASE64.decode(self.certificate.as_bytes()).ok();
+        let bytes = bytes.filter(|bytes| bytes.len() <= Self::CERTIFICATE_BYTES_MAX).ok_or_else(|| {
+            SetupError::Input(
+                "The file with the relay's certificate is too long, or did not arrive whole.".to_owned(),
+            )
+        })?;
+        Ok(RelayAccess::read(&self.address, &self.token, bytes)?)
+    }
 }
 
 /// Why a restore cannot begin.
@@ -243,9 +276,18 @@ pub struct RestoreRefused {
     word: Option<WordProblem>,
 }
 
-impl RestoreRefused {
-    pub(super) fn of(problem: &Problem) -> Self {
-        Self { message: problem.to_string(), word: problem.word() }
+/// Begins something that goes on by itself, on a thread for that: its tasks need this thread's runtime, the reading of
+/// folders may wait for a disk. Answers that it has begun, or what to look at in what was typed.
+pub(super) async fn begin(
+    work: impl FnOnce() -> Result<(), SetupError> + Send + 'static,
+) -> Result<Response, ApiError> {
+    match tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)? {
+        Ok(()) => Ok(StatusCode::ACCEPTED.into_response()),
+        Err(SetupError::Restore(problem)) if problem.is_input() => {
+            let refused = RestoreRefused { message: problem.to_string(), word: problem.word() };
+            Ok((StatusCode::BAD_REQUEST, Json(refused)).into_response())
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -264,16 +306,7 @@ async fn restore(
     Json(asked): Json<RestoreJson>,
 ) -> Result<Response, ApiError> {
     admitted(&door, &headers)?;
-    let from = lines(&asked.from);
-    // The tasks of a restore need this thread's runtime, the reading of folders may wait for a disk.
-    let begun = tokio::task::spawn_blocking(move || door.setup.restore(&asked.phrase, &from)).await;
-    match begun.map_err(ApiError::internal)? {
-        Ok(()) => Ok(StatusCode::ACCEPTED.into_response()),
-        Err(SetupError::Restore(problem)) if problem.is_input() => {
-            Ok((StatusCode::BAD_REQUEST, Json(RestoreRefused::of(&problem))).into_response())
-        }
-        Err(error) => Err(error.into()),
-    }
+    begin(move || door.setup.restore(&asked.phrase, &lines(&asked.from), asked.relay.read()?)).await
 }
 
 /// How far a restore is.

@@ -3,7 +3,7 @@
 
 use axum::extract::{FromRef, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -12,12 +12,13 @@ use zeroize::Zeroizing;
 
 use super::dates::iso;
 use super::error::{ApiError, ErrorBody};
-use super::extract::Json;
+use super::extract::{Json, Path};
 use super::households::DONE;
-use super::setup::{Door, RestoreRefused, admitted, lines};
+use super::setup::{Door, RelayJson, RestoreRefused, admitted, begin, lines};
 use crate::clock;
-use crate::restore::kit::{HolderNow, Note};
-use crate::setup::SetupError;
+use crate::restore::kit::{Entry, EntryKind, HolderNow, Note};
+use crate::restore::states::StateNow;
+use crate::setup::AskingNow;
 
 /// Parts on paper that one request may bring.
 const PAPERS_MAX: usize = 8;
@@ -28,7 +29,10 @@ where
     S: Clone + Send + Sync + 'static,
     Door: FromRef<S>,
 {
-    OpenApiRouter::new().routes(routes!(ask_for_parts, asked_parts, give_up_parts))
+    OpenApiRouter::new()
+        .routes(routes!(ask_for_parts, asked_parts, give_up_parts))
+        .routes(routes!(take_out))
+        .routes(routes!(choose_state))
 }
 
 /// What somebody has who lost everything, and the sheet with the words, too.
@@ -44,6 +48,9 @@ pub struct KitOrderJson {
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     papers: Vec<Zeroizing<String>>,
+    /// The relay, if homes are reached over one that asks for something. Nothing when it was said before.
+    #[serde(default)]
+    relay: RelayJson,
 }
 
 /// Asks homes for their parts of a recovery kit, and restores when there are enough: after days, by itself. Asked again, it
@@ -60,17 +67,13 @@ async fn ask_for_parts(
     if asked.papers.len() > PAPERS_MAX {
         return Err(ApiError::bad_request("These are too many parts: a kit has 5 at most."));
     }
-    let papers = asked.papers.into_iter().filter(|paper| !paper.trim().is_empty()).collect();
-    let note = Note::new(asked.name.trim().to_owned(), lines(&asked.from), papers, clock::now_ms());
-    // The task that asks needs this thread's runtime, the reading of folders may wait for a disk.
-    let begun = tokio::task::spawn_blocking(move || door.setup.ask(note)).await;
-    match begun.map_err(ApiError::internal)? {
-        Ok(()) => Ok(StatusCode::ACCEPTED.into_response()),
-        Err(SetupError::Restore(problem)) if problem.is_input() => {
-            Ok((StatusCode::BAD_REQUEST, Json(RestoreRefused::of(&problem))).into_response())
-        }
-        Err(error) => Err(error.into()),
-    }
+    begin(move || {
+        let KitOrderJson { name, from, papers, relay } = asked;
+        let papers = papers.into_iter().filter(|paper| !paper.trim().is_empty()).collect();
+        let note = Note::new(name.trim().to_owned(), lines(&from), papers, clock::now_ms());
+        door.setup.ask(note.over(&relay.read()?))
+    })
+    .await
 }
 
 /// How the asking for parts stands.
@@ -83,12 +86,19 @@ pub struct KitAskingJson {
     asked_at: String,
     /// The homes that are asked.
     homes: Vec<KitHomeJson>,
+    /// Disks and buckets that were named.
+    places: Vec<KitPlaceJson>,
     /// Parts that were typed from paper.
-    papers: usize,
+    papers: Vec<KitPaperJson>,
     /// Parts that are here, the typed ones among them.
     have: usize,
     /// Parts that are needed; nothing until one of them told.
     needed: Option<u8>,
+    /// The states that can be restored, the one to restore first at the top; nothing before there are enough parts. Nothing
+    /// is restored before `/setup/kit/state` says which.
+    states: Option<Vec<KitStateJson>>,
+    /// Homes and disks that did not say which states they have. They may have a newer one.
+    silent: Vec<String>,
     /// What else a person should know.
     message: Option<String>,
     /// Whether it ended, for what the message says, and goes on only when it is asked again.
@@ -99,6 +109,8 @@ pub struct KitAskingJson {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KitHomeJson {
+    /// Means its link in `/setup/kit/entries/{id}`.
+    id: String,
     /// What it calls itself; may be empty.
     name: String,
     /// `asking`, `asked`, `waits`, `given`, `refused`, `expired` (its invitation is not taken any more) or `away`.
@@ -110,10 +122,78 @@ pub struct KitHomeJson {
     hours_left: Option<u64>,
 }
 
-impl From<HolderNow> for KitHomeJson {
-    fn from(holder: HolderNow) -> Self {
-        let HolderNow { name, state, words, hours_left, why: _ } = holder;
-        Self { name, state: state.text(), words, hours_left }
+/// A disk or a bucket that was named.
+#[derive(Serialize, ToSchema)]
+pub struct KitPlaceJson {
+    /// Means it in `/setup/kit/entries/{id}`.
+    id: String,
+    /// As it was named.
+    place: String,
+    /// Whether it can be read now.
+    there: bool,
+}
+
+/// A part that was typed from paper.
+#[derive(Serialize, ToSchema)]
+pub struct KitPaperJson {
+    /// Means it in `/setup/kit/entries/{id}`.
+    id: String,
+    /// Which part it is, from 1.
+    part: u8,
+}
+
+/// A state that can be restored.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KitStateJson {
+    /// Means it in `/setup/kit/state`.
+    id: String,
+    /// When it was made.
+    made_at: String,
+    /// The homes and disks that have it.
+    places: Vec<String>,
+}
+
+impl From<AskingNow> for KitAskingJson {
+    fn from(now: AskingNow) -> Self {
+        let AskingNow { name, began_ms, standing, entries, states, is_over } = now;
+        let (mut homes, mut places, mut papers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut holders = standing.holders.into_iter();
+        for Entry { id, kind, name } in entries {
+            match kind {
+                EntryKind::Home => {
+                    let holder = holders.next().unwrap_or_else(|| HolderNow::unasked(&name));
+                    let HolderNow { name, state, words, hours_left, why: _ } = holder;
+                    homes.push(KitHomeJson { id, name, state: state.text(), words, hours_left });
+                }
+                EntryKind::Place { is_there } => {
+                    places.push(KitPlaceJson { id, place: name, there: is_there })
+                }
+                EntryKind::Paper(part) => papers.push(KitPaperJson { id, part }),
+            }
+        }
+        let missing = places.iter().filter(|place| !place.there).map(|place| place.place.clone());
+        let silent = states.iter().flat_map(|states| states.silent.iter().cloned()).chain(missing).collect();
+        let states = states.map(|states| states.best_first.into_iter().map(KitStateJson::from).collect());
+        Self {
+            name,
+            asked_at: iso(began_ms),
+            homes,
+            places,
+            papers,
+            have: standing.have,
+            needed: standing.needed,
+            states,
+            silent,
+            message: standing.message,
+            over: is_over,
+        }
+    }
+}
+
+impl From<StateNow> for KitStateJson {
+    fn from(state: StateNow) -> Self {
+        Self { id: state.id, made_at: iso(state.made_at_ms), places: state.places }
     }
 }
 
@@ -123,16 +203,7 @@ impl From<HolderNow> for KitHomeJson {
 async fn asked_parts(State(door): State<Door>, headers: HeaderMap) -> Result<Json<KitAskingJson>, ApiError> {
     admitted(&door, &headers)?;
     let now = door.setup.asking().ok_or_else(ApiError::not_found)?;
-    Ok(Json(KitAskingJson {
-        name: now.name,
-        asked_at: iso(now.began_ms),
-        homes: now.standing.holders.into_iter().map(KitHomeJson::from).collect(),
-        papers: now.standing.papers,
-        have: now.standing.have,
-        needed: now.standing.needed,
-        message: now.standing.message,
-        over: now.is_over,
-    }))
+    Ok(Json(now.into()))
 }
 
 /// Gives the asking up. Homes that are asked again see another computer, and the delay begins anew.
@@ -142,4 +213,39 @@ async fn give_up_parts(State(door): State<Door>, headers: HeaderMap) -> Result<S
     admitted(&door, &headers)?;
     door.setup.give_up_asking().await?;
     Ok(DONE)
+}
+
+/// Takes out a link, a disk or a part on paper that was named, and goes on with the others.
+#[utoipa::path(delete, path = "/setup/kit/entries/{id}", tag = "setup", security(()),
+    params(("id" = String, Path, description = "What is taken out")),
+    responses((status = 202), (status = 400, description = "It is the only link", body = RestoreRefused),
+        (status = 403, body = ErrorBody), (status = 409, body = ErrorBody)))]
+async fn take_out(
+    State(door): State<Door>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    admitted(&door, &headers)?;
+    begin(move || door.setup.take_out(&id)).await
+}
+
+/// Which state is restored.
+#[derive(Deserialize, ToSchema)]
+pub struct KitChoiceJson {
+    /// Nothing that is newer than this one; the newest when absent.
+    #[serde(default)]
+    state: Option<String>,
+}
+
+/// Begins to restore, once there are enough parts; `GET /setup/restore` tells how far it is.
+#[utoipa::path(post, path = "/setup/kit/state", tag = "setup", security(()), request_body = KitChoiceJson,
+    responses((status = 202), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody)))]
+async fn choose_state(
+    State(door): State<Door>,
+    headers: HeaderMap,
+    Json(chosen): Json<KitChoiceJson>,
+) -> Result<StatusCode, ApiError> {
+    admitted(&door, &headers)?;
+    door.setup.choose(chosen.state)?;
+    Ok(StatusCode::ACCEPTED)
 }

@@ -45,6 +45,10 @@ pub(super) struct Arguments {
     /// AWS_SECRET_ACCESS_KEY. May be given several times: the newest state wins, and all of them help.
     #[arg(long, value_name = "INVITATION|DIR|BUCKET", required = true)]
     from: Vec<String>,
+    /// The address of a relay, like https://relay.example.org, where the one in an invitation leads nowhere or is missing. It
+    /// is kept in the settings of the home that comes back.
+    #[arg(long, value_name = "ADDRESS")]
+    relay: Option<String>,
     /// A file with the token that the relay in an invitation asks for, if it asks; the first line counts.
     #[arg(long, value_name = "FILE")]
     relay_token_file: Option<PathBuf>,
@@ -77,7 +81,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         match Order::read(&root, &phrase, &arguments.from) {
             Ok(order) => Some(order.over(relays(arguments)?)),
             Err(problem) => {
-                let explained = restore::guess::explain(problem, &phrase, &arguments.from);
+                let relays = relays(arguments)?;
+                let explained = restore::guess::explain(problem, &phrase, &arguments.from, &relays);
                 return Err(runtime.block_on(explained).into());
             }
         }
@@ -105,7 +110,9 @@ fn relays(arguments: &Arguments) -> anyhow::Result<RelayAccess> {
     for file in &arguments.relay_root {
         roots.extend(read_certificates(file)?);
     }
-    Ok(RelayAccess { token: token.map(|token| token.to_string()), roots })
+    let token = token.map(|token| token.to_string()).unwrap_or_default();
+    let access = RelayAccess::read(arguments.relay.as_deref().unwrap_or_default(), &token, Vec::new())?;
+    Ok(RelayAccess { roots, ..access })
 }
 
 /// The phrase: from its file, or from the parts of a kit.

@@ -237,8 +237,13 @@ pub(crate) fn read_certificates(path: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
         bail!("{} has {size} bytes; that is no file of certificates", path.display());
     }
     let bytes = std::fs::read(path).with_context(attempt)?;
+    certificates_in(bytes).with_context(|| format!("{} is damaged, or holds no certificate", path.display()))
+}
+
+/// The certificates in the bytes of such a file.
+pub(crate) fn certificates_in(bytes: Vec<u8>) -> Option<Vec<Vec<u8>>> {
     let Some(text) = std::str::from_utf8(&bytes).ok().filter(|text| text.contains("-----BEGIN")) else {
-        return Ok(vec![bytes]);
+        return Some(vec![bytes]);
     };
     let found: Option<Vec<Vec<u8>>> = text
         .split("-----BEGIN CERTIFICATE-----")
@@ -248,8 +253,7 @@ pub(crate) fn read_certificates(path: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
             BASE64.decode(body.as_bytes()).ok()
         })
         .collect();
-    let found = found.filter(|found| !found.is_empty());
-    found.with_context(|| format!("{} is damaged, or holds no certificate", path.display()))
+    found.filter(|found| !found.is_empty())
 }
 
 #[cfg(test)]

@@ -1,17 +1,20 @@
 //! What is left to do once a restored home is open: keep for others again, tell albums of the new node, and bring pictures
 //! and originals. It goes on at every start until all of it is done, and after every error once that may be over.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use heirloom_vault::policy::{Policy, TargetId};
+use heirloom_vault::store::Place;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::awaited;
 use super::fetch::Fetcher;
 use super::source::{self, Source};
 use super::state::State;
@@ -19,7 +22,7 @@ use super::waited::Waited;
 use super::{Restoring, Stage, blocking, pictures, renew};
 use crate::clock;
 use crate::home::Home;
-use crate::vault::heal;
+use crate::vault::{heal, known_places};
 
 /// How long to wait before places that were away are asked again, when nothing says that one came; it doubles.
 const PAUSE: Duration = Duration::from_secs(15);
@@ -179,11 +182,12 @@ async fn bring_pictures(
         let is_done = pictures::bring(home, &fetcher, restoring, stop).await?;
         end_if_stopped(stop).await;
         waited = blocking(move || waited.and_until(clock::now_ms())).await?;
-        // After so long they are made from the originals instead.
-        if is_done || waited.total_ms() >= Policy::default().replace_ms {
+        let away = Away::of(home, waited.total_ms()).await?;
+        // After so long, and without places that do not come back, they are made from the originals instead.
+        if is_done || waited.total_ms() >= Policy::default().replace_ms || away.nobody_else_comes() {
             return Ok(());
         }
-        rest.until_somebody_comes(restoring).await;
+        rest.until_somebody_comes(restoring, away).await;
     }
 }
 
@@ -203,13 +207,13 @@ async fn bring_originals(
         };
         // Asked first: who goes away meanwhile may have had what was not found.
         waited = blocking(move || waited.and_until(clock::now_ms())).await?;
-        let everybody_is_there = all_are_there(home, waited.total_ms()).await?;
+        let away = Away::of(home, waited.total_ms()).await?;
         let healed = heal::missing(home, &extra, &report, stop).await?;
         end_if_stopped(stop).await;
         if healed.left == 0 {
             return Ok(());
         }
-        if everybody_is_there {
+        if away.awaits.is_empty() {
             restoring.say(format!(
                 "{} photos are in none of the copies; what is known of them stays, and they come back if a copy turns up",
                 healed.left
@@ -219,7 +223,7 @@ async fn bring_originals(
         if healed.healed > 0 {
             rest.pause = PAUSE;
         }
-        rest.until_somebody_comes(restoring).await;
+        rest.until_somebody_comes(restoring, away).await;
     }
 }
 
@@ -230,27 +234,47 @@ async fn end_if_stopped(stop: &CancellationToken) {
     }
 }
 
-/// Whether every place that may have copies answers now. One that was away for so long that its copies are made elsewhere
-/// is not waited for; what comes when it is back is mended like any other loss. `waited_ms` is how long the restore waits.
-async fn all_are_there(home: &Arc<Home>, waited_ms: i64) -> anyhow::Result<bool> {
-    let policy = Policy::default();
-    let at = Arc::clone(home);
-    let gone: Vec<TargetId> = blocking(move || {
-        let rows = at.vault.store.targets()?.into_iter();
-        Ok(rows.filter(|row| row.away_ms >= policy.replace_ms).map(|row| row.id).collect())
-    })
-    .await?;
-    let known = places(home).await?.into_iter().filter(|(id, _)| !gone.contains(id));
-    let mut places: Vec<Arc<Source>> = known.map(|(_, source)| source).collect();
-    if waited_ms < policy.replace_ms {
-        places.extend(home.restoring.sources());
-    }
-    for place in places {
-        if place.target.state().await.is_err() {
-            return Ok(false);
+/// Places that may have copies and do not answer now.
+struct Away {
+    /// Those that are waited for, as people call them.
+    awaits: Vec<String>,
+    /// Whether somebody said of others that they do not come back.
+    is_without: bool,
+}
+
+impl Away {
+    /// Asks all of them. One that was away for so long that its copies are made elsewhere is not waited for, and neither is
+    /// one of which somebody said so; what comes when it is back is mended like any other loss. `waited_ms` is how long the
+    /// restore waits.
+    async fn of(home: &Arc<Home>, waited_ms: i64) -> anyhow::Result<Self> {
+        let policy = Policy::default();
+        let at = Arc::clone(home);
+        let (gone, left_out) = blocking(move || {
+            let rows = at.vault.store.targets()?.into_iter();
+            let gone = rows.filter(|row| row.away_ms >= policy.replace_ms).map(|row| row.id);
+            Ok((gone.collect::<Vec<TargetId>>(), awaited::left_out(&at.layout)?))
+        })
+        .await?;
+        let known = places(home).await?.into_iter().filter(|(id, _)| !gone.contains(id));
+        let mut places: Vec<Arc<Source>> = known.map(|(_, source)| source).collect();
+        if waited_ms < policy.replace_ms {
+            places.extend(home.restoring.sources());
         }
+        let mut away = Self { awaits: Vec::new(), is_without: false };
+        for place in places {
+            if awaited::is_left_out(&left_out, &place.name) {
+                away.is_without = true;
+            } else if !away.awaits.contains(&place.name) && place.target.state().await.is_err() {
+                away.awaits.push(place.name.clone());
+            }
+        }
+        Ok(away)
     }
-    Ok(true)
+
+    /// Whether nothing is waited for, because of what somebody said.
+    fn nobody_else_comes(&self) -> bool {
+        self.awaits.is_empty() && self.is_without
+    }
 }
 
 /// Waiting for places that are away.
@@ -265,8 +289,11 @@ impl Rest {
     }
 
     /// Until somebody came, or it is time to look again, which is later each time that nobody did.
-    async fn until_somebody_comes(&mut self, restoring: &Restoring) {
-        restoring.say("a home or a disk with copies is away; this goes on as soon as it is back");
+    async fn until_somebody_comes(&mut self, restoring: &Restoring, away: Away) {
+        restoring.wait_for(
+            "a home or a disk with copies is away; this goes on as soon as it is back",
+            away.awaits,
+        );
         match tokio::time::timeout(self.pause, self.woken.changed()).await {
             Ok(Ok(())) => self.pause = PAUSE,
             // Nobody wakes any more: the home is being closed.
@@ -284,11 +311,32 @@ async fn sources(home: &Arc<Home>) -> anyhow::Result<Vec<Arc<Source>>> {
     Ok(sources)
 }
 
-/// Every place that is known.
+/// Every place that is known, as people call it.
 async fn places(home: &Arc<Home>) -> anyhow::Result<Vec<(TargetId, Arc<Source>)>> {
     let at = Arc::clone(home);
-    let known = blocking(move || at.vault.targets(&at)).await?;
-    Ok(known.into_iter().map(|(id, target)| (id, Source::new(format!("place {}", id.0), target))).collect())
+    let (known, names) = blocking(move || {
+        let peers = at
+            .ledger
+            .peers()?
+            .into_iter()
+            .map(|peer| (peer.household, peer.name()))
+            .collect::<HashMap<_, _>>();
+        let rows = at.vault.store.targets()?.into_iter();
+        let names = rows.map(|row| {
+            let name = match &row.place {
+                Place::Household(household) => peers.get(household).cloned(),
+                other => known_places::name_of(other),
+            };
+            (row.id, name)
+        });
+        Ok((at.vault.targets(&at)?, names.collect::<HashMap<_, _>>()))
+    })
+    .await?;
+    let source = |(id, target): (TargetId, _)| {
+        let name = names.get(&id).cloned().flatten().unwrap_or_else(|| format!("place {}", id.0));
+        (id, Source::new(name, target))
+    };
+    Ok(known.into_iter().map(source).collect())
 }
 
 async fn save(home: &Arc<Home>, state: &State) -> anyhow::Result<()> {

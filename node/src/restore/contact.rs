@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use heirloom_identity::{AuthorityKey, Certificate, HouseholdId, Invitation, NodeKeys, Phrase};
-use heirloom_net::{NodeAddress, RelayConfig};
+use heirloom_net::NodeAddress;
 use heirloom_vault::store::{Place, S3Place};
 use heirloom_vault::{PackId, Target};
 use zeroize::Zeroizing;
 
 use super::source::{Origin, Source};
 use super::{Problem, RelayAccess, Restoring, bucket};
-use crate::protocols::vault::recover_client::{RecoverConfig, address_of};
+use crate::protocols::vault::recover_client::RecoverConfig;
 use crate::protocols::vault::{RecoverError, RecoverNet};
 use crate::vault::own_places::bucket_name;
 
@@ -32,12 +32,14 @@ pub(super) struct Contacts {
     pub(super) reached: Vec<(HouseholdId, NodeAddress)>,
     /// Folders among them.
     pub(super) folders: Vec<PathBuf>,
+    /// The network that they are reached over, if there are homes among them.
+    net: Option<RecoverNet>,
     /// What each of them is to the vault.
     places: Vec<(Place, Arc<Source>)>,
     /// Homes that keep nothing for this household.
     strangers: Vec<String>,
-    /// Why others did not answer.
-    silent: Vec<String>,
+    /// Others that did not answer, and why.
+    pub(super) silent: Vec<(String, String)>,
 }
 
 /// Opens every place.
@@ -64,7 +66,7 @@ pub(super) async fn open(
             Origin::Folder { place, vaults } => contacts.open_folder(place, vaults, &household)?,
             Origin::Bucket(place) => match bucket::open(place, household).await {
                 Ok(target) => contacts.open_bucket(place, target),
-                Err(Problem::Unreachable(why)) => contacts.silent.push(why),
+                Err(Problem::Unreachable(why)) => contacts.silent.push((bucket_said(place), why)),
                 Err(other) => return Err(other),
             },
             Origin::Home(_) => {}
@@ -72,18 +74,19 @@ pub(super) async fn open(
     }
     if !invitations.is_empty() {
         let net = Caller(start(&invitations, phrase.root().authority(), relays).await?);
-        let calls = invitations.iter().map(|invitation| net.connect_to(invitation));
+        let calls = invitations.iter().map(|invitation| net.connect_to(relays.addresses(invitation)));
         for (invitation, called) in invitations.iter().zip(futures_util::future::join_all(calls).await) {
             contacts.called(invitation, called);
         }
+        contacts.net = Some(net.0);
     }
     for note in
         contacts.strangers.iter().map(|who| format!("{who} keeps nothing for this household; left aside"))
     {
         restoring.say(note);
     }
-    for note in &contacts.silent {
-        restoring.say(note.clone());
+    for (_, why) in &contacts.silent {
+        restoring.say(why.clone());
     }
     if contacts.sources.is_empty() { Err(contacts.nobody()) } else { Ok(contacts) }
 }
@@ -107,9 +110,18 @@ impl Contacts {
     }
 
     fn open_bucket(&mut self, place: &S3Place, target: Arc<dyn Target>) {
-        let source = Source::new(format!("the bucket {}", bucket_name(place)), target);
+        let source = Source::new(bucket_said(place), target);
         self.places.push((Place::S3(place.clone()), Arc::clone(&source)));
         self.sources.push(source);
+    }
+
+    /// Takes leave of everybody, so that no home waits for another word; for who only looked.
+    pub(super) async fn close(self) {
+        let Self { net, sources, places, .. } = self;
+        drop((sources, places));
+        if let Some(net) = net {
+            net.close().await;
+        }
     }
 
     /// Which packs are where, so that the restored home does not send again what is there. A place that stops answering
@@ -137,16 +149,20 @@ impl Contacts {
                 self.sources.push(source);
             }
             Err(RecoverError::NothingKept) => self.strangers.push(name),
-            Err(error) => self.silent.push(format!("{name}: {error}")),
+            Err(error) => {
+                let why = format!("{name}: {error}");
+                self.silent.push((name, why));
+            }
         }
     }
 
     fn nobody(&self) -> Problem {
         if !self.silent.is_empty() {
+            let why: Vec<&str> = self.silent.iter().map(|(_, why)| why.as_str()).collect();
             return Problem::Unreachable(format!(
                 "{}. See that the computer there is on; if its people can use it, ask them for a new invitation, which \
                  tells its newest address. Or ask for a disk that it writes",
-                self.silent.join("; ")
+                why.join("; ")
             ));
         }
         if self.strangers.is_empty() {
@@ -178,10 +194,17 @@ struct Called {
 struct Caller(RecoverNet);
 
 impl Caller {
-    async fn connect_to(&self, invitation: &Invitation) -> Result<Called, RecoverError> {
-        let address = address_of(invitation);
-        let client = self.0.connect(&address).await?;
-        Ok(Called { client, address })
+    /// Reaches a home at the first of these addresses that leads to it.
+    async fn connect_to(&self, addresses: Vec<NodeAddress>) -> Result<Called, RecoverError> {
+        let mut why = RecoverError::Unreachable("its invitation names no address".to_owned());
+        for address in addresses {
+            match self.0.connect(&address).await {
+                Ok(client) => return Ok(Called { client, address }),
+                Err(error @ RecoverError::Unreachable(_)) => why = error,
+                Err(other) => return Err(other),
+            }
+        }
+        Err(why)
     }
 }
 
@@ -193,18 +216,18 @@ pub(super) async fn start(
 ) -> Result<RecoverNet, Problem> {
     let secrets = Zeroizing::new(crate::random::bytes::<{ NodeKeys::BYTES }>()?);
     let keys = NodeKeys::from_bytes(&secrets);
-    let relay = |url: &str| RelayConfig { url: url.to_owned(), token: access.token.clone(), quic_port: None };
-    let mut urls: Vec<&str> = invitations.iter().filter_map(|invitation| invitation.relay()).collect();
-    urls.sort_unstable();
-    urls.dedup();
     let config = RecoverConfig {
         listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-        relays: urls.into_iter().map(relay).collect(),
+        relays: access.configs(invitations.iter().copied()),
         relay_roots: access.roots.clone(),
         mdns: true,
     };
     let net = RecoverNet::start(&keys, authority, config).await;
     Ok(net.context("this computer's network could not be used")?)
+}
+
+fn bucket_said(place: &S3Place) -> String {
+    format!("the bucket {}", bucket_name(place))
 }
 
 fn name_of(invitation: &Invitation) -> String {

@@ -6,17 +6,18 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use heirloom_identity::{Guess, Invitation, PhraseFix, guesses};
+use heirloom_net::NodeAddress;
 
 use super::problem::{Problem, WordProblem};
 use super::source::{Origin, SOURCES_MAX};
 use super::{RelayAccess, contact};
-use crate::protocols::vault::recover_client::address_of;
+use crate::protocols::vault::{RecoverError, RecoverNet};
 
 /// How long all homes together may take to answer.
 const ASKING_MAX: Duration = Duration::from_secs(30);
 
 /// Says more of what is wrong with a phrase, if a home that was named can tell; else the problem as it is.
-pub async fn explain(problem: Problem, text: &str, from: &[String]) -> Problem {
+pub async fn explain(problem: Problem, text: &str, from: &[String], relays: &RelayAccess) -> Problem {
     if !matches!(problem, Problem::Phrase(_)) {
         return problem;
     }
@@ -33,18 +34,18 @@ pub async fn explain(problem: Problem, text: &str, from: &[String]) -> Problem {
     if homes.is_empty() || meant.is_empty() {
         return problem;
     }
-    match ask(&homes, &meant).await {
+    match ask(&homes, &meant, relays).await {
         Some(index) => meant.get(index).map_or(problem, |guess| in_words(&guess.fix)),
         None => problem,
     }
 }
 
 /// Asks all of them at once; whoever waits has only just pressed a button.
-async fn ask(homes: &[&Invitation], meant: &[Guess]) -> Option<usize> {
-    let net = contact::start(homes, meant.first()?.root.authority(), &RelayAccess::default()).await.ok()?;
+async fn ask(homes: &[&Invitation], meant: &[Guess], relays: &RelayAccess) -> Option<usize> {
+    let net = contact::start(homes, meant.first()?.root.authority(), relays).await.ok()?;
     let asked = async {
         let mut answers: FuturesUnordered<_> =
-            homes.iter().map(|home| async { net.which(&address_of(home), meant).await }).collect();
+            homes.iter().map(|home| async { which(&net, &relays.addresses(home), meant).await }).collect();
         while let Some(answer) = answers.next().await {
             match answer {
                 Ok(index) => return Some(index),
@@ -56,6 +57,18 @@ async fn ask(homes: &[&Invitation], meant: &[Guess]) -> Option<usize> {
     let found = tokio::time::timeout(ASKING_MAX, asked).await.ok().flatten();
     net.close().await;
     found
+}
+
+/// The phrase that a home knows, asked at the first of these addresses that leads to it.
+async fn which(net: &RecoverNet, addresses: &[NodeAddress], meant: &[Guess]) -> Result<usize, RecoverError> {
+    let mut answer = Err(RecoverError::Unreachable("its invitation names no address".to_owned()));
+    for address in addresses {
+        answer = net.which(address, meant).await;
+        if !matches!(answer, Err(RecoverError::Unreachable(_))) {
+            break;
+        }
+    }
+    answer
 }
 
 /// What must be put right.

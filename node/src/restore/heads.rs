@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use heirloom_identity::{HeadError, HouseholdId, VaultHead};
+use heirloom_identity::{HeadError, HeadHash, HouseholdId, VaultHead};
 use heirloom_vault::target::HEADS_MAX;
 
 use super::Problem;
@@ -28,10 +28,12 @@ pub(super) struct Heads {
     pub(super) generation: u32,
     /// What a person should know about some sources.
     pub(super) notes: Vec<String>,
+    /// Which source showed which of them.
+    pub(super) shown: Vec<(HeadHash, String)>,
+    /// Sources that did not answer.
+    pub(super) silent: Vec<String>,
     /// A source with a head that a newer program wrote.
     newer: Option<String>,
-    /// Whether somebody did not answer.
-    is_silent: bool,
 }
 
 /// Asks every source. Those that are `folders` are looked at, too: they show only what this program can read.
@@ -45,13 +47,14 @@ pub(super) async fn ask(sources: &[Arc<Source>], folders: &[PathBuf], household:
             Ok(found) => heads.read(source, &found, household),
             Err(error) => {
                 heads.notes.push(format!("{}: {error}; left aside for now", source.name));
-                heads.is_silent = true;
+                heads.silent.push(source.name.clone());
                 continue;
             }
         };
         if let Some(newest) = sorted(found.clone()).into_iter().next() {
             newest_of.push((Arc::clone(source), newest));
         }
+        heads.shown.extend(found.iter().map(|head| (head.hash(), source.name.clone())));
         heads.best_first.extend(found);
     }
     heads.best_first = sorted(std::mem::take(&mut heads.best_first));
@@ -81,12 +84,27 @@ impl Heads {
         ))
     }
 
+    /// Leaves out what is newer than the state that a person chose; whether something was. What the places that answer now
+    /// do not show cannot be restored, and nothing else is taken in its place.
+    ///
+    /// # Errors
+    /// [`Problem::Unreachable`] when none of them shows it.
+    pub(super) fn up_to(&mut self, chosen: &str) -> Result<bool, Problem> {
+        let at = self.best_first.iter().position(|head| head.hash().to_string() == chosen).ok_or_else(|| {
+            Problem::Unreachable(
+                "no home or disk that answers now has the state that you chose; see that all of them are on".to_owned(),
+            )
+        })?;
+        self.best_first.drain(..at);
+        Ok(at > 0)
+    }
+
     /// Why there is none.
     pub(super) fn none(self) -> Problem {
         if let Some(newer) = self.newer() {
             return Problem::Newer(newer);
         }
-        if self.is_silent {
+        if !self.silent.is_empty() {
             return Problem::Unreachable(self.notes.join("; "));
         }
         Problem::Incomplete("there is no signed list of them".to_owned())

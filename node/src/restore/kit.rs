@@ -16,18 +16,20 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use heirloom_identity::{Invitation, KitSecret, KitShare, NodeKeys, Phrase, ReceiveKey};
-use heirloom_net::RelayConfig;
+use heirloom_identity::{
+    HouseholdId, Invitation, KitId, KitRecord, KitSecret, KitShare, NodeKeys, Phrase, ReceiveKey,
+};
 use zeroize::Zeroizing;
 
-pub use self::note::Note;
+pub use self::note::{Entry, EntryKind, Note};
 pub use self::standing::{HolderNow, HolderState, Standing, pause};
 use super::source::{Origin, SOURCES_MAX};
 use super::{Problem, RelayAccess, forget_told, vacant};
 use crate::home::create::{make_folder, make_root};
 use crate::home::layout::Layout;
 use crate::home::lock::Lock;
-use crate::protocols::vault::kit_client::{KitNet, Reply};
+use crate::protocols::vault::RecoverError;
+use crate::protocols::vault::kit_client::{KitNet, Reply, Standing as Answer};
 use crate::restore::state::write_whole;
 
 /// The file with this machine's keys.
@@ -78,7 +80,7 @@ impl KitOrder {
     /// What is wrong with it.
     pub fn stored(root: &Path, note: &Note) -> Result<Self, Problem> {
         let origins = note.from.iter().filter_map(|text| Origin::read(text).ok()).collect();
-        Self::of(root, &note.name, origins, &note.papers)
+        Ok(Self::of(root, &note.name, origins, &note.papers)?.over(note.relays()?))
     }
 
     /// The same over relays that ask for something.
@@ -189,12 +191,7 @@ impl KitOrder {
         node.copy_from_slice(&secrets[..NodeKeys::BYTES]);
         let mut receive = Zeroizing::new([0; 32]);
         receive.copy_from_slice(&secrets[NodeKeys::BYTES..]);
-        let mut urls: Vec<&str> = self.holders.iter().filter_map(Invitation::relay).collect();
-        urls.sort_unstable();
-        urls.dedup();
-        let token = &self.relays.token;
-        let relay = |url: &str| RelayConfig { url: url.to_owned(), token: token.clone(), quic_port: None };
-        let relays = urls.into_iter().map(relay).collect();
+        let relays = self.relays.configs(self.holders.iter());
         let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let (node, receive) = (NodeKeys::from_bytes(&node), ReceiveKey::from_bytes(&receive));
         let started = KitNet::start(&node, receive, listen, relays, self.relays.roots.clone(), true);
@@ -215,7 +212,7 @@ impl KitOrder {
             let to_ask = self.holders.iter().enumerate();
             let mut answers: FuturesUnordered<_> = to_ask
                 .filter(|(place, _)| standing.holders[*place].state != HolderState::Given)
-                .map(|(place, holder)| async move { (place, net.ask(holder, &self.name).await) })
+                .map(|(place, holder)| async move { (place, self.ask_one(net, holder).await) })
                 .collect();
             while let Some((place, answer)) = answers.next().await {
                 standing.holders[place].hear(&answer);
@@ -249,6 +246,36 @@ impl KitOrder {
         }
     }
 
+    /// Asks a holder at the first of its addresses that leads to it.
+    async fn ask_one(&self, net: &KitNet, holder: &Invitation) -> Result<Answer, RecoverError> {
+        let mut said = Err(nowhere());
+        for address in self.relays.addresses(holder) {
+            said = net.ask(holder, &address, &self.name).await;
+            if !matches!(said, Err(RecoverError::Unreachable(_))) {
+                break;
+            }
+        }
+        said
+    }
+
+    /// The same for the record of a kit.
+    async fn record(
+        &self,
+        net: &KitNet,
+        holder: &Invitation,
+        household: &HouseholdId,
+        kit: &KitId,
+    ) -> Result<Option<KitRecord>, RecoverError> {
+        let mut said = Err(nowhere());
+        for address in self.relays.addresses(holder) {
+            said = net.record(&address, household, kit).await;
+            if !matches!(said, Err(RecoverError::Unreachable(_))) {
+                break;
+            }
+        }
+        said
+    }
+
     /// Opens the record, which any of the homes may have, with those parts that it knows: one that is wrong does not keep
     /// enough right ones from opening it, and neither does a home whose record is wrong.
     async fn open(&self, net: &KitNet, shares: &[KitShare]) -> Opened {
@@ -257,7 +284,7 @@ impl KitOrder {
                        a home that keeps your copies."
             .to_owned();
         for holder in &self.holders {
-            let Ok(Some(record)) = net.record(holder, household, kit).await else { continue };
+            let Ok(Some(record)) = self.record(net, holder, household, kit).await else { continue };
             let (right, wrong): (Vec<_>, Vec<_>) =
                 shares.iter().cloned().partition(|share| record.holds(share));
             let opened = KitSecret::combine(&right).and_then(|secret| record.open(&secret));
@@ -273,6 +300,10 @@ impl KitOrder {
         }
         Opened::NotYet(why)
     }
+}
+
+fn nowhere() -> RecoverError {
+    RecoverError::Unreachable("its invitation names no address".to_owned())
 }
 
 /// Forgets what was named, and the keys with which this machine asked; fine if there are none. The folder goes, too, if

@@ -52,7 +52,7 @@ pub enum Problem {
     Origin(String),
     /// A folder without a vault in it.
     #[error(
-        "there are no copies in {place}; name the folder that a keeper wrote, in which a file HEIRLOOM-VAULT lies"
+        "there are no copies in {place}; name the folder that another home wrote, in which a file HEIRLOOM-VAULT lies"
     )]
     NoVault {
         /// The folder.

@@ -45,6 +45,8 @@ pub struct Progress {
     pub head_at_ms: Option<i64>,
     /// The household's name.
     pub household: Option<String>,
+    /// Homes and disks that it waits for, as people call them.
+    pub awaits: Vec<String>,
 }
 
 impl Progress {
@@ -58,6 +60,7 @@ impl Progress {
             message: None,
             head_at_ms: None,
             household: None,
+            awaits: Vec::new(),
         }
     }
 }
@@ -140,7 +143,16 @@ impl Restoring {
 
     /// Takes back what was said, because it is over.
     pub fn unsay(&self) {
-        self.change(|progress| progress.message = None);
+        self.change(|progress| {
+            progress.message = None;
+            progress.awaits.clear();
+        });
+    }
+
+    /// Says what it waits for, in words and one by one.
+    pub fn wait_for(&self, message: &str, awaits: Vec<String>) {
+        self.say(message);
+        self.change(|progress| progress.awaits = awaits);
     }
 
     /// Ends with an error.

@@ -2,26 +2,25 @@
 //! and restoring with what they open.
 //!
 //! What was typed lies in `restoring/` ([`Note`]), so it goes on when the program is started again; the phrase itself is
-//! never written down. Nobody can begin anything else here meanwhile, until the asking is given up.
+//! never written down. Nobody can begin anything else here meanwhile, until the asking is given up. When there are enough
+//! parts, the places that were named are asked which states they have, and a person says that it may begin. What goes on
+//! without anybody is in [`work`].
+
+mod work;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
-use zeroize::Zeroizing;
 
+pub(super) use self::work::Choice;
 use super::{Phase, Setup, SetupError};
 use crate::home::create::{make_folder, make_root};
 use crate::home::layout::Layout;
-use crate::restore::kit::{self, KitOrder, Note, Standing};
+use crate::restore::kit::{self, Entry, KitOrder, Note, Standing};
 use crate::restore::source::Origin;
-use crate::restore::{self, Order, Problem};
-
-/// How long to wait after something failed that may be over by itself, before all is tried again.
-const RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
-/// After so many failures a disk that is not there is left out: the homes have copies, too.
-const DISK_TRIES_MAX: u32 = 12;
+use crate::restore::states::States;
+use crate::restore::{self, Problem};
 
 /// Parts of a kit are being asked for.
 pub(super) struct Asking {
@@ -39,6 +38,10 @@ pub struct AskingNow {
     pub began_ms: i64,
     /// What everybody said.
     pub standing: Standing,
+    /// What was named, and can be taken out.
+    pub entries: Vec<Entry>,
+    /// There are enough parts, and these states to choose from.
+    pub states: Option<States>,
     /// It ended and goes on when somebody asks again; the message of the standing says why.
     pub is_over: bool,
 }
@@ -58,13 +61,47 @@ impl Setup {
             Some(_) => Note::load(&layout)?.map_or_else(|| later.clone(), |note| note.and(later.clone())),
             None => later,
         };
+        self.ask_with(&layout, note)
+    }
+
+    /// Takes out a link, a disk or a part on paper that was named, and asks the others again. Nothing changes for those.
+    /// Called as [`ask`](Self::ask) is.
+    ///
+    /// # Errors
+    /// See [`SetupError`]; [`SetupError::Gone`] when nothing such was named.
+    pub fn take_out(self: &Arc<Self>, entry: &str) -> Result<(), SetupError> {
+        let layout = self.may_ask()?;
+        let note = self.asking().and(Note::load(&layout)?);
+        let note = note.and_then(|note| note.without(entry)).ok_or(SetupError::Gone)?;
+        self.ask_with(&layout, note)
+    }
+
+    /// Restores the state with this id, or the newest of those that are shown.
+    ///
+    /// # Errors
+    /// [`SetupError::Gone`] when it is not shown any more, or none is.
+    pub fn choose(&self, state: Option<String>) -> Result<(), SetupError> {
+        let phase = self.phase();
+        let Phase::Asking(asking) = &*phase else { return Err(SetupError::Gone) };
+        let states = asking.now.states.as_ref().ok_or(SetupError::Gone)?;
+        if let Some(id) = &state
+            && !states.best_first.iter().any(|shown| shown.id == *id)
+        {
+            return Err(SetupError::Gone);
+        }
+        self.choice.send_replace(Some(Choice { up_to: state }));
+        Ok(())
+    }
+
+    /// Asks for what stands in the note from now on, in place of what was asked before.
+    fn ask_with(self: &Arc<Self>, layout: &Layout, note: Note) -> Result<(), SetupError> {
         let order = KitOrder::stored(layout.root(), &note)?;
         let stop = self.stop.child_token();
         let asking = asking(&note, order.standing(), &stop);
         self.may_ask()?;
-        make_root(&layout)?;
+        make_root(layout)?;
         make_folder(&layout.restoring())?;
-        note.save(&layout)?;
+        note.save(layout)?;
         self.now_ask(asking)?;
         self.spawn_asking(order, note, stop);
         Ok(())
@@ -160,151 +197,23 @@ impl Setup {
         *phase = Phase::Asking(asking);
         Ok(())
     }
-
-    fn spawn_asking(self: &Arc<Self>, order: KitOrder, note: Note, stop: CancellationToken) {
-        let setup = Arc::clone(self);
-        self.tasks.spawn(async move {
-            let asked = setup.ask_and_restore(&order, &note, &stop);
-            tokio::select! {
-                // Nothing that is begun here is half done: the next attempt finds everything as it was.
-                biased;
-                () = setup.stop.cancelled() => {}
-                () = asked => {}
-            }
-        });
-    }
-
-    async fn ask_and_restore(&self, order: &KitOrder, note: &Note, stop: &CancellationToken) {
-        let _turn = self.turn.lock().await;
-        let mut tries = 0;
-        loop {
-            let Err((problem, may_pass)) = self.ask_once(order, note, stop, tries).await else { return };
-            tracing::warn!(%problem, may_pass, "the restore with a kit ended");
-            self.note_problem(order, note, stop, &problem, may_pass);
-            if !may_pass {
-                return;
-            }
-            tries += 1;
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(RETRY_AFTER) => {}
-            }
-        }
-    }
-
-    /// Asks until there are enough parts, and restores; otherwise why not, and whether that may be over by itself.
-    async fn ask_once(
-        &self,
-        order: &KitOrder,
-        note: &Note,
-        stop: &CancellationToken,
-        tries: u32,
-    ) -> Result<(), (Problem, bool)> {
-        let mut watcher = |standing: &Standing| {
-            self.note_standing(stop, |now| now.standing = standing.clone());
-        };
-        let found = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(()),
-            found = order.ask(&mut watcher, &kit::pause) => found,
-        };
-        match found {
-            Ok(phrase) => self.restore_with(&phrase, note, stop, tries).await.map_err(|problem| {
-                let may_pass = problem.may_pass();
-                (problem, may_pass)
-            }),
-            // That everybody said no is for people to talk about.
-            Err(problem) => {
-                let may_pass = matches!(problem, Problem::Other(_));
-                Err((problem, may_pass))
-            }
-        }
-    }
-
-    /// Shows what failed, and whether it goes on by itself.
-    fn note_problem(
-        &self,
-        order: &KitOrder,
-        note: &Note,
-        stop: &CancellationToken,
-        problem: &Problem,
-        may_pass: bool,
-    ) {
-        let mut message = problem.to_string();
-        if may_pass {
-            message.truncate(message.trim_end_matches('.').len());
-            message.push_str(". It is tried again by itself in five minutes.");
-        }
-        let mut phase = self.phase();
-        match &mut *phase {
-            Phase::Asking(_) if stop.is_cancelled() => {}
-            Phase::Asking(asking) => {
-                asking.now.is_over = !may_pass;
-                asking.now.standing.message = Some(message);
-            }
-            Phase::Restoring => {
-                self.restoring.fail(message.clone());
-                let mut again = asking(note, order.standing(), stop);
-                again.now.is_over = !may_pass;
-                again.now.standing.message = Some(message);
-                *phase = Phase::Asking(again);
-            }
-            Phase::Fresh | Phase::Founding | Phase::Prepared(_) | Phase::Opening | Phase::Ready(_) => {}
-        }
-    }
-
-    /// Restores with the phrase that the parts opened, as with one that was typed.
-    async fn restore_with(
-        &self,
-        phrase: &Zeroizing<String>,
-        note: &Note,
-        stop: &CancellationToken,
-        tries: u32,
-    ) -> Result<(), Problem> {
-        {
-            let mut now = self.phase();
-            if stop.is_cancelled() {
-                return Ok(());
-            }
-            self.restoring.start(note.from.len() as u64);
-            *now = Phase::Restoring;
-        }
-        let layout = self.layout.clone().context("there is no folder to restore into")?;
-        let (root, phrase, mut from) = (layout.root().to_owned(), phrase.clone(), note.from.clone());
-        let read = tokio::task::spawn_blocking(move || {
-            if tries >= DISK_TRIES_MAX {
-                from.retain(|text| Origin::read(text).is_ok());
-            }
-            Order::read(&root, &phrase, &from)
-        })
-        .await;
-        restore::run(&read.context("a thread ended unexpectedly")??, &self.restoring).await?;
-        let forgotten = tokio::task::spawn_blocking(move || kit::forget(layout.root())).await;
-        if let Err(error) = forgotten.context("a thread ended unexpectedly").flatten() {
-            // It goes with the folder when everything is back.
-            tracing::warn!("the keys of the asking are still there: {error:#}");
-        }
-        self.home_is_made();
-        Ok(())
-    }
-
-    fn note_standing(&self, stop: &CancellationToken, change: impl FnOnce(&mut AskingNow)) {
-        if let Phase::Asking(asking) = &mut *self.phase()
-            && !stop.is_cancelled()
-        {
-            change(&mut asking.now);
-        }
-    }
 }
 
 fn asking(note: &Note, standing: Standing, stop: &CancellationToken) -> Asking {
-    let now = AskingNow { name: note.name.clone(), began_ms: note.began_ms, standing, is_over: false };
+    let now = AskingNow {
+        name: note.name.clone(),
+        began_ms: note.began_ms,
+        standing,
+        entries: note.entries(),
+        states: None,
+        is_over: false,
+    };
     Asking { stop: stop.clone(), now }
 }
 
 fn ended(note: &Note, standing: Standing, problem: &Problem) -> Asking {
     let standing = Standing { message: Some(problem.to_string()), ..standing };
-    let now = AskingNow { name: note.name.clone(), began_ms: note.began_ms, standing, is_over: true };
-    Asking { stop: CancellationToken::new(), now }
+    let mut asking = asking(note, standing, &CancellationToken::new());
+    asking.now.is_over = true;
+    asking
 }

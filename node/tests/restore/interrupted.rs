@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use heirloom::home::Home;
 use heirloom::home::layout::Layout;
-use heirloom::restore::{self, Order, Progress, Restoring, Stage, place};
+use heirloom::restore::{self, Order, Progress, Restoring, Stage, awaited, place};
 
 use crate::again::another_disk;
 use crate::folder::copy;
@@ -76,6 +76,39 @@ async fn a_disk_that_never_comes_back_ends_the_wait() {
     assert!(progress.message.unwrap().contains("in none of the copies"));
     assert!(!new.join("restoring").exists());
     drop(back.stop().await);
+}
+
+/// Goal: a person who knows that a disk does not come back need not wait for days. Method: photos are on a lent disk only,
+/// which is gone; the home names it, and is told to go on without.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_says_that_a_disk_does_not_come_back() {
+    let (house, disk, _) = House::burnt(|_| ()).await;
+    let lent = house.beside("lent");
+    copy(&disk, &lent);
+    another_disk(&lent);
+    let new = house.beside("new");
+    let (outcome, restoring) = restore(&new, &house.words(), &[lent.to_str().unwrap()]).await;
+    outcome.unwrap();
+    std::fs::remove_dir_all(&disk).unwrap();
+    std::fs::remove_dir_all(&lent).unwrap();
+    let back = Back::begin(&new, &restoring).await;
+    let left_out = std::cell::RefCell::new(Vec::new());
+    let done = until("the rest to come without what is left out", &[&back.home], || {
+        let progress = back.home.restoring.progress()?;
+        for place in &progress.awaits {
+            if !left_out.borrow().contains(place) {
+                awaited::leave_out(&back.home.layout, place).unwrap();
+                back.home.vault.wake();
+                left_out.borrow_mut().push(place.clone());
+            }
+        }
+        (progress.stage == Stage::Done).then_some(progress)
+    })
+    .await;
+    assert!(left_out.borrow().contains(&lent.display().to_string()), "{left_out:?}");
+    assert!(done.message.unwrap().contains("6 photos are in none of the copies"));
+    assert!(!back.home.layout.restoring().exists(), "nothing is waited for any more");
+    back.stop().await;
 }
 
 /// Goes so many steps with something, and drops it then if it is not done.

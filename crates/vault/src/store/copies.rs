@@ -322,8 +322,9 @@ const COPIES_SQL: &str = "SELECT c.pack, c.target, c.state, c.proven_ms,
 const SENT_SQL: &str = "UPDATE copies SET state = 1, sent_ms = ?3
  WHERE target = ?1 AND pack = ?2 AND state IN (0, 3)";
 // A proof counts for a copy in whatever state, but one that is being deleted stays so. A proof now is a proof now,
-// whatever time an earlier one has: that clock may have been ahead.
-pub(super) const PROVEN_SQL: &str = "UPDATE copies SET state = 2, proven_ms = ?3, lost_ms = NULL
+// whatever time an earlier one has: that clock may have been ahead. What is proved at once was sent just now.
+pub(super) const PROVEN_SQL: &str = "UPDATE copies
+ SET sent_ms = iif(state = 2, sent_ms, coalesce(sent_ms, ?3)), state = 2, proven_ms = ?3, lost_ms = NULL
  WHERE target = ?1 AND pack = ?2 AND state <> 4";
 pub(super) const LOST_SQL: &str = "UPDATE copies SET state = 3, lost_ms = coalesce(lost_ms, ?3)
  WHERE target = ?1 AND pack = ?2 AND state IN (1, 2)";

@@ -12,6 +12,8 @@ use crate::policy::{CopyState, HOMES_COUNTED_MAX, PhotoCounts, Policy, TargetId,
 
 /// For how long what was counted is good while nothing is written.
 const FRESH_MS: i64 = 60_000;
+/// What was sent in this time says how fast it goes.
+const RECENT_MS: i64 = 60 * 60 * 1000;
 
 /// What is at one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,6 +40,10 @@ pub struct TargetCounts {
     pub checked_all_ms: Option<i64>,
     /// The newest proof.
     pub last_proven_ms: Option<i64>,
+    /// Bytes of packs that were sent there in the last hour and proved: how fast it goes.
+    pub recent_bytes: u64,
+    /// When the first of them was sent.
+    pub recent_since_ms: Option<i64>,
 }
 
 /// Everything that is counted at once.
@@ -104,6 +110,7 @@ struct Slot {
 struct CopyNow {
     state: CopyState,
     proven_ms: Option<i64>,
+    sent_ms: Option<i64>,
     bytes: u64,
 }
 
@@ -171,14 +178,15 @@ fn count_copies(
     let mut pending = vec![false; packs.len()];
     for (bit, slot) in slots.iter_mut().enumerate() {
         let mut statement = conn
-            .prepare_cached("SELECT pack, state, proven_ms, bytes, lost_ms FROM copies WHERE target = ?1")?;
+            .prepare_cached("SELECT pack, state, proven_ms, bytes, lost_ms, sent_ms FROM copies WHERE target = ?1")?;
         let mut rows = statement.query([slot.id.0])?;
         while let Some(row) = rows.next()? {
             let pack = row.get::<_, u32>(0)? as usize;
             let Some(Some(known)) = packs.get(pack).copied() else { continue };
             let (state, lost_ms): (CopyState, Option<i64>) = (row.get(1)?, row.get(4)?);
             let lost = lost_ms.is_some() && !matches!(state, CopyState::Proven | CopyState::Leaving);
-            let copy = CopyNow { state, proven_ms: row.get(2)?, bytes: unsigned(row, 3)? };
+            let bytes = unsigned(row, 3)?;
+            let copy = CopyNow { state, proven_ms: row.get(2)?, sent_ms: row.get(5)?, bytes };
             let fresh = slot.counts.add(&copy, within);
             pending[pack] |= matches!(state, CopyState::Pending | CopyState::Sent | CopyState::Lost);
             proven[pack] |= u64::from(fresh) << bit;
@@ -243,6 +251,7 @@ impl TargetCounts {
                 if fresh {
                     self.packs += 1;
                     self.bytes += bytes;
+                    self.count_recent(copy, within);
                 } else {
                     self.stale += 1;
                 }
@@ -260,6 +269,14 @@ impl TargetCounts {
             }
         }
         false
+    }
+
+    fn count_recent(&mut self, copy: &CopyNow, within: &Within) {
+        let recent = within.now_ms.saturating_sub(RECENT_MS)..=within.now_ms;
+        if let Some(sent) = copy.sent_ms.filter(|sent| recent.contains(sent)) {
+            self.recent_bytes += copy.bytes;
+            self.recent_since_ms = Some(self.recent_since_ms.map_or(sent, |first| first.min(sent)));
+        }
     }
 }
 

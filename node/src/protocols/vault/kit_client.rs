@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use heirloom_identity::{HouseholdId, Invitation, KitId, KitRecord, KitShare, NodeKeys, ReceiveKey};
 use heirloom_net::{
-    CloseCode, Connection, FramedStream, Net, NetConfig, NetError, Priority, Protocol, RelayConfig,
-    StreamError, StreamKind,
+    CloseCode, Connection, FramedStream, Net, NetConfig, NetError, NodeAddress, Priority, Protocol,
+    RelayConfig, StreamError, StreamKind,
 };
 
 use super::kit_messages::{KitAnswer, KitAsk, KitMessage};
 use super::messages::{MESSAGE_BYTES_MAX, RecoveryMessage};
-use super::recover_client::{OnlyRecover, RecoverError, address_of, refused, unreached};
+use super::recover_client::{OnlyRecover, RecoverError, refused, unreached};
 use super::recovery::VERSION;
 use crate::vault::kits::request::{Between, SHARE_LABEL};
 
@@ -71,11 +71,16 @@ impl KitNet {
         Ok(Self { net: Net::start(config, Arc::new(OnlyRecover)).await?, receive })
     }
 
-    /// Asks a holder for its part, or how that stands.
+    /// Asks a holder, who is at that address, for its part, or how that stands.
     ///
     /// # Errors
     /// [`RecoverError::Proof`] when the invitation is no longer good and the machine never asked with it.
-    pub async fn ask(&self, invitation: &Invitation, name: &str) -> Result<Standing, RecoverError> {
+    pub async fn ask(
+        &self,
+        invitation: &Invitation,
+        address: &NodeAddress,
+        name: &str,
+    ) -> Result<Standing, RecoverError> {
         let receive = self.receive.public();
         let between = Between { holder: *invitation.node(), asker: self.net.node(), receive };
         let ask = KitAsk {
@@ -85,7 +90,7 @@ impl KitNet {
             invitation: *invitation.id().as_bytes(),
             proof: between.proof(invitation.secret()),
         };
-        let KitMessage::Standing(standing) = self.exchange(invitation, KitMessage::Ask(ask)).await? else {
+        let KitMessage::Standing(standing) = self.exchange(address, KitMessage::Ask(ask)).await? else {
             return Err(RecoverError::Malformed);
         };
         let answer = match standing.answer {
@@ -107,12 +112,12 @@ impl KitNet {
     /// When the home is not reached, or answers nonsense.
     pub async fn record(
         &self,
-        invitation: &Invitation,
+        address: &NodeAddress,
         household: &HouseholdId,
         kit: &KitId,
     ) -> Result<Option<KitRecord>, RecoverError> {
         let asked = KitMessage::GetRecord { household: *household, kit: *kit };
-        let KitMessage::Record(record) = self.exchange(invitation, asked).await? else {
+        let KitMessage::Record(record) = self.exchange(address, asked).await? else {
             return Err(RecoverError::Malformed);
         };
         let is_it = |record: &KitRecord| record.household() == household && record.kit() == kit;
@@ -124,9 +129,9 @@ impl KitNet {
         self.net.close().await;
     }
 
-    async fn exchange(&self, holder: &Invitation, message: KitMessage) -> Result<KitMessage, RecoverError> {
-        self.net.learn(&address_of(holder));
-        let connected = self.net.connect(holder.node(), Protocol::Recover).await;
+    async fn exchange(&self, holder: &NodeAddress, message: KitMessage) -> Result<KitMessage, RecoverError> {
+        self.net.learn(holder);
+        let connected = self.net.connect(&holder.node, Protocol::Recover).await;
         let connection = connected.map_err(|error| unreached(&error))?;
         let answer = say(&connection, message).await;
         connection.close(CloseCode::DONE, "understood");

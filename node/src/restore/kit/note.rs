@@ -4,6 +4,7 @@
 use std::io::ErrorKind;
 
 use anyhow::Context;
+use data_encoding::{BASE64, HEXLOWER};
 use heirloom_identity::KitShare;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -11,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::home::layout::Layout;
 use crate::restore::source::Origin;
 use crate::restore::state::write_whole;
+use crate::restore::{Problem, RelayAccess};
 
 /// The note's name. It holds what stands on paper, so only the owner may read it, and it goes when the home is back.
 const FILE: &str = "kit-order.toml";
@@ -18,6 +20,10 @@ const FILE: &str = "kit-order.toml";
 const BYTES_MAX: u64 = 256 << 10;
 /// The version that this program writes and reads.
 const VERSION: u32 = 1;
+/// Bytes of an entry's id.
+const ID_BYTES: usize = 8;
+/// Keeps ids of entries apart from hashes of anything else.
+const ID_CONTEXT: &str = "heirloom 2026 entry of a kit order";
 
 /// The name of the home that is lost, the invitations and folders, and the parts on paper.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,12 +38,104 @@ pub struct Note {
     pub papers: Vec<Zeroizing<String>>,
     /// When it was asked first.
     pub began_ms: i64,
+    /// The relay, if one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    relay: Option<RelayNote>,
+}
+
+/// A relay, as it was named.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RelayNote {
+    #[serde(default)]
+    url: String,
+    #[serde(default)]
+    token: Zeroizing<String>,
+    /// Certificates, in base 64.
+    #[serde(default)]
+    roots: Vec<String>,
+}
+
+/// What an [`Entry`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// The link of a home.
+    Home,
+    /// A disk or a bucket.
+    Place {
+        /// Whether it can be read now.
+        is_there: bool,
+    },
+    /// A part on paper, and which one it is.
+    Paper(u8),
+}
+
+/// Something that was named, and can be taken out again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Means it in [`Note::without`]; says nothing of what was typed.
+    pub id: String,
+    /// What it is.
+    pub kind: EntryKind,
+    /// What people call it: of a place its text, of a home the name in its link.
+    pub name: String,
 }
 
 impl Note {
     /// What somebody begins with.
     pub fn new(name: String, from: Vec<String>, papers: Vec<Zeroizing<String>>, began_ms: i64) -> Self {
-        Self { version: VERSION, name, from, papers, began_ms }
+        Self { version: VERSION, name, from, papers, began_ms, relay: None }
+    }
+
+    /// The same, over a relay that was named.
+    #[must_use]
+    pub fn over(mut self, relays: &RelayAccess) -> Self {
+        self.relay = (!relays.is_empty()).then(|| RelayNote {
+            url: relays.url.clone().unwrap_or_default(),
+            token: Zeroizing::new(relays.token.clone().unwrap_or_default()),
+            roots: relays.roots.iter().map(|root| BASE64.encode(root)).collect(),
+        });
+        self
+    }
+
+    /// The relay that was named.
+    ///
+    /// # Errors
+    /// When what was noted is none.
+    pub fn relays(&self) -> Result<RelayAccess, Problem> {
+        let Some(relay) = &self.relay else { return Ok(RelayAccess::default()) };
+        let mut access = RelayAccess::read(&relay.url, &relay.token, Vec::new())?;
+        access.roots = relay.roots.iter().filter_map(|root| BASE64.decode(root.as_bytes()).ok()).collect();
+        Ok(access)
+    }
+
+    /// Everything that was named, in the order in which it was. Looks at disks.
+    pub fn entries(&self) -> Vec<Entry> {
+        let mut entries = Vec::with_capacity(self.from.len() + self.papers.len());
+        for text in &self.from {
+            let (kind, name) = match Origin::read(text) {
+                Ok(Origin::Home(invitation)) => (EntryKind::Home, invitation.name().to_owned()),
+                Ok(Origin::Folder { .. } | Origin::Bucket(_)) => {
+                    (EntryKind::Place { is_there: true }, text.trim().to_owned())
+                }
+                Err(_) => (EntryKind::Place { is_there: false }, text.trim().to_owned()),
+            };
+            entries.push(Entry { id: id_of(text), kind, name });
+        }
+        for paper in &self.papers {
+            let part = KitShare::parse(paper).map_or(0, |share| share.index());
+            entries.push(Entry { id: id_of(paper), kind: EntryKind::Paper(part), name: String::new() });
+        }
+        entries
+    }
+
+    /// The note without one of its entries; `None` if there is none such.
+    #[must_use]
+    pub fn without(mut self, id: &str) -> Option<Self> {
+        let before = self.from.len() + self.papers.len();
+        self.from.retain(|text| id_of(text) != id);
+        self.papers.retain(|paper| id_of(paper) != id);
+        (self.from.len() + self.papers.len() < before).then_some(self)
     }
 
     /// The note with what was named later: a newer invitation of the same home takes the place of the older, and a part
@@ -46,6 +144,9 @@ impl Note {
     pub fn and(mut self, later: Self) -> Self {
         if !later.name.trim().is_empty() {
             self.name = later.name;
+        }
+        if later.relay.is_some() {
+            self.relay = later.relay;
         }
         for text in later.from {
             match self.from.iter_mut().find(|known| is_same_place(known, &text)) {
@@ -95,6 +196,12 @@ impl Note {
     }
 }
 
+/// What an entry is called on the page.
+fn id_of(text: &str) -> String {
+    let hash = blake3::Hasher::new_derive_key(ID_CONTEXT).update(text.trim().as_bytes()).finalize();
+    HEXLOWER.encode(&hash.as_bytes()[..ID_BYTES])
+}
+
 /// Whether two texts name the same home, or are the same.
 fn is_same_place(one: &str, other: &str) -> bool {
     let node = |text: &str| match Origin::read(text) {
@@ -121,6 +228,15 @@ mod tests {
         let later = Note::new(" ".to_owned(), vec!["/media/a ".to_owned(), "/media/b".to_owned()], vec![], 9);
         let both = first.and(later);
         assert_eq!((both.name.as_str(), both.from.len(), both.began_ms), ("Anna", 2, 7));
+        let entries = both.entries();
+        assert_eq!(entries[1].kind, EntryKind::Place { is_there: false });
+        assert_eq!((entries[1].name.as_str(), entries[2].kind), ("/media/b", EntryKind::Paper(0)));
+        assert!(both.clone().without("none").is_none());
+        let fewer = both.clone().without(&entries[1].id).unwrap().without(&entries[2].id).unwrap();
+        assert_eq!((fewer.from, fewer.papers.len()), (vec!["/media/a ".to_owned()], 0));
+        let relays = RelayAccess::read("https://relay.example.org", "secret", b"\x30\x82".to_vec()).unwrap();
+        both.over(&relays).save(&layout).unwrap();
+        assert_eq!(Note::load(&layout).unwrap().unwrap().relays().unwrap(), relays);
         std::fs::write(layout.restoring().join(FILE), "version = 2\n").unwrap();
         assert!(Note::load(&layout).unwrap().is_none());
     }

@@ -70,7 +70,8 @@ pub struct HolderNow {
 }
 
 impl HolderNow {
-    pub(super) fn unasked(name: &str) -> Self {
+    /// A home that was not reached yet.
+    pub fn unasked(name: &str) -> Self {
         Self { name: name.to_owned(), state: HolderState::Asking, words: None, hours_left: None, why: None }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use heirloom::clock;
 use heirloom::home::Home;
 use heirloom::ledger::shares::RequestState;
+use heirloom::protocols::Network;
 use heirloom::vault::kits::owner::{self, Wanted};
 use heirloom::vault::kits::{DAY_MS, holder, status};
 use heirloom_identity::NodeId;
@@ -48,6 +49,16 @@ impl Program {
             is_so(asking)
         })
         .await
+    }
+
+    /// The states that are offered, once there are so many.
+    async fn offered(&self, count: usize) -> Value {
+        self.asking(|asking| asking["states"].as_array().is_some_and(|states| states.len() == count)).await
+    }
+
+    async fn take_out(&self, entry: &Value) -> u16 {
+        let path = format!("/setup/kit/entries/{}", entry["id"].as_str().unwrap());
+        self.ask("DELETE", &path, None, &[]).await.0
     }
 
     async fn state(&self) -> Value {
@@ -104,7 +115,14 @@ async fn a_household_comes_back_with_a_kit() {
     for house in [&ben, &carla] {
         holder::count_time(&house.home, clock::now_ms() + DAY_MS).unwrap();
     }
+    assert_eq!(program.post("/setup/kit/state", json!({})).await.0, 409, "there is nothing to choose yet");
     assert_eq!(program.post("/setup/kit", json!({})).await.0, 202);
+    let offered = program.offered(1).await;
+    assert!(offered["states"][0]["madeAt"].is_string(), "{offered}");
+    assert_eq!((&offered["states"][0]["places"], &offered["silent"]), (&json!(["Ben"]), &json!([])));
+    assert_eq!(program.post("/setup/kit/state", json!({ "state": "other" })).await.0, 409);
+    assert_eq!(program.state().await, "asking", "nothing comes back before somebody says so");
+    assert_eq!(program.post("/setup/kit/state", json!({})).await.0, 202);
     let is_done = |status, progress: &Value| {
         assert_ne!(progress["stage"], "failed", "{progress}");
         status == 200 && progress["stage"] == "done"
@@ -141,7 +159,10 @@ async fn a_no_is_told_and_giving_up_forgets() {
     assert!(slip["message"].as_str().unwrap().contains("group 2"), "{slip}");
     assert_eq!(program.post("/setup/kit", order(&sheet)).await.0, 202);
     let asked = program.asking(|asking| asking["homes"][0]["state"] == "asked").await;
-    assert_eq!((&asked["papers"], &asked["have"], &asked["needed"]), (&json!(1), &json!(1), &json!(2)));
+    assert_eq!(
+        (&asked["papers"][0]["part"], &asked["have"], &asked["needed"]),
+        (&json!(3), &json!(1), &json!(2))
+    );
     let first = asker(&ben.home).await;
     holder::answer(&ben.home, &first, false, None, clock::now_ms()).unwrap();
     program.post("/setup/kit", json!({})).await;
@@ -165,4 +186,89 @@ async fn a_no_is_told_and_giving_up_forgets() {
     .await;
     assert_ne!(first, second);
     program.stop().await;
+}
+
+/// Anna, whose newest state lies on a disk only: Ben, who holds a part and an older state, was off.
+async fn with_newer_disk() -> (House, House, String, String) {
+    let (anna, mut ben, _carla, sheet) = with_kit().await;
+    let (disk, _) = anna.add_folder("disk");
+    anna.back_up().await;
+    ben.network.take().unwrap().stop().await;
+    anna.photo(50);
+    anna.back_up().await;
+    ben.network = Some(Network::start(&ben.home, None).await.unwrap());
+    (anna, ben, disk.display().to_string(), sheet)
+}
+
+/// Asks Ben, who says yes, with the sheet, until there is something to choose.
+async fn ask(program: &Program, ben: &House, sheet: &str) -> Value {
+    let order = json!({ "name": "Anna", "from": link(ben).await, "papers": [sheet] });
+    assert_eq!(program.post("/setup/kit", order).await.0, 202);
+    let machine = asker(&ben.home).await;
+    holder::answer(&ben.home, &machine, true, None, clock::now_ms()).unwrap();
+    holder::count_time(&ben.home, clock::now_ms()).unwrap();
+    holder::count_time(&ben.home, clock::now_ms() + DAY_MS).unwrap();
+    assert_eq!(program.post("/setup/kit", json!({})).await.0, 202);
+    program.asking(|asking| asking["states"].is_array()).await
+}
+
+/// Goal: what was named can be taken out again, and the newest state of all places comes back, not that of the one which
+/// answered first. Method: Ben has an older state than a disk; the disk is named later, goes away, is taken out and named
+/// again.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_state_of_all_places_comes_back() {
+    let (mut anna, ben, disk, sheet) = with_newer_disk().await;
+    let before = Known::of(&anna.home);
+    anna.burn().await;
+    let root = anna.beside("new");
+    let program = Program::start(root.clone(), "127.0.0.1:0").await;
+    let asked = ask(&program, &ben, &sheet).await;
+    let at_ben = asked["states"].clone();
+    assert_eq!(program.take_out(&asked["homes"][0]).await, 400, "one link is needed");
+    assert_eq!(program.take_out(&json!({ "id": "none" })).await, 409);
+
+    assert_eq!(program.post("/setup/kit", json!({ "from": disk })).await.0, 202);
+    let is_newer = |asking: &Value| asking["states"].is_array() && asking["states"][0] != at_ben[0];
+    let both = program.asking(is_newer).await;
+    assert_eq!((&both["states"][0]["places"], &both["places"][0]["there"]), (&json!([disk]), &json!(true)));
+    assert!(both["states"].as_array().unwrap().iter().any(|state| state["id"] == at_ben[0]["id"]), "{both}");
+
+    let away = format!("{disk}-away");
+    std::fs::rename(&disk, &away).unwrap();
+    assert_eq!(program.post("/setup/kit", json!({})).await.0, 202);
+    let without = program.asking(|asking| asking["states"].is_array()).await;
+    assert_eq!((&without["silent"], &without["places"][0]["there"]), (&json!([disk]), &json!(false)));
+    assert_eq!(program.take_out(&without["places"][0]).await, 202);
+    let forgotten = program.asking(|asking| asking["states"].is_array()).await;
+    assert_eq!((&forgotten["places"], &forgotten["silent"]), (&json!([]), &json!([])));
+
+    std::fs::rename(&away, &disk).unwrap();
+    assert_eq!(program.post("/setup/kit", json!({ "from": disk })).await.0, 202);
+    program.asking(is_newer).await;
+    assert_eq!(program.post("/setup/kit/state", json!({})).await.0, 202);
+    program.restored("done").await;
+    program.stop().await;
+    assert_eq!(before, Known::of(&open(&root)));
+}
+
+/// Goal: an older state comes back when a person asks for it, and the home says so. Method: that of Ben is chosen, though a
+/// disk with a newer one is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_state_comes_back_when_a_person_chose_it() {
+    let (mut anna, ben, disk, sheet) = with_newer_disk().await;
+    anna.burn().await;
+    let root = anna.beside("new");
+    let program = Program::start(root.clone(), "127.0.0.1:0").await;
+    let older = ask(&program, &ben, &sheet).await["states"][0]["id"].clone();
+    assert_eq!(program.post("/setup/kit", json!({ "from": disk })).await.0, 202);
+    let is_behind = |asking: &Value| asking["states"].is_array() && asking["states"][0]["id"] != older;
+    program.asking(is_behind).await;
+    assert_eq!(program.post("/setup/kit/state", json!({ "state": older })).await.0, 202);
+    program.restored("done").await;
+    program.stop().await;
+    let home = open(&root);
+    assert_eq!(home.ledger.entries_after(0, 100).unwrap().len(), 6, "what came later is not there");
+    let alarms = home.vault.store.alarms().unwrap();
+    let said = alarms.iter().find(|alarm| alarm.kind == "restored-older").unwrap();
+    assert!(said.text.contains("an older one was chosen"), "{}", said.text);
 }

@@ -807,6 +807,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/setup/kit/entries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes out a link, a disk or a part on paper that was named, and goes on with the others. */
+        delete: operations["take_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/setup/kit/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins to restore, once there are enough parts; `GET /setup/restore` tells how far it is. */
+        post: operations["choose_state"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/setup/restore": {
         parameters: {
             query?: never;
@@ -1188,6 +1222,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/vault/newer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says which newer states of this home other homes and disks have, and how far it is to bring them. */
+        get: operations["newer_states"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/newer/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Brings a newer state home, or leaves it, for admins; `vault` events say how it goes on. */
+        post: operations["answer_newer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/vault/phrase": {
         parameters: {
             query?: never;
@@ -1233,6 +1301,26 @@ export interface paths {
         put?: never;
         /** Reads every original here and brings back what is damaged or gone, for admins. */
         post: operations["repair"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/restoring/without": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Goes on with a restore without a home or a disk that it waits for, for admins. What only that had is listed as missing,
+         *     and comes back if it turns up.
+         */
+        post: operations["go_on_without"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1798,6 +1886,11 @@ export interface components {
             /** @description Whose copies. */
             household: string;
         };
+        /**
+         * @description What becomes of a newer state.
+         * @enum {string}
+         */
+        Doing: "asks" | "bringing" | "waiting" | "brought" | "left";
         /** @description A group of settings. */
         DownloadPreferences: {
             /** Format: int64 */
@@ -2140,6 +2233,11 @@ export interface components {
              * @description How much is added a month.
              */
             growthBytesMonth?: number | null;
+            /**
+             * Format: double
+             * @description How long it takes until everything is there, as fast as in the last hour; nothing while nothing moves.
+             */
+            hoursLeft?: number | null;
             /** @description Its id. */
             household: string;
             /** @description When it last proved something. */
@@ -2195,7 +2293,16 @@ export interface components {
             /** @description Whether it ended, for what the message says, and goes on only when it is asked again. */
             over: boolean;
             /** @description Parts that were typed from paper. */
-            papers: number;
+            papers: components["schemas"]["KitPaperJson"][];
+            /** @description Disks and buckets that were named. */
+            places: components["schemas"]["KitPlaceJson"][];
+            /** @description Homes and disks that did not say which states they have. They may have a newer one. */
+            silent: string[];
+            /**
+             * @description The states that can be restored, the one to restore first at the top; nothing before there are enough parts. Nothing
+             *     is restored before `/setup/kit/state` says which.
+             */
+            states?: components["schemas"]["KitStateJson"][] | null;
         };
         /** @description A kit of another home of which this one holds a part. */
         KitChoice: {
@@ -2203,6 +2310,11 @@ export interface components {
             kit: string;
             /** @description The home whose kit it is. */
             name: string;
+        };
+        /** @description Which state is restored. */
+        KitChoiceJson: {
+            /** @description Nothing that is newer than this one; the newest when absent. */
+            state?: string | null;
         };
         /** @description See [`KitNow::holders`]. */
         KitHolderNow: {
@@ -2220,6 +2332,8 @@ export interface components {
              * @description How much of the delay was left when it last said so.
              */
             hoursLeft?: number | null;
+            /** @description Means its link in `/setup/kit/entries/{id}`. */
+            id: string;
             /** @description What it calls itself; may be empty. */
             name: string;
             /** @description `asking`, `asked`, `waits`, `given`, `refused`, `expired` (its invitation is not taken any more) or `away`. */
@@ -2270,6 +2384,27 @@ export interface components {
             name?: string;
             /** @description Parts on paper, as they stand there. */
             papers?: string[];
+            /** @description The relay, if homes are reached over one that asks for something. Nothing when it was said before. */
+            relay?: components["schemas"]["RelayJson"];
+        };
+        /** @description A part that was typed from paper. */
+        KitPaperJson: {
+            /** @description Means it in `/setup/kit/entries/{id}`. */
+            id: string;
+            /**
+             * Format: int32
+             * @description Which part it is, from 1.
+             */
+            part: number;
+        };
+        /** @description A disk or a bucket that was named. */
+        KitPlaceJson: {
+            /** @description Means it in `/setup/kit/entries/{id}`. */
+            id: string;
+            /** @description As it was named. */
+            place: string;
+            /** @description Whether it can be read now. */
+            there: boolean;
         };
         /** @description A machine that asks this home for a part of another home's kit. */
         KitRequestNow: {
@@ -2292,6 +2427,20 @@ export interface components {
             state: string;
             /** @description What people compare. */
             words: string;
+        };
+        /** @description A state that can be restored. */
+        KitStateJson: {
+            /** @description Means it in `/setup/kit/state`. */
+            id: string;
+            /** @description When it was made. */
+            madeAt: string;
+            /** @description The homes and disks that have it. */
+            places: string[];
+        };
+        /** @description What does not come back. */
+        LeftOut: {
+            /** @description One of the names in `restoring.awaits`. */
+            place: string;
         };
         /** @description What a person types. */
         Login: {
@@ -2437,6 +2586,54 @@ export interface components {
             /** @enum {string} */
             kind: "s3";
         });
+        /** @description What a person says about a newer state. */
+        NewerAnswer: {
+            /** @description Whether it is theirs and is to come home. */
+            bring: boolean;
+            /** @description The 24 words, where `needsPhrase` says so. */
+            phrase?: string | null;
+        };
+        /** @description A state of this home that a place has and this computer did not know. */
+        NewerState: {
+            /**
+             * Format: int64
+             * @description Photos of it that came.
+             */
+            brought: number;
+            /** @description Its id. */
+            id: string;
+            /** @description When it was made, by the clock of whoever made it. */
+            madeAt: string;
+            /**
+             * Format: int64
+             * @description Photos of it that nobody who was reached has.
+             */
+            missing: number;
+            /** @description Whether the 24 words are needed to open it. */
+            needsPhrase: boolean;
+            /** @description Why it does not go on. */
+            note?: string;
+            /** @description The home or disk that has it, as people call it. */
+            place: string;
+            /** @description What becomes of it: `asks`, `bringing`, `waiting` (for a home or disk with the rest), `brought`, `left`. */
+            state: components["schemas"]["Doing"];
+            /**
+             * Format: int64
+             * @description Photos of it that were not here.
+             */
+            total: number;
+            /**
+             * @description Who made it: `before` (the computer before this one), `after` (the same, after it was replaced), `beside` (another
+             *     restored computer), `setBack` (this one, before it was set back, or a thief of its keys), `stranger` (somebody with
+             *     this computer's keys while it was on).
+             */
+            why: components["schemas"]["Why"];
+        };
+        /** @description Newer states of this home. */
+        NewerStates: {
+            /** @description Every one that is remembered; those that a person is asked about have the state `asks`. */
+            states: components["schemas"]["NewerState"][];
+        };
         /**
          * @description Where an original is, as seen from here.
          * @enum {string}
@@ -2534,6 +2731,12 @@ export interface components {
              * @description Their bytes, for each place.
              */
             bytes: number;
+            /**
+             * Format: double
+             * @description How long it takes until all homes that are on have everything, as fast as in the last hour; nothing while nothing
+             *     moves.
+             */
+            hoursLeft?: number | null;
             /**
              * Format: int64
              * @description Packs that some place waits for.
@@ -2711,6 +2914,24 @@ export interface components {
             /** @description What is so. */
             text: string;
         };
+        /** @description A relay that helps homes find each other, as somebody typed it; what is empty was not meant. */
+        RelayJson: {
+            /**
+             * @description Its address, like `https://relay.example.org`; tried where that of an invitation leads nowhere.
+             * @default
+             */
+            address: string;
+            /**
+             * @description The file with its certificate (PEM or DER), in base 64.
+             * @default
+             */
+            certificate: string;
+            /**
+             * @description What it asks for before it carries anything.
+             * @default
+             */
+            token: string;
+        };
         /**
          * @description What a person says to a reminder.
          * @enum {string}
@@ -2743,6 +2964,8 @@ export interface components {
             from: string;
             /** @description The 24 words. */
             phrase: string;
+            /** @description The relay, if homes are reached over one that asks for something. */
+            relay?: components["schemas"]["RelayJson"];
         };
         /** @description How far a restore is. */
         RestoreProgressJson: {
@@ -2787,6 +3010,8 @@ export interface components {
         };
         /** @description How far a restore is. */
         RestoringNow: {
+            /** @description Homes and disks that it waits for, by their names. */
+            awaits: string[];
             /**
              * Format: int64
              * @description Bytes that are here.
@@ -2797,6 +3022,8 @@ export interface components {
              * @description Things that are here.
              */
             done: number;
+            /** @description What a person should know. */
+            message?: string | null;
             /** @description What is being done. */
             stage: components["schemas"]["Stage"];
             /**
@@ -3247,6 +3474,11 @@ export interface components {
             /** @description `ok`, `ending` (nothing new is taken, and what is here is held for 30 days), `diskAbsent`. */
             state: string;
         };
+        /**
+         * @description Who signed a newer state, which says whether a person is asked before anything of it is taken.
+         * @enum {string}
+         */
+        Why: "before" | "after" | "beside" | "setBack" | "stranger";
         /** @description What is wrong with a word, for the person who typed it. */
         WordProblem: {
             /** @description What it likely is. */
@@ -5926,6 +6158,94 @@ export interface operations {
             };
         };
     };
+    take_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description What is taken out */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is the only link */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoreRefused"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    choose_state: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KitChoiceJson"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     progress: {
         parameters: {
             query?: never;
@@ -7013,6 +7333,105 @@ export interface operations {
             };
         };
     };
+    newer_states: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewerStates"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    answer_newer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The state */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewerAnswer"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not the phrase */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The 24 words are needed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     check_phrase: {
         parameters: {
             query?: never;
@@ -7152,6 +7571,55 @@ export interface operations {
             };
             /** @description The vault is not on */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    go_on_without: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeftOut"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It is not waited for */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -53,6 +53,36 @@ fn a_photo_is_complete_when_all_of_it_is_proven_and_would_be_found() {
     assert_eq!(later.photos.in_homes[..3], [3, 0, 0]);
 }
 
+/// How fast copies go is told from what was sent in the last hour and proved.
+#[test]
+fn what_was_sent_lately_says_how_fast_it_goes() {
+    const MINUTE_MS: i64 = 60_000;
+    let store = fixture();
+    let anna = store.keeper(1);
+    let packs = store.photos("some", &[1, 2]);
+    let recent = |now_ms: i64| {
+        let counts = store.overview(now_ms, &Policy::default()).unwrap().targets[&anna];
+        (counts.recent_bytes, counts.recent_since_ms)
+    };
+    assert_eq!(recent(NOW), (0, None));
+    store.mark_sent(anna, &packs[..1], NOW).unwrap();
+    store.mark_sent(anna, &packs[1..2], NOW + MINUTE_MS).unwrap();
+    assert_eq!(recent(NOW + MINUTE_MS), (0, None), "only what is proved counts");
+    store.prove(anna, &packs[..1], NOW + MINUTE_MS);
+    let (one, since) = recent(NOW + MINUTE_MS);
+    assert!(one > 0 && since == Some(NOW));
+    store.prove(anna, &packs[1..2], NOW + 2 * MINUTE_MS);
+    let (both, since) = recent(NOW + 2 * MINUTE_MS);
+    assert!(both > one && since == Some(NOW));
+    assert_eq!(recent(NOW + 61 * MINUTE_MS), (both - one, Some(NOW + MINUTE_MS)));
+    // What is proved as soon as it is sent is noted once; a later check is no sending.
+    store.prove(anna, &packs[2..3], NOW + 61 * MINUTE_MS);
+    store.prove(anna, &packs[2..3], NOW + 121 * MINUTE_MS);
+    assert_eq!(recent(NOW + 121 * MINUTE_MS).1, Some(NOW + 61 * MINUTE_MS));
+    assert_eq!(recent(NOW + 122 * MINUTE_MS), (0, None));
+    assert_eq!(recent(NOW + DAY_MS), (0, None));
+}
+
 /// The segment is gone: nobody would find a photo from that home alone, whatever else it proved.
 #[test]
 fn a_home_that_lost_what_a_restore_begins_with_has_no_photo() {
