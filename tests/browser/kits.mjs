@@ -103,10 +103,10 @@ export async function restoreWithKit({ walk, fresh, nonna, link, paper, home, sh
     await fresh.getByRole('button', { name: 'Add', exact: true }).click();
     await fresh.getByRole('alert').getByText(/no copies in/).waitFor();
     await fresh.getByRole('button', { name: 'Back' }).click();
-    await fresh.getByRole('button', { name: /^Take out: Nonna/ }).click();
+    await fresh.getByRole('button', { name: /^Take out\s*: Nonna/ }).click();
     await fresh.getByRole('alertdialog').getByRole('button', { name: 'Take it out' }).click();
     await fresh.getByRole('alert').getByText(/One link of a home is needed/).waitFor();
-    await fresh.getByRole('button', { name: /^Take out: Part/ }).click();
+    await fresh.getByRole('button', { name: /^Take out\s*: Part/ }).click();
     await fresh.getByRole('alertdialog').getByRole('button', { name: 'Take it out' }).click();
     await fresh.getByRole('heading', { name: 'No part is here yet' }).waitFor();
     await walk.shot(fresh, 'kit-taken-out');
@@ -132,7 +132,7 @@ export async function restoreWithKit({ walk, fresh, nonna, link, paper, home, sh
   });
   await walk.step('the day of the newest state is shown, and one button brings every photo back', async () => {
     await fresh.getByRole('heading', { name: 'Ready to come back' }).waitFor({ timeout: 90_000 });
-    await fresh.getByText(String(new Date().getFullYear())).waitFor();
+    await fresh.getByText(String(new Date().getFullYear())).first().waitFor();
     await walk.accessible(fresh, 'kit, what comes back');
     await shots(fresh, 'kit-choose');
     await fresh.getByRole('button', { name: 'Bring everything back' }).click();
