@@ -1,7 +1,6 @@
 //! Which place gets which pack, as the policy decides, and what the policy needs to know of the places.
 
 mod limited;
-mod looks;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,8 +15,8 @@ use heirloom_vault::{PackId, PackRef};
 use crate::home::Home;
 use crate::restore::Stage;
 
+pub use heirloom_vault::folder::{Looks, Seen};
 pub use limited::{FOLDER_TIME, Limited};
-pub use looks::{Looks, Seen};
 
 /// What sealing and padding add to originals at most, as one part in so many: for judging whether a home has room for
 /// everything before everything is packed.

@@ -10,6 +10,7 @@
 mod clock;
 mod fossils;
 mod heads;
+mod looks;
 mod marker;
 mod packs;
 mod proving;
@@ -22,6 +23,7 @@ pub(crate) use fossils::{
     Fossil, fossil_name, outdated, parse_fossil_name, parse_superseded_name, superseded_name,
 };
 pub(crate) use heads::{head_name, kit_name};
+pub use looks::{Looks, Seen};
 pub use marker::{DiskId, MARKER_NAME, Marker};
 pub use packs::marker_of;
 pub use packs::{PackFolder, Volume};

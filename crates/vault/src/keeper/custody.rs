@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use heirloom_identity::HouseholdId;
 use heirloom_store::{Database, Disk};
@@ -11,9 +12,12 @@ use heirloom_store::{Database, Disk};
 use super::budget::{self, Spare};
 use super::rows::{self, WardRow, int};
 use super::{Alarm, DeletionAsk, KeeperError, LastHead, Ward, WardState, chain, survey};
-use crate::folder::{DiskId, Expected, FolderError, Marker, PackFolder, marker_of};
+use crate::folder::{DiskId, Expected, FolderError, Looks, Marker, PackFolder, marker_of};
 use crate::target::HOLD_MS;
 use crate::{Room, TargetState};
+
+/// How long a disk with a ward's packs may take to say that it is there.
+const DISK_TIME: Duration = Duration::from_secs(10);
 
 /// Everything kept for wards. Blocking; cheap but for calls that read or write packs. Share it with an `Arc`.
 pub struct Keeper {
@@ -24,6 +28,7 @@ pub struct Keeper {
     /// Steps of reading packs whole that were begun.
     pub(super) scrubs: AtomicUsize,
     pub(super) spare: Spare,
+    looks: Looks,
 }
 
 /// What is in memory of one ward.
@@ -61,6 +66,7 @@ impl Keeper {
             slots: Mutex::default(),
             scrubs: AtomicUsize::new(0),
             spare: Spare::default(),
+            looks: Looks::default(),
         })
     }
 
@@ -261,6 +267,10 @@ impl Keeper {
     /// before anybody relies on either.
     pub(super) fn folder(&self, ward: &HouseholdId) -> Result<Arc<PackFolder>, KeeperError> {
         let slot = self.slot_of_ward(ward)?;
+        // Before the lock: a disk that does not answer is one that is not there, for everybody who asks.
+        if self.marker_at(&self.place_of(ward)).is_none() {
+            return Err(KeeperError::DiskAbsent);
+        }
         let mut known = slot.folder();
         if let Some(folder) = known.as_ref().filter(|folder| folder.is_there().is_ok()) {
             return Ok(Arc::clone(folder));
@@ -277,6 +287,11 @@ impl Keeper {
         survey::compare(&self.db, ward, &folder)?;
         *known = Some(Arc::clone(&folder));
         Ok(folder)
+    }
+
+    /// The marker in a folder; nothing when its disk is not there, or does not answer.
+    fn marker_at(&self, place: &Path) -> Option<Marker> {
+        self.looks.within(DISK_TIME, place, marker_of).flatten()
     }
 
     /// Makes the ward's folder, or finds one of its own; returns which disk it is.
@@ -306,7 +321,7 @@ impl Keeper {
             number: link.number,
             made_at_ms: link.made_ms,
         });
-        let state = match marker_of(&self.place_of(&ward.household)) {
+        let state = match self.marker_at(&self.place_of(&ward.household)) {
             _ if ward.ended => WardState::Ended,
             None => WardState::DiskAbsent,
             Some(found)

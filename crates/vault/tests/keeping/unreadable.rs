@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use heirloom_store::rusqlite::Connection;
 use heirloom_store::{Database, Disk, DraftFile, Durability, RealDisk, StoreError};
-use heirloom_vault::folder::{Expected, PackFolder};
-use heirloom_vault::keeper::AlarmKind;
+use heirloom_vault::folder::{Expected, MARKER_NAME, PackFolder};
+use heirloom_vault::keeper::{AlarmKind, WardState};
 use heirloom_vault::target::FolderTarget;
 use heirloom_vault::{Answer, Keeper, KeeperError, PackId, Room, Target, TargetError, proof};
 
@@ -16,6 +16,9 @@ use crate::world::{self, Home, Household, QUOTA, ids, pack, proves, question};
 
 /// A file that gives the same error as a sector that failed: the memory of this process, of which the first page is nobody's.
 const UNREADABLE: &str = "/proc/self/mem";
+
+/// How often somebody looks whether a disk is back.
+const LOOKS_MAX: u32 = 1_000_000;
 
 /// Puts something in a pack's place of which not a byte can be read.
 fn spoil(path: &Path) {
@@ -251,4 +254,39 @@ fn books_that_find_no_room_are_a_full_keeper() {
     limit(u32::MAX / 4);
     home.keeper.put(&id, &new, &content, Room::Common).unwrap();
     assert!(proves(&home.keeper, &id, &new, content.len()));
+}
+
+/// Goal: a ward's disk that does not answer is as good as one that is not there: whoever asks hears so, other wards are served,
+/// and nothing counts as lost; when it answers, all is as before. Method: a pipe in the place of the marker, which holds
+/// whoever reads it.
+#[test]
+fn a_disk_that_does_not_answer_is_not_there() {
+    let (home, ward) = agreed();
+    let (id, other) = (ward.id(), Household::new(8));
+    let packs = fill(&home, &ward, 0..3, 2000);
+    home.keeper.agree(&other.id(), QUOTA, 5, [7; 16]).unwrap();
+    let marker = home.place(&id).join(MARKER_NAME);
+    let right = std::fs::read(&marker).unwrap();
+    std::fs::remove_file(&marker).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&marker).status().unwrap().success());
+    assert_eq!(home.keeper.ward(&id).unwrap().state, WardState::DiskAbsent);
+    assert!(matches!(home.keeper.read(&id, &packs[0].0, 0..10), Err(KeeperError::DiskAbsent)));
+    let answers = home.keeper.prove(&id, &[question(&packs[0].0, 2000, 0)]).unwrap();
+    assert_eq!(answers, [Answer::DiskAbsent]);
+    fill(&home, &other, 10..13, 2000);
+    home.days(36);
+    assert_eq!(home.keeper.scrub_step(u64::MAX).unwrap().packs, 3, "those of the other one");
+    let pipe = home.place(&id).join("pipe");
+    std::fs::rename(&marker, &pipe).unwrap();
+    std::fs::write(&marker, right).unwrap();
+    drop(std::fs::OpenOptions::new().write(true).open(&pipe).unwrap());
+    // Whoever was stuck takes a moment to be gone.
+    let is_back = || home.keeper.ward(&id).unwrap().state == WardState::Keeping;
+    let mut looks = 0..LOOKS_MAX;
+    assert!(looks.any(|_| {
+        std::thread::yield_now();
+        is_back()
+    }));
+    assert!(packs.iter().all(|(pack, content)| proves(&home.keeper, &id, pack, content.len())));
+    assert_eq!((home.keeper.ward(&id).unwrap().state, alarms(&home)), (WardState::Keeping, vec![]));
 }

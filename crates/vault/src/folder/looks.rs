@@ -9,8 +9,8 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a folder is given.
-const LOOK_TIME: Duration = Duration::from_secs(3);
+/// How long a folder is given by somebody who waits for a page.
+const LOOK_TIME: Duration = Duration::from_secs(5);
 /// Looks that may be under way.
 const STUCK_MAX: usize = 16;
 
@@ -55,31 +55,39 @@ impl Looks {
     /// Has `look` say whether a folder is there. Blocks for a few seconds at most, and not at all while an earlier look at it
     /// is stuck.
     pub fn at(&self, folder: &Path, look: impl FnOnce(&Path) -> bool + Send + 'static) -> Seen {
-        self.within(LOOK_TIME, folder, look)
+        self.seen_within(LOOK_TIME, folder, look)
     }
 
-    fn within(
+    fn seen_within(
         &self,
         limit: Duration,
         folder: &Path,
         look: impl FnOnce(&Path) -> bool + Send + 'static,
     ) -> Seen {
-        let Some(turn) = self.turn(limit, folder) else { return Seen::Silent };
+        match self.within(limit, folder, look) {
+            Some(true) => Seen::There,
+            Some(false) => Seen::Gone,
+            None => Seen::Silent,
+        }
+    }
+
+    /// What `look` found in a folder; nothing when it does not answer within the limit, or an earlier look has not.
+    pub fn within<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        folder: &Path,
+        look: impl FnOnce(&Path) -> T + Send + 'static,
+    ) -> Option<T> {
+        let turn = self.turn(limit, folder)?;
         let (tell, told) = sync_channel(1);
         let run = move || {
-            let is_there = look(&turn.1);
+            let found = look(&turn.1);
             drop(turn);
             // Whoever asked may be gone.
-            tell.send(is_there).unwrap_or_default();
+            drop(tell.send(found));
         };
-        if std::thread::Builder::new().name("look at folder".to_owned()).spawn(run).is_err() {
-            return Seen::Silent;
-        }
-        match told.recv_timeout(limit) {
-            Ok(true) => Seen::There,
-            Ok(false) => Seen::Gone,
-            Err(_) => Seen::Silent,
-        }
+        std::thread::Builder::new().name("look at folder".to_owned()).spawn(run).ok()?;
+        told.recv_timeout(limit).ok()
     }
 
     /// Waits until no other look at the folder is under way, and says that one is; none when the other one is stuck.
@@ -96,7 +104,7 @@ impl Looks {
             let waited = self.0.ended.wait_timeout(under_way, left);
             under_way = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        under_way.insert(folder.to_owned(), begun);
+        under_way.insert(folder.to_owned(), Instant::now());
         Some(UnderWay(Arc::clone(&self.0), folder.to_owned()))
     }
 }
@@ -115,7 +123,7 @@ mod tests {
         let (looks, begun) = (Looks::default(), Arc::new(AtomicU32::new(0)));
         let (let_go, wait) = channel::<()>();
         let stuck = Arc::clone(&begun);
-        let seen = looks.within(Duration::from_millis(20), Path::new("/hung"), move |_| {
+        let seen = looks.seen_within(Duration::from_millis(20), Path::new("/hung"), move |_| {
             stuck.fetch_add(1, Ordering::SeqCst);
             wait.recv().is_err()
         });
@@ -123,14 +131,14 @@ mod tests {
         for _ in 0..50 {
             let counts = Arc::clone(&begun);
             let again = move |_: &Path| counts.fetch_add(1, Ordering::SeqCst) < u32::MAX;
-            assert_eq!(looks.within(Duration::from_millis(20), Path::new("/hung"), again), Seen::Silent);
+            assert_eq!(looks.seen_within(Duration::from_millis(20), Path::new("/hung"), again), Seen::Silent);
             assert_eq!(looks.at(Path::new("/well"), |_| true), Seen::There);
             assert_eq!(looks.at(Path::new("/gone"), |_| false), Seen::Gone);
         }
         assert_eq!(begun.load(Ordering::SeqCst), 1, "looks at the folder that hangs");
         drop(let_go);
         // The look that was stuck is waited for, and then this one is made.
-        assert_eq!(looks.within(Duration::from_hours(1), Path::new("/hung"), |_| true), Seen::There);
+        assert_eq!(looks.seen_within(Duration::from_hours(1), Path::new("/hung"), |_| true), Seen::There);
     }
 
     /// Goal: however many folders hang, no more threads than a limit do.
@@ -145,11 +153,11 @@ mod tests {
                 begun.fetch_add(1, Ordering::SeqCst);
                 hold.lock().is_ok()
             };
-            let seen = looks.within(Duration::from_millis(5), Path::new(&folder.to_string()), look);
+            let seen = looks.seen_within(Duration::from_millis(5), Path::new(&folder.to_string()), look);
             assert_eq!(seen, Seen::Silent);
         }
         assert!(begun.load(Ordering::SeqCst) <= u32::try_from(STUCK_MAX).unwrap());
         drop(held);
-        assert_eq!(looks.within(Duration::from_hours(1), Path::new("one more"), |_| true), Seen::There);
+        assert_eq!(looks.seen_within(Duration::from_hours(1), Path::new("one more"), |_| true), Seen::There);
     }
 }
