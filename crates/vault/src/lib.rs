@@ -34,6 +34,7 @@ pub mod proof;
 pub mod store;
 pub mod target;
 
+use heirloom_store::Migration;
 // Named only to switch its TLS on, without which `object_store` does not compile.
 use reqwest as _;
 
@@ -50,39 +51,20 @@ pub use store::VaultStore;
 pub use target::{Answer, BoxFuture, DeleteOutcome, Room, Target, TargetError, TargetState};
 
 /// The numbered steps of `vault.sqlite`. Until the fourth it held both sides' tables.
-pub const MIGRATIONS: &[heirloom_store::Migration] = &[
-    heirloom_store::Migration {
-        number: 1,
-        name: "the ward's side",
-        sql: include_str!("migrations/001_ward.sql"),
-    },
-    heirloom_store::Migration {
-        number: 2,
-        name: "the keeper's side",
-        sql: include_str!("migrations/002_keeper.sql"),
-    },
-    heirloom_store::Migration {
-        number: 3,
-        name: "how wards grow",
-        sql: include_str!("migrations/003_growth.sql"),
-    },
-    heirloom_store::Migration {
-        number: 4,
-        name: "the keeper's side has a file of its own",
-        sql: include_str!("migrations/004_keeper_moved.sql"),
-    },
+pub const MIGRATIONS: &[Migration] = &[
+    step(1, "the ward's side", include_str!("migrations/001_ward.sql")),
+    step(2, "the keeper's side", KEEPER_SQL),
+    step(3, "how wards grow", GROWTH_SQL),
+    step(4, "the keeper's side has a file of its own", include_str!("migrations/004_keeper_moved.sql")),
 ];
 
 /// The numbered steps of `keeper.sqlite`.
-pub const KEEPER_MIGRATIONS: &[heirloom_store::Migration] = &[
-    heirloom_store::Migration {
-        number: 1,
-        name: "the keeper's side",
-        sql: include_str!("migrations/002_keeper.sql"),
-    },
-    heirloom_store::Migration {
-        number: 2,
-        name: "how wards grow",
-        sql: include_str!("migrations/003_growth.sql"),
-    },
-];
+pub const KEEPER_MIGRATIONS: &[Migration] =
+    &[step(1, "the keeper's side", KEEPER_SQL), step(2, "how wards grow", GROWTH_SQL)];
+
+const KEEPER_SQL: &str = include_str!("migrations/002_keeper.sql");
+const GROWTH_SQL: &str = include_str!("migrations/003_growth.sql");
+
+const fn step(number: u32, name: &'static str, sql: &'static str) -> Migration {
+    Migration { number, name, sql }
+}

@@ -32,6 +32,8 @@ pub(crate) const ENTRIES_MAX: u64 = 200_000;
 
 /// A key and its new value.
 type Put = (Key, Option<ScalarValue>);
+/// Takes what one edit puts, if the account may do that.
+type PutOne<'a> = dyn FnMut(Kind, Key, Option<ScalarValue>) -> Result<(), AlbumError> + 'a;
 
 impl Replica {
     /// Makes decisions, all of them or none.
@@ -45,8 +47,13 @@ impl Replica {
             return Err(AlbumError::Bounds("list of edits"));
         }
         let mut puts: Vec<(Kind, Put)> = Vec::new();
+        let mut put = |kind: Kind, key: Key, value: Option<ScalarValue>| {
+            self.permit(work, account, kind.needs())?;
+            puts.push((kind, (key, value)));
+            Ok(())
+        };
         for edit in edits {
-            self.puts(work, account, edit, &mut puts)?;
+            self.puts(work, account, edit, &mut put)?;
         }
         let mut rest = puts.as_slice();
         while let Some((kind, _)) = rest.first() {
@@ -65,14 +72,9 @@ impl Replica {
         work: &Work<'_>,
         account: AccountId,
         edit: &AlbumEdit,
-        to: &mut Vec<(Kind, Put)>,
+        put: &mut PutOne<'_>,
     ) -> Result<(), AlbumError> {
         let us = Home::of(&work.keys.household());
-        let mut put = |kind: Kind, key: Key, value: Option<ScalarValue>| {
-            self.permit(work, account, kind.needs())?;
-            to.push((kind, (key, value)));
-            Ok::<_, AlbumError>(())
-        };
         match edit {
             AlbumEdit::Title(title) => {
                 bounded(!title.trim().is_empty() && talk::within(title, TITLE_CHARS_MAX), "title")?;
@@ -115,7 +117,7 @@ impl Replica {
             AlbumEdit::Comment { .. }
             | AlbumEdit::DeleteComment(_)
             | AlbumEdit::React { .. }
-            | AlbumEdit::Name { .. } => self.puts_of_talk(work, account, edit, to),
+            | AlbumEdit::Name { .. } => self.puts_of_talk(work, account, edit, put),
         }
     }
 
@@ -125,14 +127,9 @@ impl Replica {
         work: &Work<'_>,
         account: AccountId,
         edit: &AlbumEdit,
-        to: &mut Vec<(Kind, Put)>,
+        put: &mut PutOne<'_>,
     ) -> Result<(), AlbumError> {
         let us = Home::of(&work.keys.household());
-        let mut put = |kind: Kind, key: Key, value: Option<ScalarValue>| {
-            self.permit(work, account, kind.needs())?;
-            to.push((kind, (key, value)));
-            Ok::<_, AlbumError>(())
-        };
         match edit {
             AlbumEdit::Comment { entry, text } => {
                 bounded(talk::is_comment(text), "comment")?;
