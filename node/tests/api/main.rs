@@ -17,4 +17,5 @@ mod timeline;
 mod uploads;
 mod vault;
 mod vault_kits;
+mod vault_newer;
 mod vault_places;

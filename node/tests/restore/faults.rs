@@ -161,7 +161,7 @@ async fn check_passed_over(house: &House, folder: &Path, before: &Known, why: &s
     assert_eq!(*before, Known::of(&back.home));
     let alarms = back.home.vault.store.alarms().unwrap();
     let told = alarms.iter().find(|alarm| alarm.kind == "restored-older").unwrap();
-    assert!(told.text.contains(why) && told.advice.contains("once more"), "{told:?}");
+    assert!(told.text.contains(why) && told.advice.contains("30 days"), "{told:?}");
     drop(back.stop().await);
 }
 

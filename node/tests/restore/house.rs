@@ -87,13 +87,22 @@ impl House {
     }
 
     fn another_account(&self, name: &str) -> AccountId {
+        self.account_of(name, false)
+    }
+
+    /// Another account, which may manage accounts.
+    pub(crate) fn admin(&self, name: &str) -> AccountId {
+        self.account_of(name, true)
+    }
+
+    fn account_of(&self, name: &str, admin: bool) -> AccountId {
         let id = AccountId::from_random(random::bytes().unwrap());
         let new = NewAccount {
             id,
             email: format!("{}@example.org", name.to_lowercase()),
             name: name.to_owned(),
             password: password::hash("another long password").unwrap(),
-            admin: false,
+            admin,
             created_ms: clock::now_ms(),
         };
         self.home.ledger.add_account(new).unwrap();

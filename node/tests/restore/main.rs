@@ -9,6 +9,7 @@ mod interrupted;
 mod keeper;
 mod kit;
 mod known;
+mod newer;
 mod old_node;
 mod page;
 mod phrase;
