@@ -75,9 +75,7 @@ pub(super) fn about(known: Option<&KnownPlaces>, own: &[Place], comer: &Comer<'_
             text.push(format!("Before the restore, copies went to {forgotten}, too; now they don't."));
         }
         None => {
-            text.push(
-                "Disks and stores that you added before the restore are not used any more.".to_owned(),
-            );
+            text.push("Disks and stores that you added before the restore are not used any more.".to_owned());
         }
     }
     let is_complete = lent.is_empty() && forgotten.is_some_and(|forgotten| forgotten.is_empty());
