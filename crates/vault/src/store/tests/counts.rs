@@ -64,22 +64,23 @@ fn what_was_sent_lately_says_how_fast_it_goes() {
         let counts = store.overview(now_ms, &Policy::default()).unwrap().targets[&anna];
         (counts.recent_bytes, counts.recent_since_ms)
     };
+    store.place(anna, &packs);
     assert_eq!(recent(NOW), (0, None));
     store.mark_sent(anna, &packs[..1], NOW).unwrap();
     store.mark_sent(anna, &packs[1..2], NOW + MINUTE_MS).unwrap();
     assert_eq!(recent(NOW + MINUTE_MS), (0, None), "only what is proved counts");
-    store.prove(anna, &packs[..1], NOW + MINUTE_MS);
+    store.mark_proven(anna, &packs[..1], NOW + MINUTE_MS).unwrap();
     let (one, since) = recent(NOW + MINUTE_MS);
     assert!(one > 0 && since == Some(NOW));
-    store.prove(anna, &packs[1..2], NOW + 2 * MINUTE_MS);
+    store.mark_proven(anna, &packs[1..2], NOW + 2 * MINUTE_MS).unwrap();
     let (both, since) = recent(NOW + 2 * MINUTE_MS);
     assert!(both > one && since == Some(NOW));
     assert_eq!(recent(NOW + 61 * MINUTE_MS), (both - one, Some(NOW + MINUTE_MS)));
     // What is proved as soon as it is sent is noted once; a later check is no sending.
-    store.prove(anna, &packs[2..3], NOW + 61 * MINUTE_MS);
-    store.prove(anna, &packs[2..3], NOW + 121 * MINUTE_MS);
-    assert_eq!(recent(NOW + 121 * MINUTE_MS).1, Some(NOW + 61 * MINUTE_MS));
-    assert_eq!(recent(NOW + 122 * MINUTE_MS), (0, None));
+    store.mark_proven(anna, &packs[2..], NOW + 62 * MINUTE_MS).unwrap();
+    store.mark_proven(anna, &packs[2..], NOW + 122 * MINUTE_MS).unwrap();
+    assert_eq!(recent(NOW + 122 * MINUTE_MS).1, Some(NOW + 62 * MINUTE_MS));
+    assert_eq!(recent(NOW + 123 * MINUTE_MS), (0, None));
     assert_eq!(recent(NOW + DAY_MS), (0, None));
 }
 
