@@ -9,8 +9,9 @@ use bytes::Bytes;
 use heirloom_identity::{HouseholdId, VaultHead};
 use heirloom_store::Disk;
 
+use super::beating::Beating;
 use super::pace::Inventory;
-use super::reply::Hands;
+use super::reply::{Beat, Hands};
 use super::{
     Answer, BoxFuture, Clock, DeleteOutcome, LIST_MAX, Room, Target, TargetError, TargetState, heads,
 };
@@ -29,6 +30,7 @@ struct Inner {
     place: PathBuf,
     expected: Expected,
     disk: Arc<dyn Disk>,
+    beat: Beat,
     clock: Clock,
     folder: Mutex<Option<Arc<PackFolder>>>,
 }
@@ -66,13 +68,15 @@ impl FolderTarget {
         disk: Arc<dyn Disk>,
         clock: Clock,
     ) -> Result<Self, TargetError> {
-        let hands = Hands::start().map_err(|error| TargetError::Io(error.to_string()))?;
-        let inner = Inner { place, expected, disk, clock, folder: Mutex::default() };
+        let beat = Beat::default();
+        let hands = Hands::start(beat.clone()).map_err(|error| TargetError::Io(error.to_string()))?;
+        let disk = Arc::new(Beating { disk, beat: beat.clone() });
+        let inner = Inner { place, expected, disk, beat, clock, folder: Mutex::default() };
         Ok(Self { inner: Arc::new(inner), hands })
     }
 
-    /// For how long the folder has been at what it is doing for somebody: a disk that is slow takes seconds, and a share of
-    /// the network that doesn't answer may take for ever. Nothing else is done there meanwhile.
+    /// For how long the folder has not come further in what it is doing for somebody: a disk that is slow takes seconds for a
+    /// pack, and a share of the network that doesn't answer may take for ever. Nothing else is done there meanwhile.
     #[must_use]
     pub fn busy_for(&self) -> Duration {
         self.hands.busy_for()
@@ -122,9 +126,13 @@ impl Target for FolderTarget {
         &self,
         challenges: Vec<Challenge>,
     ) -> BoxFuture<'_, Result<Vec<(Challenge, Answer)>, TargetError>> {
-        self.ask(move |_, folder| {
-            let some = challenges.iter().take(CHALLENGES_MAX);
-            Ok(some.map(|challenge| (*challenge, answer(folder, challenge))).collect())
+        self.ask(move |inner, folder| {
+            let answer = |challenge: &Challenge| {
+                let answer = answer(folder, challenge);
+                inner.beat.goes_on();
+                (*challenge, answer)
+            };
+            Ok(challenges.iter().take(CHALLENGES_MAX).map(answer).collect())
         })
     }
 
@@ -133,7 +141,7 @@ impl Target for FolderTarget {
         Box::pin(self.hands.ask(move || {
             let folder = inner.folder()?;
             let packs = &packs[..packs.len().min(DELETE_MAX)];
-            inventory(&folder)?.allow(packs)?;
+            inventory(&inner, &folder)?.allow(packs)?;
             folder.bury(packs, folder.own_time((inner.clock)())?)?;
             let held = u32::try_from(packs.len()).unwrap_or(u32::MAX);
             Ok(DeleteOutcome { held, waits_for_person: false })
@@ -183,8 +191,8 @@ impl Target for FolderTarget {
     }
 
     fn state(&self) -> BoxFuture<'_, Result<TargetState, TargetError>> {
-        self.ask(move |_, folder| {
-            Ok(TargetState { free: Some(folder.volume()?.free), ..inventory(folder)?.state() })
+        self.ask(move |inner, folder| {
+            Ok(TargetState { free: Some(folder.volume()?.free), ..inventory(inner, folder)?.state() })
         })
     }
 
@@ -197,10 +205,11 @@ impl Target for FolderTarget {
     }
 }
 
-fn inventory(folder: &PackFolder) -> Result<Inventory, FolderError> {
+fn inventory(inner: &Inner, folder: &PackFolder) -> Result<Inventory, FolderError> {
     let (mut packs, mut after) = (Vec::new(), None);
     loop {
         let page = folder.list(after.as_ref(), LIST_MAX)?;
+        inner.beat.goes_on();
         let Some((last, _)) = page.last() else { break };
         after = Some(*last);
         packs.extend(page);
@@ -232,5 +241,84 @@ impl From<FolderError> for TargetError {
 impl std::fmt::Debug for FolderTarget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FolderTarget").field("place", &self.inner.place).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::OnceLock;
+
+    use heirloom_store::{DraftFile, RealDisk};
+
+    use super::*;
+
+    /// A disk that takes very long for each thing, and says at which of them the one before still counted.
+    #[derive(Clone, Default)]
+    struct Slow {
+        beat: Arc<OnceLock<Beat>>,
+        too_long: Arc<Mutex<Vec<PathBuf>>>,
+    }
+
+    const LONG: Duration = Duration::from_secs(15);
+
+    impl Slow {
+        fn takes_long(&self, path: &Path) {
+            let Some(beat) = self.beat.get() else { return };
+            if beat.busy_for() >= LONG {
+                self.too_long.lock().unwrap().push(path.to_owned());
+            }
+            beat.age();
+        }
+    }
+
+    impl Disk for Slow {
+        fn create_new(&self, path: &Path) -> io::Result<Box<dyn DraftFile>> {
+            self.takes_long(path);
+            RealDisk.create_new(path)
+        }
+
+        fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+            self.takes_long(to);
+            RealDisk.rename_new(from, to)
+        }
+
+        fn sync_dir(&self, path: &Path) -> io::Result<()> {
+            self.takes_long(path);
+            RealDisk.sync_dir(path)
+        }
+
+        fn create_dir(&self, path: &Path) -> io::Result<()> {
+            self.takes_long(path);
+            RealDisk.create_dir(path)
+        }
+
+        fn remove(&self, path: &Path) -> io::Result<()> {
+            self.takes_long(path);
+            RealDisk.remove(path)
+        }
+    }
+
+    /// Goal: a slow disk that has much to do is never one that does not answer. Method: a disk of which every single thing takes
+    /// longer than is allowed for two, while it writes, proves and buries packs.
+    #[tokio::test]
+    async fn each_thing_that_a_slow_disk_does_is_timed_by_itself() {
+        let (scratch, household) = (tempfile::tempdir().unwrap(), HouseholdId::from_bytes([7; 32]));
+        let (place, disk) = (scratch.path().join("vault"), Slow::default());
+        FolderTarget::create(&place, &household, [1; 16], Arc::new(RealDisk)).unwrap();
+        let expected = Expected { household, disks: Vec::new() };
+        let slow: Arc<dyn Disk> = Arc::new(disk.clone());
+        let target = FolderTarget::new(place, expected, slow, Arc::new(|| 0)).unwrap();
+        disk.beat.set(target.inner.beat.clone()).ok().unwrap();
+        let packs: Vec<_> = (0..4_u8).map(|byte| (PackId::of(&[byte; 2000]), vec![byte; 2000])).collect();
+        for (pack, content) in &packs {
+            target.put(*pack, content.clone().into(), Room::Common).await.unwrap();
+        }
+        let ask = |(pack, _): &(PackId, _)| Challenge { pack: *pack, bytes: 2000, group: 0 };
+        let answers = target.prove(packs.iter().map(ask).collect()).await.unwrap();
+        assert!(answers.iter().all(|(_, answer)| matches!(answer, Answer::Proof(_))));
+        target.delete(packs.iter().map(|(pack, _)| *pack).collect()).await.unwrap();
+        assert_eq!(*disk.too_long.lock().unwrap(), Vec::<PathBuf>::new());
+        assert_eq!(target.busy_for(), Duration::ZERO);
     }
 }

@@ -6,6 +6,7 @@
 //! A target's word counts for nothing: that it has a pack is known only from a proof ([`Target::prove`], checked with
 //! [`crate::proof::verify`]).
 
+mod beating;
 mod endpoint;
 mod folder;
 mod heads;

@@ -22,37 +22,68 @@ const LET_GO: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
 
+/// Since when a thread has been at the piece of work that it is doing; nothing when it waits for work.
+#[derive(Clone, Default)]
+pub(super) struct Beat(Arc<Mutex<Option<Instant>>>);
+
+impl Beat {
+    /// Says that a piece of the work is done: what comes next is timed anew.
+    pub(super) fn goes_on(&self) {
+        if let Some(since) = lock(&self.0).as_mut() {
+            *since = Instant::now();
+        }
+    }
+
+    pub(super) fn busy_for(&self) -> Duration {
+        lock(&self.0).map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    fn begins(&self) {
+        *lock(&self.0) = Some(Instant::now());
+    }
+
+    fn ends(&self) {
+        *lock(&self.0) = None;
+    }
+
+    /// As if it had been at it for long.
+    #[cfg(test)]
+    pub(super) fn age(&self) {
+        *lock(&self.0) = Instant::now().checked_sub(2 * LET_GO);
+    }
+}
+
 /// See the module.
 pub(super) struct Hands {
     queue: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
     /// Closed when the thread ends.
     ended: Mutex<Receiver<()>>,
-    busy_since: Arc<Mutex<Option<Instant>>>,
+    beat: Beat,
 }
 
 impl Hands {
-    pub(super) fn start() -> std::io::Result<Self> {
+    /// Starts a thread that tells `beat` what it is at.
+    pub(super) fn start(beat: Beat) -> std::io::Result<Self> {
         let (queue, jobs): (_, Receiver<Job>) = sync_channel(WAITING_MAX);
         let (ending, ended) = sync_channel(0);
-        let busy_since = Arc::new(Mutex::default());
-        let busy = Arc::clone(&busy_since);
+        let busy = beat.clone();
         let work = move || {
             for job in jobs {
-                *lock(&busy) = Some(Instant::now());
+                busy.begins();
                 // A job that panics is answered by its promise; the next ones are done all the same.
                 drop(catch_unwind(AssertUnwindSafe(job)));
-                *lock(&busy) = None;
+                busy.ends();
             }
             drop(ending);
         };
         let thread = std::thread::Builder::new().name("vault folder".into()).spawn(work)?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), ended: Mutex::new(ended), busy_since })
+        Ok(Self { queue: Some(queue), thread: Some(thread), ended: Mutex::new(ended), beat })
     }
 
-    /// For how long the thread has been doing what it is doing; nothing when it waits for work.
+    /// For how long the thread has been at the piece of work that it is doing; nothing when it waits for work.
     pub(super) fn busy_for(&self) -> Duration {
-        lock(&self.busy_since).map_or(Duration::ZERO, |since| since.elapsed())
+        self.beat.busy_for()
     }
 
     /// Has `work` done, in its turn. The answer comes even if `work` panics or the thread is gone.
@@ -151,7 +182,7 @@ mod tests {
     /// Goal: a folder that never answers is known by the time that it has taken, and nobody who lets go of it waits for it.
     #[tokio::test]
     async fn nobody_waits_for_a_thread_that_is_stuck() {
-        let hands = Hands::start().unwrap();
+        let hands = Hands::start(Beat::default()).unwrap();
         assert_eq!(hands.ask(|| Ok(1)).await, Ok(1));
         let ((begin, begun), (let_go, held)) = (channel(), channel::<()>());
         let stuck = hands.ask(move || {
@@ -159,10 +190,7 @@ mod tests {
             held.recv().map_err(|_| gone())
         });
         begun.recv().unwrap();
-        assert!(lock(&hands.busy_since).is_some());
-        // As if it had been at it for long.
-        let long_ago = Instant::now().checked_sub(2 * LET_GO).unwrap();
-        *lock(&hands.busy_since) = Some(long_ago);
+        hands.beat.age();
         assert!(hands.busy_for() >= LET_GO);
         drop(hands);
         let_go.send(()).unwrap();
@@ -171,7 +199,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_that_panics_ends_nothing() {
-        let hands = Hands::start().unwrap();
+        let hands = Hands::start(Beat::default()).unwrap();
         let panics: Reply<u32> = hands.ask(|| panic!("on purpose"));
         assert_eq!(panics.await, Err(gone()));
         assert_eq!(hands.ask(|| Ok(5)).await, Ok(5));

@@ -1,7 +1,8 @@
 //! A folder of one's own as a place for copies, with a limit: one on a share of the network that doesn't answer is as good as
 //! one whose disk is not there, and whoever asks it hears that instead of waiting for ever.
 //!
-//! The limit is for one piece of the folder's work, not for what waits before it: a slow disk with much to do is no hung one.
+//! The limit is for one piece of the folder's work: a pack that is read, a file that is written, a name that is changed. It is
+//! neither for all that was asked at once nor for what waits before it: a slow disk with much to do is no hung one.
 
 use std::ops::Range;
 use std::time::Duration;
