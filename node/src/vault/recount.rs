@@ -150,9 +150,15 @@ pub(super) fn look_at_heads(
     }
     let forgotten = strangers::look_at_heads(home, id, heads)?;
     let from = home.ledger.setting(SETTING_RESTORED_STATE)?.and_then(|text| text.parse::<i64>().ok());
+    let last = store.last_head()?.map(|last| last.number);
     let mut unknown = Vec::new();
     for head in ours.filter(|head| head.certificate() != certificate) {
-        if Some(head.made_at_ms()) > from && strangers::knows(store, head)? != Some(true) {
+        let is_known = match strangers::knows(store, head)? {
+            Some(is_known) => is_known,
+            // After keys were renewed this home's own older heads are no longer all remembered.
+            None => from.is_none() && Some(head.number()) <= last,
+        };
+        if Some(head.made_at_ms()) > from && !is_known {
             unknown.push(head);
         }
     }

@@ -57,6 +57,45 @@ fn a_decision_for_nothing_differs_from_none() {
     assert_eq!(marks(MarkChange::Rating(None)).rating, None);
 }
 
+/// Goal: decisions from another copy never win over one that was made here, not even over *nothing*. Method: a photo with
+/// a heart that was taken back, a caption and a cleared rating is filled in, and one about which nobody decided.
+#[test]
+fn what_is_filled_in_takes_no_decision_back() {
+    let home = Home::new();
+    let library = home.library();
+    let here = [
+        MarkChange::Favourite(true),
+        MarkChange::Favourite(false),
+        caption("Here"),
+        MarkChange::Rating(Some(0)),
+    ];
+    library.edit(&here.map(|change| edit(1, 202_607, change)), NOW_MS).unwrap();
+    let there = [
+        MarkChange::Favourite(true),
+        caption("There"),
+        MarkChange::Rating(Some(5)),
+        MarkChange::Archived(true),
+    ];
+    let both = [1, 2].map(|asset| there.clone().map(|change| edit(asset, 202_607, change)));
+    let filled = library.fill_in(both.as_flattened(), NOW_MS).unwrap();
+    assert_eq!(filled.len(), 2);
+    let first = library.marks(&asset(1), month(202_607)).unwrap();
+    let caption_of = |marks: &Marks| marks.caption.clone();
+    assert_eq!(
+        (first.favourite, caption_of(&first).as_deref(), first.rating),
+        (false, Some("Here"), Some(0))
+    );
+    assert!(first.archived, "nobody decided that here");
+    let second = library.marks(&asset(2), month(202_607)).unwrap();
+    assert_eq!((second.favourite, caption_of(&second).as_deref()), (true, Some("There")));
+    let records = home.count("SELECT count(*) FROM library_records");
+    assert_eq!(library.fill_in(both.as_flattened(), NOW_MS).unwrap(), []);
+    let nothing =
+        [edit(3, 202_607, MarkChange::Favourite(false)), edit(3, 202_607, MarkChange::Caption(None))];
+    assert_eq!(library.fill_in(&nothing, NOW_MS).unwrap(), []);
+    assert_eq!(home.count("SELECT count(*) FROM library_records"), records, "nothing new writes nothing");
+}
+
 #[test]
 fn what_changes_nothing_writes_nothing() {
     let home = Home::new();

@@ -19,7 +19,7 @@ use crate::vault::newer::{self, Answer, State};
 pub enum NewerCommand {
     /// One line: all of them.
     List,
-    /// One line: the state, once everything that can be had now is here.
+    /// One line: the state; with no home up, once everything that can be had now is here.
     Bring {
         /// The beginning of its id; the only open one when absent.
         which: Option<String>,
@@ -44,7 +44,10 @@ pub(super) fn execute(home: &Arc<Home>, command: &NewerCommand, say: &mut Say<'_
             let state = newer::find(home, which.as_deref())?;
             let words = words.as_ref().map(|words| words.0.clone());
             work::wait(home, newer::answer(home, &state.id, Answer::Bring(words)))??;
-            work::wait(home, newer::bring(home, &CancellationToken::new()))??;
+            // A home that is up goes on by itself; alone, a command does it.
+            if home.network().is_none() {
+                work::wait(home, Box::pin(newer::bring(home, &CancellationToken::new())))??;
+            }
             say(shown(&newer::find(home, Some(&state.id))?));
         }
         NewerCommand::Leave { which } => {

@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use anyhow::Context;
 use heirloom_identity::AccountId;
 
 use crate::home::Home;
 use crate::ledger::Ledger;
-use crate::ledger::accounts::{Account, NewAccount};
+use crate::ledger::accounts::{Account, AddAccountError, NewAccount};
 
 /// Accounts of a newer state that are taken in.
 const ACCOUNTS_MAX: usize = 1_000;
@@ -15,30 +14,45 @@ const ACCOUNTS_MAX: usize = 1_000;
 /// The account here for each account there.
 pub(super) type Owners = HashMap<AccountId, AccountId>;
 
-/// Finds the accounts of another ledger here, or adds them. One that was made there may sign in here, too, but manages
-/// nobody until somebody here lets it: whoever had the keys of the other computer may have made it.
+/// Finds the accounts of another ledger here. Those that are not here are added if a person said that the state is theirs;
+/// one that was made there may then sign in here, too, but manages nobody until somebody here lets it. Without that word
+/// the photos of such accounts stay where they are: whoever had the keys of the other computer may have made them.
 ///
 /// # Errors
 /// When a ledger cannot be read or written.
-pub(super) fn owners(home: &Home, there: &Ledger) -> anyhow::Result<Owners> {
+pub(super) fn owners(home: &Home, there: &Ledger, may_add: bool) -> anyhow::Result<Owners> {
     let mut owners = Owners::new();
     for account in there.accounts()?.into_iter().take(ACCOUNTS_MAX) {
-        owners.insert(account.id, owner(home, there, account)?);
+        let (id, known) = (account.id, known(home, &account)?);
+        let owner = match known {
+            None if may_add => add(home, there, account)?,
+            known => known,
+        };
+        owners.extend(owner.map(|owner| (id, owner)));
     }
     Ok(owners)
 }
 
-fn owner(home: &Home, there: &Ledger, account: Account) -> anyhow::Result<AccountId> {
-    if home.ledger.account(&account.id)?.is_some() {
-        return Ok(account.id);
-    }
-    if let Some(known) = home.ledger.account_by_email(&account.email)? {
-        return Ok(known.id);
-    }
-    let password =
-        there.password_of(&account.email)?.context("an account of the newer state has no password")?.1;
+fn known(home: &Home, account: &Account) -> anyhow::Result<Option<AccountId>> {
+    let same = home.ledger.account(&account.id)?;
+    let known = same.map_or_else(|| home.ledger.account_by_email(&account.email), |same| Ok(Some(same)))?;
+    Ok(known.map(|known| known.id))
+}
+
+/// Adds an account; none when it makes no sense.
+fn add(home: &Home, there: &Ledger, account: Account) -> anyhow::Result<Option<AccountId>> {
+    let Some((_, password)) = there.password_of(&account.email)? else {
+        tracing::warn!(name = account.name, "an account of a newer state has no password and is left out");
+        return Ok(None);
+    };
     let Account { id, email, name, created_ms, .. } = account;
     let new = NewAccount { id, email, name, password, admin: false, created_ms };
-    let added = home.ledger.add_account(new).context("cannot add an account of the newer state")?;
-    Ok(added.id)
+    match home.ledger.add_account(new) {
+        Ok(added) => Ok(Some(added.id)),
+        Err(AddAccountError::EmailTaken(email)) => {
+            tracing::warn!(email, "an account of a newer state is left out: its email has one here");
+            Ok(None)
+        }
+        Err(AddAccountError::Store(error)) => Err(error.into()),
+    }
 }

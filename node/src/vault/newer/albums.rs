@@ -35,12 +35,12 @@ pub(super) fn merge(
         if is_new && album.created_at_ms <= base_ms {
             continue;
         }
+        if is_new {
+            // First, so that nobody else sees it for a moment, or for ever after a kill.
+            open_as_there(home, there, owners, &album.space)?;
+        }
         if let Err(error) = merge_one(home, albums, &album.space) {
             tracing::warn!(space = %album.space, "an album of a newer state cannot be merged: {error:#}");
-            continue;
-        }
-        if is_new {
-            open_as_there(home, there, owners, &album.space)?;
         }
     }
     home.sharing.wake();

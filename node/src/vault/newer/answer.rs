@@ -60,16 +60,16 @@ fn note(home: &Home, id: &str, answer: Answer) -> Result<(), AnswerProblem> {
             Ok(reading::forget(home, id)?)
         }
         Answer::Bring(words) => {
-            let keys = match (&state.keys, words) {
-                (Some(_), _) => None,
-                (None, None) if state.needs_phrase => return Err(AnswerProblem::NeedsPhrase),
-                (None, Some(words)) if state.needs_phrase => Some(open(home, &state, &words)?),
-                (None, _) => None,
+            let keys = match words {
+                Some(words) if state.needs_phrase => Some(open(home, &state, &words)?),
+                None if state.needs_phrase && state.keys.is_none() => return Err(AnswerProblem::NeedsPhrase),
+                _ => None,
             };
             states::change_one(home, id, |state| {
                 if matches!(state.doing, Doing::Asks | Doing::Left) {
-                    state.doing = Doing::Bringing;
+                    (state.doing, state.note) = (Doing::Bringing, None);
                 }
+                (state.agreed, state.decided) = (true, 0);
                 state.keys = keys.or(state.keys.take());
             })?;
             look_again(home);

@@ -19,9 +19,17 @@ type Gathered = BTreeMap<AccountId, Vec<Edit>>;
 /// Takes favourites, captions, ratings, corrected dates and places, and what was put away, of all photos that are here, as
 /// far as nobody here decided. How many photos look different now.
 ///
+/// Photos are put away only if `may_hide`: nobody's photos leave the timeline without a person's word.
+///
 /// # Errors
 /// When a database fails.
-pub(super) fn take(home: &Home, there: &Ledger, library: &Library, owners: &Owners) -> anyhow::Result<usize> {
+pub(super) fn take(
+    home: &Home,
+    there: &Ledger,
+    library: &Library,
+    owners: &Owners,
+    may_hide: bool,
+) -> anyhow::Result<usize> {
     let (mut gathered, mut count, mut changed) = (Gathered::new(), 0, 0);
     let mut failed = None;
     library.for_each(|asset, marks| {
@@ -34,8 +42,11 @@ pub(super) fn take(home: &Home, there: &Ledger, library: &Library, owners: &Owne
             let Some(here) = home.ledger.by_content(account, &entry.file.hashes.content)? else {
                 return Ok(());
             };
-            let edits =
-                edits_of(marks).map(|change| Edit { asset: here.asset, added: added_month(&here), change });
+            let edits = edits_of(marks, may_hide).map(|change| Edit {
+                asset: here.asset,
+                added: added_month(&here),
+                change,
+            });
             let gathered_of = gathered.entry(*account).or_default();
             let before = gathered_of.len();
             gathered_of.extend(edits);
@@ -63,10 +74,10 @@ fn write(home: &Home, gathered: &mut Gathered) -> anyhow::Result<usize> {
 }
 
 /// The decisions that these marks are made of.
-fn edits_of(marks: &Marks) -> impl Iterator<Item = MarkChange> {
+fn edits_of(marks: &Marks, may_hide: bool) -> impl Iterator<Item = MarkChange> {
     [
         marks.favourite.then_some(MarkChange::Favourite(true)),
-        marks.archived.then_some(MarkChange::Archived(true)),
+        (marks.archived && may_hide).then_some(MarkChange::Archived(true)),
         marks.caption.clone().map(|caption| MarkChange::Caption(Some(caption))),
         marks.rating.map(|rating| MarkChange::Rating(Some(rating))),
         marks.taken.map(|taken| MarkChange::Taken(Some(taken))),

@@ -8,10 +8,11 @@
 //!
 //! Whether a person is asked first is decided by who signed ([`Why`]): a restore takes the newest state that the household's
 //! own computer signed without asking, so what the earlier computer signed before this one took its place comes by itself.
+//! But nothing that opens this home to somebody comes so: accounts, and what was done in albums, wait for a person's word.
 //! What it signed afterwards, what another restored computer signed, and what this computer's own keys signed without its
 //! knowing may be a thief's: a person says first that it is theirs.
 //!
-//! Leaves noticing newer heads to [`recount`](super::recount) and [`strangers`](super::strangers), reading a head's state to
+//! Leaves noticing newer heads to `vault::recount` and `vault::strangers`, reading a head's state to
 //! [`restore`](crate::restore), taking photos in to [`ingest`](crate::ingest).
 //!
 //! Read first: [`State`], [`bring`].

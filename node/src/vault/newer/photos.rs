@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use heirloom_identity::{AccountId, ContentHash};
+use heirloom_store::StoreError;
 use heirloom_vault::PackId;
 use tokio_util::sync::CancellationToken;
 
@@ -112,8 +113,8 @@ pub(super) async fn bring(
             match came {
                 Ok(()) => {
                     (tally.brought, silence, untold) = (tally.brought + 1, 0, untold + 1);
-                    if untold >= TOLD_EVERY {
-                        tell(home, id, std::mem::take(&mut untold)).await?;
+                    if untold >= TOLD_EVERY && !tell(home, id, std::mem::take(&mut untold)).await? {
+                        return Ok(tally);
                     }
                 }
                 Err(error) => note_failed(error, &mut tally, &mut silence)?,
@@ -124,17 +125,27 @@ pub(super) async fn bring(
                 return Ok(tally);
             }
         }
-        tell(home, id, std::mem::take(&mut untold)).await?;
+        if !tell(home, id, std::mem::take(&mut untold)).await? {
+            return Ok(tally);
+        }
     }
 }
 
-/// Notes that so many more photos are here. What a kill leaves out is counted again with the next look.
-async fn tell(home: &Arc<Home>, id: &str, count: u64) -> anyhow::Result<()> {
-    if count == 0 {
-        return Ok(());
-    }
+/// Notes that so many more photos are here, about which decisions are to be taken; whether it is to go on. What a kill
+/// leaves out is counted again with the next look.
+async fn tell(home: &Arc<Home>, id: &str, count: u64) -> anyhow::Result<bool> {
     let (at, id) = (Arc::clone(home), id.to_owned());
-    blocking(move || states::change_one(&at, &id, |state| state.brought += count)).await
+    blocking(move || {
+        if count > 0 {
+            states::change_one(&at, &id, |state| {
+                state.brought += count;
+                state.decided = 0;
+            })?;
+        }
+        // Somebody may have said meanwhile that it is not theirs.
+        Ok(states::list(&at)?.iter().any(|state| state.id == id && state.is_wanted()))
+    })
+    .await
 }
 
 fn note_failed(error: FetchError, tally: &mut Tally, silence: &mut u64) -> anyhow::Result<()> {
@@ -157,9 +168,15 @@ fn note_failed(error: FetchError, tally: &mut Tally, silence: &mut u64) -> anyho
     Ok(())
 }
 
-/// Whether a file is at fault, and not this home.
+/// Whether one file is at fault, and not this home: one bad photo stops no other.
 fn is_unreadable(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(IngestError::NotAPhoto(_)))
+    let is_ours = match error.downcast_ref::<IngestError>() {
+        Some(error @ IngestError::Disk { .. }) => error.ends_import(),
+        Some(IngestError::LibraryAway | IngestError::Store(_) | IngestError::Catalog(_)) => true,
+        Some(IngestError::NotAPhoto(_) | IngestError::NoAccount) => false,
+        None => error.chain().any(|cause| cause.is::<StoreError>()),
+    };
+    !is_ours
 }
 
 async fn bring_one(home: &Arc<Home>, newer: &Arc<Newer>, lacking: Lacking) -> Result<(), FetchError> {

@@ -63,6 +63,9 @@ pub struct State {
     pub why: Why,
     /// What becomes of it.
     pub doing: Doing,
+    /// Whether a person said that it is theirs: only then accounts and albums come, too.
+    #[serde(default)]
+    pub agreed: bool,
     /// Whether it opens with the recovery phrase only.
     pub needs_phrase: bool,
     /// The number of its newest head.
@@ -83,6 +86,15 @@ pub struct State {
     pub missing: u64,
     /// Why it does not go on.
     pub note: Option<String>,
+    /// From when to when heads that the same computer signed are this state's.
+    #[serde(default = "ever")]
+    pub(super) range: (i64, i64),
+    /// The hash of its newest head.
+    #[serde(default)]
+    pub(super) newest: String,
+    /// The number of the head whose decisions were taken.
+    #[serde(default)]
+    pub(super) decided: u64,
     /// The keys that open it, as the phrase opens them, where this computer's own do not.
     pub(super) wrapped: Option<String>,
     /// The keys that open it, sealed to this computer; none when its own do.
@@ -102,8 +114,14 @@ impl State {
 
     /// Whether a head is one of this state's.
     pub(super) fn is_of(&self, head: &VaultHead) -> bool {
-        self.id == id_of(head.certificate())
+        let (from, to) = self.range;
+        self.id.starts_with(&id_of(head.certificate())) && (from..=to).contains(&head.made_at_ms())
     }
+}
+
+/// All times.
+fn ever() -> (i64, i64) {
+    (i64::MIN, i64::MAX)
 }
 
 /// What a state is called whose heads this certificate signed.
@@ -129,7 +147,11 @@ pub(super) fn change<T>(home: &Home, change: impl FnOnce(&mut Vec<State>) -> T) 
     let outcome = change(&mut states);
     if states != before {
         home.vault.store.set_setting(SETTING, &serde_json::to_string(&states)?)?;
-        told::tell(home, &states)?;
+        let asks = |states: &[State], id: &str| {
+            states.iter().any(|state| state.id == id && state.doing == Doing::Asks)
+        };
+        let is_asked = states.iter().any(|state| asks(&states, &state.id) && !asks(&before, &state.id));
+        told::tell(home, &states, is_asked)?;
         if states.iter().all(|state| !state.is_open() && state.doing != Doing::Left) {
             end_doubts(home)?;
         }
@@ -191,7 +213,6 @@ pub(in crate::vault) fn note<'a>(
     if new.is_empty() {
         return Ok(new);
     }
-    strangers::doubt(home, doubt)?;
     let place = strangers::name_of(home, id)?;
     let mut found = Vec::new();
     for head in &new {
@@ -201,6 +222,8 @@ pub(in crate::vault) fn note<'a>(
         found.into_iter().for_each(|found| merge(states, found));
         states.iter().any(State::is_wanted)
     })?;
+    // Once they are in the list: whoever ends the doubts of another state sees them there.
+    strangers::doubt(home, doubt)?;
     if is_wanted {
         home.vault.newer.wanted.notify_one();
     }
@@ -222,10 +245,18 @@ fn seen(home: &Home, head: &VaultHead, strange: bool) -> anyhow::Result<State> {
         Why::SetBack | Why::Stranger => known_before(home, head)?,
         Why::Before | Why::After | Why::Beside => restored.unwrap_or(0),
     };
+    let took_over_ms = took_over_ms(home)?;
+    let (suffix, range) = match (why, took_over_ms) {
+        (Why::Before, Some(at_ms)) => ("", (i64::MIN, at_ms)),
+        // What it made before needs no person's word, and is no loss if this is left.
+        (Why::After, Some(at_ms)) => ("a", (at_ms.saturating_add(1), i64::MAX)),
+        _ => ("", ever()),
+    };
     Ok(State {
-        id: id_of(head.certificate()),
+        id: format!("{}{suffix}", id_of(head.certificate())),
         why,
         doing: if asks { Doing::Asks } else { Doing::Bringing },
+        agreed: false,
         needs_phrase,
         number: head.number(),
         made_ms: head.made_at_ms(),
@@ -236,6 +267,9 @@ fn seen(home: &Home, head: &VaultHead, strange: bool) -> anyhow::Result<State> {
         total: 0,
         missing: 0,
         note: None,
+        range,
+        newest: head.hash().to_string(),
+        decided: 0,
         wrapped: needs_phrase.then(|| BASE64.encode(head.keyring())),
         keys: None,
     })
@@ -250,6 +284,11 @@ fn known_before(home: &Home, head: &VaultHead) -> anyhow::Result<i64> {
         }
     }
     Ok(0)
+}
+
+/// When this computer took the place of the one before it.
+fn took_over_ms(home: &Home) -> anyhow::Result<Option<i64>> {
+    Ok(home.ledger.setting(SETTING_RESTORED)?.and_then(|text| text.parse().ok()))
 }
 
 fn why(home: &Home, head: &VaultHead, strange: bool) -> anyhow::Result<Why> {
@@ -273,26 +312,27 @@ fn merge(states: &mut Vec<State>, found: State) {
             let Some(old) = states.iter().position(|state| !state.is_open()) else { return };
             states.remove(old);
         }
-        return states.push(found);
+        states.push(found);
+        return;
     };
     if found.number > known.number {
         (known.number, known.made_ms) = (found.number, found.made_ms);
         known.place.clone_from(&found.place);
+        known.newest.clone_from(&found.newest);
+        if known.keys.is_none() {
+            known.wrapped.clone_from(&found.wrapped);
+        }
     }
     if known.doing == Doing::Brought {
         // More came since. With this computer's own keys nothing may come that it does not know.
-        let asks =
-            matches!(found.why, Why::SetBack | Why::Stranger) || found.needs_phrase && known.keys.is_none();
+        let is_own = matches!(found.why, Why::SetBack | Why::Stranger);
+        let asks = is_own || found.needs_phrase || found.doing == Doing::Asks && !known.agreed;
         known.doing = if asks { Doing::Asks } else { Doing::Bringing };
+        known.agreed &= !asks;
         (known.brought, known.total, known.missing, known.base_ms) = (0, 0, 0, found.base_ms);
     }
-    if found.why == Why::Stranger || known.doing == Doing::Asks && known.why == Why::Before {
+    if found.why == Why::Stranger {
         known.why = found.why;
-    }
-    if matches!(found.why, Why::Stranger | Why::After) && known.why == Why::Before {
-        // It went on after this computer took its place.
-        known.why = found.why;
-        known.doing = Doing::Asks;
     }
 }
 
@@ -310,6 +350,7 @@ mod tests {
             id: "a".repeat(ID_DIGITS),
             why,
             doing,
+            agreed: doing == Doing::Brought,
             needs_phrase: false,
             number,
             made_ms: i64::try_from(number).unwrap(),
@@ -320,6 +361,9 @@ mod tests {
             total: 0,
             missing: 0,
             note: None,
+            range: ever(),
+            newest: String::new(),
+            decided: 0,
             wrapped: None,
             keys: None,
         }
@@ -339,16 +383,6 @@ mod tests {
         check(Why::SetBack, Doing::Brought, Doing::Asks);
         check(Why::Stranger, Doing::Brought, Doing::Asks);
         check(Why::Beside, Doing::Asks, Doing::Asks);
-    }
-
-    /// Goal: what came by itself stops at the head with which a replaced computer went on. Method: such a head is seen.
-    #[test]
-    fn what_a_replaced_computer_does_is_asked_about() {
-        let mut states = vec![state(Why::Before, Doing::Bringing, 3)];
-        merge(&mut states, state(Why::After, Doing::Asks, 4));
-        assert_eq!((states[0].why, states[0].doing), (Why::After, Doing::Asks));
-        merge(&mut states, state(Why::Before, Doing::Bringing, 3));
-        assert_eq!(states[0].doing, Doing::Asks, "an older one takes no question back");
     }
 
     #[test]

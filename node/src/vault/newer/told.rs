@@ -12,8 +12,8 @@ pub(in crate::vault) const ALARM_NEWER: &str = "newer-state";
 /// The word that photos of a newer state were brought home.
 const ALARM_BROUGHT: &str = "newer-brought";
 
-/// Raises the alarm about whatever is open, or lowers it.
-pub(super) fn tell(home: &Home, states: &[State]) -> anyhow::Result<()> {
+/// Raises the alarm about whatever is open, or lowers it. A new question is to be seen although an older one was.
+pub(super) fn tell(home: &Home, states: &[State], is_asked: bool) -> anyhow::Result<()> {
     let store = &home.vault.store;
     // A theft has an alarm of its own.
     let said: Vec<(String, String)> = states
@@ -36,13 +36,14 @@ pub(super) fn tell(home: &Home, states: &[State]) -> anyhow::Result<()> {
     advice.dedup();
     let (text, advice) = (texts.join(" "), advice.join(" "));
     let alarm = NewAlarm { kind: ALARM_NEWER, household: None, text, advice };
-    Ok(store.raise(&alarm, home.vault.engine.now())?)
+    let now_ms = home.vault.engine.now();
+    Ok(if is_asked { store.report(&alarm, now_ms)? } else { store.raise(&alarm, now_ms)? })
 }
 
 /// What is so, and what to do.
 fn sentences(state: &State) -> (String, String) {
     let (place, day) = (&state.place, day(state.made_ms));
-    let has = format!("{place} has a newer state of your home, of {day}");
+    let has = format!("{place} has newer copies of your home than this computer, of {day}");
     if state.is_wanted() {
         return under_way(state, &has);
     }
@@ -50,10 +51,14 @@ fn sentences(state: &State) -> (String, String) {
     let how = format!("bring it home here, or with `heirloom vault newer bring {}`{words}", state.id);
     let left = "Nothing is deleted there meanwhile.";
     match state.why {
-        Why::Before => (
-            format!("{has}, than the one that was restored."),
-            format!("To have the photos that came until then, {how}. {left}"),
+        Why::Before if state.total > 0 || state.note.is_some() => (
+            format!("{has}. {} from them {} here.", photos(state.brought), are(state.brought)),
+            format!(
+                "People's accounts and what was done in albums since come when you say that these copies are yours: {how}. \
+                 {left}"
+            ),
         ),
+        Why::Before => (format!("{has}."), format!("To have what came until then, {how}. {left}")),
         Why::After => (
             format!("{has}: the computer that this one replaced made it afterwards."),
             format!(
@@ -69,8 +74,8 @@ fn sentences(state: &State) -> (String, String) {
         ),
         Why::SetBack | Why::Stranger => (
             format!(
-                "{place} has a state of your home, of {day}, that this computer does not remember making. Either it was set \
-                 back to an older disk or backup, or somebody else signs with its keys."
+                "{place} has copies of your home, of {day}, that this computer does not remember making. Either it was set \
+                 back to an older disk or backup, or somebody else pretends to be this computer."
             ),
             format!(
                 "If it was set back, photos that came since may be in the copies only; to have them, {how}. If nobody did \
@@ -83,7 +88,7 @@ fn sentences(state: &State) -> (String, String) {
 fn under_way(state: &State, has: &str) -> (String, String) {
     let so_far = match state.total {
         0 => String::new(),
-        total => format!("; {} of {} from it {} here", state.brought, photos(total), are(state.brought)),
+        total => format!("; {} of {} from them {} here", state.brought, photos(total), are(state.brought)),
     };
     if state.doing == Doing::Bringing {
         let left = "Nothing is to be done, and nothing is deleted there meanwhile.";
@@ -94,28 +99,34 @@ fn under_way(state: &State, has: &str) -> (String, String) {
     (format!("{has}{so_far}; {why}."), advice.to_owned())
 }
 
-/// Says once what was brought, or given up.
-pub(super) fn brought(home: &Home, state: &State) -> anyhow::Result<()> {
+/// Says once what was brought, or given up; `is_read`: after the state was read to its end.
+pub(super) fn brought(home: &Home, state: &State, is_read: bool) -> anyhow::Result<()> {
     let (place, store) = (&state.place, &home.vault.store);
     let lost = match state.missing {
         0 => String::new(),
-        missing => format!(" {} of it {} in none of the copies.", photos(missing), are(missing)),
+        missing => format!(" {} of them {} in none of the copies.", photos(missing), are(missing)),
     };
+    let of = day(state.made_ms);
     let text = match state.brought {
-        0 if state.missing == 0 => format!(
-            "{place} had a newer state of your home, of {}; no photo of it was missing here.",
-            day(state.made_ms)
-        ),
-        0 => format!("{place} had a newer state of your home, of {}.{lost}", day(state.made_ms)),
+        0 if state.total == 0 && !is_read => {
+            format!(
+                "{place} had newer copies of your home, of {of}. What was in them could not be read in time."
+            )
+        }
+        0 if state.missing == 0 => {
+            format!("{place} had newer copies of your home, of {of}; no photo of them was missing here.")
+        }
+        0 => format!("{place} had newer copies of your home, of {of}.{lost}"),
         count => {
             let were = if count == 1 { "was" } else { "were" };
             format!(
-                "{place} had a newer state of your home; {} from it {were} brought back.{lost}",
+                "{place} had newer copies of your home; {} from them {were} brought back.{lost}",
                 photos(count)
             )
         }
     };
     let advice = match (state.missing, state.brought) {
+        (0, 0) if state.total == 0 && !is_read => "If that home or disk turns up, it is tried again.",
         (0, 0) => "Nothing is to be done.",
         (0, _) => "Nothing is to be done: they are in the timeline, as they were.",
         _ => "If another home or disk may have copies, connect it.",

@@ -9,13 +9,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::reading::{self, Newer, Places};
-use super::states::{self, Doing, State, Why, list};
+use super::states::{self, Doing, State, list};
 use super::{accounts, albums, decisions, photos, told};
 use crate::home::Home;
 use crate::restore::source::Source;
 use crate::restore::{Problem, heads};
 use crate::vault::polite::{blocking, polite};
-use crate::vault::{fetch, strangers};
+use crate::vault::{fetch, place, strangers};
 
 /// Heads of one state that are tried, the newest first.
 const TRIES_MAX: usize = 16;
@@ -85,7 +85,7 @@ pub async fn bring(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result
         let (at, of_it) = (Arc::clone(home), state.clone());
         let all: Vec<VaultHead> = heads.iter().filter(|head| of_it.is_of(head)).cloned().collect();
         let of_it = blocking(move || unknown(&at, &of_it, all)).await?;
-        if let Err(error) = bring_state(home, &state, of_it, &places, stop).await {
+        if let Err(error) = Box::pin(bring_state(home, &state, of_it, &places, stop)).await {
             let (at, id) = (Arc::clone(home), state.id.clone());
             let note = format!("{error:#}");
             tracing::warn!("a newer state of this home cannot be brought now: {note}");
@@ -100,32 +100,33 @@ pub async fn bring(home: &Arc<Home>, stop: &CancellationToken) -> anyhow::Result
 fn unknown(home: &Home, state: &State, heads: Vec<VaultHead>) -> anyhow::Result<Vec<VaultHead>> {
     let mut unknown = Vec::new();
     for head in heads.into_iter().filter(|head| head.number() > state.done) {
-        let is_known = if *head.certificate() == home.keys.certificate {
-            // The books took the forgotten one up, to count on above it; what this home made since is newer.
-            head.number() > state.number || !(state.base_ms + 1..=state.made_ms).contains(&head.made_at_ms())
-        } else {
-            strangers::knows(&home.vault.store, &head)? == Some(true)
-        };
-        if !is_known && unknown.len() < TRIES_MAX {
+        // The books took the newest that they had forgotten up, to count on above it.
+        let is_newest = head.hash().to_string() == state.newest;
+        let is_known = !is_newest && strangers::knows(&home.vault.store, &head)? == Some(true);
+        // What this computer made since is newer.
+        let is_since = *head.certificate() == home.keys.certificate && head.number() > state.number;
+        if !is_known && !is_since && unknown.len() < TRIES_MAX {
             unknown.push(head);
         }
     }
     Ok(unknown)
 }
 
-/// What no place shows any more, for as long as places hold such things, is over.
+/// What no place showed for as long as this home would have waited is over for now. It is not taken for done: a place that
+/// was away for longer still holds it, and begins it anew.
 fn end_what_is_over(home: &Home) -> anyhow::Result<()> {
     if !list(home)?.iter().any(State::is_open) || states::has_doubt(home)? {
         return Ok(());
     }
-    for state in list(home)?.into_iter().filter(State::is_open) {
-        let doing = if state.is_wanted() { Doing::Brought } else { Doing::Left };
+    let over = states::change(home, |states| {
+        let over: Vec<State> = states.iter().filter(|state| state.is_open()).cloned().collect();
+        states.retain(|state| !state.is_open());
+        over
+    })?;
+    for state in over {
         let missing = state.total.saturating_sub(state.brought);
-        states::change_one(home, &state.id, |state| {
-            (state.doing, state.done, state.missing) = (doing, state.number, missing);
-        })?;
-        if doing == Doing::Brought {
-            told::brought(home, &State { missing, ..state.clone() })?;
+        if state.is_wanted() {
+            told::brought(home, &State { missing, ..state.clone() }, false)?;
         }
         reading::forget(home, &state.id)?;
     }
@@ -205,11 +206,11 @@ async fn bring_from(
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let newer = Arc::new(newer);
-    let (at, from, id) = (Arc::clone(home), Arc::clone(&newer), state.id.clone());
+    let (at, from, looked) = (Arc::clone(home), Arc::clone(&newer), state.clone());
     let owners = polite(move || {
-        let owners = accounts::owners(&at, &from.ledger)?;
+        let owners = accounts::owners(&at, &from.ledger, looked.agreed)?;
         let lacking = photos::count_lacking(&at, &from, &owners)?;
-        states::change_one(&at, &id, |state| begin(state, lacking))?;
+        states::change_one(&at, &looked.id, |state| begin(state, lacking))?;
         Ok(Arc::new(owners))
     })
     .await?;
@@ -219,14 +220,25 @@ async fn bring_from(
     }
     let (at, state) = (Arc::clone(home), state.clone());
     polite(move || {
+        let Some(state) = list(&at)?.into_iter().find(|now| now.id == state.id && now.is_wanted()) else {
+            return Ok(());
+        };
         if let Some(there) = &newer.decisions {
-            decisions::take(&at, &newer.ledger, &there.library, &owners)?;
-            albums::merge(&at, &newer.ledger, &there.albums, &owners, state.base_ms)?;
+            if state.decided < number {
+                decisions::take(&at, &newer.ledger, &there.library, &owners, state.agreed)?;
+                states::change_one(&at, &state.id, |state| state.decided = number)?;
+            }
+            if state.agreed {
+                albums::merge(&at, &newer.ledger, &there.albums, &owners, state.base_ms)?;
+            }
         }
         let has_decisions = newer.decisions.is_some();
+        let has_more = !state.agreed && has_more(&newer, &owners, state.base_ms)?;
         drop(newer);
         let lacking = tally.lost + tally.away;
         let note = match &newest {
+            // What a restore still brings may be only in these copies.
+            _ if place::is_restoring(&at) => Some("the restore comes to its end first".to_owned()),
             Err(trouble) if lacking == 0 => Some(trouble.clone()),
             _ if tally.away > 0 => Some("a home or disk that has the others is not on".to_owned()),
             _ if lacking == 0 && !has_decisions => {
@@ -234,20 +246,41 @@ async fn bring_from(
             }
             _ => None,
         };
-        if lacking == 0 && has_decisions {
-            return finish(&at, &state, number, note);
+        if lacking > 0 || !has_decisions || place::is_restoring(&at) {
+            states::change_one(&at, &state.id, |state| {
+                state.missing = state.total.saturating_sub(state.brought);
+            })?;
+            return wait_for(&at, &state.id, note);
         }
-        states::change_one(&at, &state.id, |state| {
-            state.missing = state.total.saturating_sub(state.brought)
-        })?;
-        wait_for(&at, &state.id, note)
+        if has_more {
+            let note = "accounts and albums wait for a person's word".to_owned();
+            return states::change_one(&at, &state.id, |state| {
+                if state.is_wanted() {
+                    (state.doing, state.missing, state.note) = (Doing::Asks, 0, Some(note));
+                }
+            });
+        }
+        finish(&at, &state, number, note)
     })
     .await
     .context("what people decided in a newer state cannot be taken over")
 }
 
+/// Whether there is something that opens this home to somebody, so that a person is asked first: accounts that are not here,
+/// albums in which something was done.
+fn has_more(newer: &Newer, owners: &accounts::Owners, base_ms: i64) -> anyhow::Result<bool> {
+    if newer.ledger.accounts()?.iter().any(|account| !owners.contains_key(&account.id)) {
+        return Ok(true);
+    }
+    let albums = newer.decisions.as_ref().map(|there| there.albums.list()).transpose()?.unwrap_or_default();
+    Ok(albums.iter().any(|album| album.our_role.is_some() && album.updated_at_ms > base_ms))
+}
+
 /// A look begins that finds so many photos lacking.
 fn begin(state: &mut State, lacking: u64) {
+    if !state.is_wanted() {
+        return;
+    }
     state.total = state.total.max(state.brought + lacking);
     state.brought = state.total.saturating_sub(lacking);
     (state.doing, state.note) = (Doing::Bringing, None);
@@ -257,21 +290,29 @@ fn begin(state: &mut State, lacking: u64) {
 fn finish(home: &Home, state: &State, number: u64, note: Option<String>) -> anyhow::Result<()> {
     let id = &state.id;
     states::change_one(home, id, |state| {
-        (state.done, state.missing) = (number, 0);
+        if state.is_wanted() {
+            (state.done, state.missing) = (number, 0);
+        }
     })?;
     if note.is_some() {
         return wait_for(home, id, note);
     }
     reading::forget(home, id)?;
-    let Some(now) = list(home)?.into_iter().find(|state| state.id == *id) else { return Ok(()) };
+    let now = list(home)?.into_iter().find(|state| state.id == *id && state.is_wanted());
+    let Some(now) = now else { return Ok(()) };
     // A head that was seen meanwhile is the next look's.
     if now.number > number {
-        return Ok(states::look_again(home));
+        states::look_again(home);
+        return Ok(());
     }
-    if now.brought > 0 || now.why != Why::Before || now.needs_phrase {
-        told::brought(home, &now)?;
+    if now.brought > 0 || now.agreed {
+        told::brought(home, &now, true)?;
     }
-    states::change_one(home, id, |state| state.doing = Doing::Brought)?;
+    states::change_one(home, id, |state| {
+        if state.is_wanted() {
+            (state.doing, state.keys) = (Doing::Brought, None);
+        }
+    })?;
     home.vault.wake();
     Ok(())
 }
