@@ -206,10 +206,16 @@ fn tell(home: &Home, ward: &HouseholdId, folder: &std::path::Path, outcome: Resu
     let name = Names::load(home).map_or_else(|_| ward.to_string()[..8].to_owned(), |names| names.home(ward));
     let place = folder.display();
     let (kind, text, advice) = match outcome {
-        Ok(copied) if copied.bad == 0 => (
+        Ok(copied) if copied.left_out() == 0 => (
             "disk_written",
             format!("The copies of {name} are on the disk, {} in {place}.", DecimalBytes(copied.bytes)),
             "Eject the disk as your computer asks, and bring it to them with their 24 words.".to_owned(),
+        ),
+        Ok(copied) if copied.unread > 0 => (
+            "disk_failed",
+            format!("{} parts of the copies of {name} are not on the disk: they cannot be read here now.", copied.left_out()),
+            "Write the disk again. If it ends in the same way, the disk of this computer that they are on may be failing."
+                .to_owned(),
         ),
         Ok(copied) => (
             "disk_failed",

@@ -11,6 +11,9 @@ use crate::PackId;
 use crate::folder::{DiskId, FolderError, Marker, PackFolder, marker_of};
 use crate::target::LIST_MAX;
 
+/// Packs one after the other that can't be read; more, and it is the disk that fails.
+const FAILURES_MAX: u32 = 8;
+
 /// How far [`Keeper::write_copy`] came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Copied {
@@ -22,6 +25,26 @@ pub struct Copied {
     pub packs_total: u64,
     /// Packs that turned out to be lost or damaged here and weren't copied.
     pub bad: u64,
+    /// Packs that could not be read now and weren't copied; nothing else is said of them.
+    pub unread: u64,
+}
+
+impl Copied {
+    /// Packs that are not on the other disk.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.bad.saturating_add(self.unread)
+    }
+}
+
+/// What became of one pack.
+enum Outcome {
+    /// It is on the other disk.
+    Copied,
+    /// It is lost or damaged here.
+    Bad,
+    /// It could not be read, twice.
+    Unread(&'static str),
 }
 
 impl Keeper {
@@ -32,8 +55,8 @@ impl Keeper {
     ///
     /// # Errors
     /// [`KeeperError::NotAWard`], [`KeeperError::DiskAbsent`], [`KeeperError::Wrong`] when another vault is in the folder or
-    /// there are heads and not one pack for them, [`KeeperError::Full`], [`KeeperError::Busy`] when `progress` said to stop, [`KeeperError::Io`],
-    /// [`KeeperError::Store`].
+    /// there are heads and not one pack for them, [`KeeperError::Full`], [`KeeperError::Busy`] when `progress` said to stop, [`KeeperError::Io`]
+    /// also when pack after pack can't be read, [`KeeperError::Store`].
     pub fn write_copy(
         &self,
         ward: &HouseholdId,
@@ -52,26 +75,11 @@ impl Keeper {
             packs_total: self.db.read(|conn| rows::whole(conn, ward).map_err(KeeperError::from))?,
             ..Copied::default()
         };
-        let mut after: Option<PackId> = None;
-        loop {
-            let page = self
-                .db
-                .read(|conn| rows::packs(conn, ward, after.as_ref(), LIST_MAX).map_err(KeeperError::from))?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.pack);
-            for row in page.iter().filter(|row| row.state != PackState::Bad) {
-                if self.copy_pack(ward, (&from, &to), &row.pack, row.bytes)? {
-                    copied.packs += 1;
-                    copied.bytes += row.bytes;
-                } else {
-                    copied.bad += 1;
-                }
-                if !progress(&copied) {
-                    return Err(KeeperError::Busy);
-                }
-            }
-        }
+        self.copy_packs(ward, (&from, &to), &mut copied, progress)?;
         let heads = from.heads()?;
+        if copied.packs == 0 && copied.unread > 0 {
+            return Err(fails());
+        }
         if copied.packs == 0 && !heads.is_empty() {
             return Err(KeeperError::Wrong("none of that household's packs is here to be copied"));
         }
@@ -83,36 +91,85 @@ impl Keeper {
         Ok(copied)
     }
 
+    fn copy_packs(
+        &self,
+        ward: &HouseholdId,
+        folders: (&Arc<PackFolder>, &PackFolder),
+        copied: &mut Copied,
+        progress: &mut dyn FnMut(&Copied) -> bool,
+    ) -> Result<(), KeeperError> {
+        let (mut after, mut failures): (Option<PackId>, _) = (None, 0);
+        loop {
+            let page = self
+                .db
+                .read(|conn| rows::packs(conn, ward, after.as_ref(), LIST_MAX).map_err(KeeperError::from))?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.pack);
+            for row in page.iter().filter(|row| row.state != PackState::Bad) {
+                match self.copy_pack(ward, folders, &row.pack, row.bytes)? {
+                    Outcome::Copied => {
+                        failures = 0;
+                        copied.packs += 1;
+                        copied.bytes += row.bytes;
+                    }
+                    Outcome::Bad => copied.bad += 1,
+                    Outcome::Unread(why) => {
+                        failures += 1;
+                        if failures >= FAILURES_MAX {
+                            return Err(fails());
+                        }
+                        tracing::warn!(pack = %row.pack, why, "a pack is not copied");
+                        copied.unread += 1;
+                    }
+                }
+                if !progress(copied) {
+                    return Err(KeeperError::Busy);
+                }
+            }
+        }
+    }
+
     fn copy_pack(
         &self,
         ward: &HouseholdId,
         (from, to): (&Arc<PackFolder>, &PackFolder),
         pack: &PackId,
         bytes: u64,
-    ) -> Result<bool, KeeperError> {
+    ) -> Result<Outcome, KeeperError> {
         if to.check(pack).is_ok() {
-            return Ok(true);
+            return Ok(Outcome::Copied);
         }
-        match from.read(pack, &(0..bytes)) {
+        let read = || from.read(pack, &(0..bytes));
+        // A fault that passes leaves no pack out.
+        let found = match read() {
+            Err(FolderError::Io { .. }) => read(),
+            other => other,
+        };
+        match found {
             Ok(whole) if PackId::of(&whole) == *pack => {
                 to.put(pack, &whole)?;
-                Ok(true)
+                Ok(Outcome::Copied)
             }
             Ok(_) => {
-                self.found_bad(ward, from, pack, &FolderError::Wrong("the pack is damaged")).map(|_| false)
+                let why = FolderError::Wrong("the pack is damaged");
+                self.found_bad(ward, from, pack, &why).map(|_| Outcome::Bad)
             }
             Err(why @ (FolderError::Missing | FolderError::Wrong(_))) => {
-                self.found_bad(ward, from, pack, &why).map(|_| false)
+                self.found_bad(ward, from, pack, &why).map(|_| Outcome::Bad)
             }
             // A part of the disk that can't be read keeps no other pack from the copy; the pack stays where it is, since the
             // rest of it may be read.
             Err(other) => match other.of_this_part() {
-                FolderError::Wrong(why) => {
-                    tracing::warn!(%pack, why, "a pack is not copied");
-                    Ok(false)
-                }
+                FolderError::Wrong(why) => Ok(Outcome::Unread(why)),
                 other => Err(other.into()),
             },
         }
     }
+}
+
+fn fails() -> KeeperError {
+    KeeperError::Io(
+        "one part of the copies after the other can't be read; the disk that they are on may be failing"
+            .into(),
+    )
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use heirloom_store::rusqlite::Connection;
 use heirloom_store::{Database, Disk, DraftFile, Durability, RealDisk, StoreError};
 use heirloom_vault::folder::{Expected, MARKER_NAME, PackFolder};
-use heirloom_vault::keeper::{AlarmKind, WardState};
+use heirloom_vault::keeper::{AlarmKind, Copied, WardState};
 use heirloom_vault::target::FolderTarget;
 use heirloom_vault::{Answer, Keeper, KeeperError, PackId, Room, Target, TargetError, proof};
 
@@ -108,11 +108,36 @@ fn a_copy_is_written_of_what_can_be_read() {
     spoil_in_size(&home.pack_path(&id, &broken));
     let usb = home.scratch.path().join("usb");
     let copied = home.keeper.write_copy(&id, &usb, [5; 16], &mut |_| true).unwrap();
-    assert_eq!((copied.packs, copied.bad), (5, 1));
+    assert_eq!((copied.packs, copied.bad, copied.unread, copied.left_out()), (5, 0, 1, 1));
+    assert_eq!(home.keeper.bad(&id, 10).unwrap(), [], "nothing is said of a pack that can't be read now");
     let expected = Expected { household: id, disks: Vec::new() };
     let folder = PackFolder::open(&usb, &expected, Arc::new(RealDisk)).unwrap();
     assert!(packs.iter().all(|(pack, _)| folder.check(pack).is_ok()));
     assert_eq!(folder.heads().unwrap().len(), 1);
+}
+
+/// Goal: a disk that fails in the middle does not pass for one whose packs were written, neither with many packs nor with few.
+#[test]
+fn a_disk_of_which_nothing_can_be_read_ends_a_copy() {
+    for packs in [40, 3] {
+        let (home, ward) = agreed();
+        let id = ward.id();
+        let bytes = as_large_as_a_folder(home.scratch.path()).1.len();
+        let packs = fill(&home, &ward, 0..packs, bytes);
+        home.keeper.put_head(&id, ward.node(1, 0).head(1, None, 0).as_bytes()).unwrap();
+        packs.iter().for_each(|(pack, _)| spoil_in_size(&home.pack_path(&id, pack)));
+        let usb = home.scratch.path().join("usb");
+        let mut seen = 0;
+        let mut tell = |copied: &Copied| {
+            seen = copied.unread;
+            true
+        };
+        let outcome = home.keeper.write_copy(&id, &usb, [5; 16], &mut tell);
+        let Err(KeeperError::Io(why)) = outcome else { panic!("{outcome:?}") };
+        assert!(why.contains("may be failing"), "{why}");
+        assert!(seen < 8, "it does not run through all of them: {seen}");
+        assert_eq!(home.keeper.bad(&id, 10).unwrap(), []);
+    }
 }
 
 /// Goal: the same for a folder of the household's own, which nobody reads through once a month.

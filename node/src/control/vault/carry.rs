@@ -26,8 +26,16 @@ pub(super) fn write(home: &Home, ward: &Other, folder: &Path, say: &mut Say<'_>)
         told = Instant::now();
         say(progress(copied))
     })?;
-    let Copied { packs, bytes, bad, .. } = copied;
-    say(json!({"done": true, "name": ward.name, "packs": packs, "bytes": bytes, "bad": bad}));
+    let Copied { packs, bytes, bad, unread, .. } = copied;
+    let left_out = copied.left_out();
+    say(json!({"done": true, "name": ward.name, "packs": packs, "bytes": bytes, "bad": left_out}));
+    if unread > 0 {
+        bail!(
+            "{left_out} boxes of {} are not on the disk; {unread} of them cannot be read from this home's disk now, which may \
+             be failing: write the disk once more, and see what `heirloom doctor` says",
+            ward.name
+        );
+    }
     if bad > 0 {
         bail!(
             "{bad} boxes of {} are damaged or lost here and are not on the disk; that home sends them again when it is \
@@ -39,6 +47,6 @@ pub(super) fn write(home: &Home, ward: &Other, folder: &Path, say: &mut Say<'_>)
 }
 
 fn progress(copied: &Copied) -> Value {
-    let done = copied.packs.saturating_add(copied.bad);
+    let done = copied.packs.saturating_add(copied.left_out());
     json!({"stage": "writing", "done": done, "total": copied.packs_total, "bytes": copied.bytes})
 }
