@@ -1,11 +1,13 @@
 //! Bringing newer states home, one look at a time, beside everything else that a home does.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use heirloom_identity::VaultHead;
-use tokio::time::Instant;
+use heirloom_vault::policy::TargetId;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::reading::{self, Newer, Places};
@@ -39,23 +41,38 @@ pub(in crate::vault) async fn keep_bringing(home: Arc<Home>, stop: CancellationT
             true
         });
         pause = if waits { pause } else { LOOK_EVERY };
-        let soonest = Instant::now() + AGAIN_AFTER;
-        let somebody_came = async {
-            tokio::time::sleep_until(soonest).await;
-            woken.changed().await
-        };
+        let somebody_came = until_a_place_comes(&home, &mut woken);
         tokio::select! {
             () = stop.cancelled() => return,
             () = home.vault.newer.wanted.notified() => pause = AGAIN_AFTER,
-            came = somebody_came, if waits => {
-                if came.is_err() {
-                    return;
-                }
-                pause = AGAIN_AFTER;
-            }
+            Ok(()) = somebody_came, if waits => pause = AGAIN_AFTER,
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(LOOK_EVERY),
         }
     }
+}
+
+/// Waits until a place is on that was not, or was not for a while.
+async fn until_a_place_comes(home: &Arc<Home>, woken: &mut watch::Receiver<u64>) -> anyhow::Result<()> {
+    let mut before = on(home).await?;
+    loop {
+        tokio::time::sleep(AGAIN_AFTER).await;
+        woken.changed().await?;
+        let now = on(home).await?;
+        if now.iter().any(|place| !before.contains(place)) {
+            return Ok(());
+        }
+        before = now;
+    }
+}
+
+/// The places that are on, as far as can be told without asking them.
+async fn on(home: &Arc<Home>) -> anyhow::Result<BTreeSet<TargetId>> {
+    let at = Arc::clone(home);
+    blocking(move || {
+        let rows = at.vault.store.targets()?.into_iter();
+        Ok(rows.filter(|row| place::is_on(&at, &row.place)).map(|row| row.id).collect())
+    })
+    .await
 }
 
 /// Brings what can be brought now of every newer state that is to be brought. Whether something of one is left.
