@@ -4,7 +4,7 @@
 //! as it is, and the home does not start: begun anew, it would take every photo for somebody's stray file. What brings it back
 //! are the copies (`docs/guide/safety.md`, "When the disk fails").
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use heirloom_store::{Fault, StoreError, unreadable_part};
 
@@ -32,13 +32,20 @@ pub(super) fn open_ledger(layout: &Layout) -> anyhow::Result<Ledger> {
 /// In words; or when the ledger cannot be read or written.
 pub(super) fn spaces_must_be_there(layout: &Layout, ledger: &Ledger) -> anyhow::Result<()> {
     let path = layout.spaces_db();
-    let known = || Ok::<_, StoreError>(ledger.setting(SETTING_SPACES)?.is_some());
-    let is_known = known().map_err(|error| in_words(layout, &layout.home_db(), error.into()))?;
-    match (is_there(&path), is_known) {
+    let known = || Ok::<_, StoreError>((ledger.setting(SETTING_SPACES)?.is_some(), is_in_use(ledger)?));
+    let (is_noted, is_in_use) = known().map_err(|error| in_words(layout, &layout.home_db(), error.into()))?;
+    match (is_there(&path), is_noted) {
         (false, true) => Err(gone(layout, &path)),
+        (false, false) if is_in_use => Err(gone(layout, &path)),
         (false, false) | (true, true) => Ok(()),
         (true, false) => note_spaces(ledger),
     }
+}
+
+/// Whether a home was opened before, though nobody noted that its decisions were made: by a program that noted nothing.
+/// Before its first opening a home has one account and nothing else.
+fn is_in_use(ledger: &Ledger) -> Result<bool, StoreError> {
+    Ok(ledger.totals()?.0 > 0 || ledger.accounts()?.len() > 1 || ledger.has_albums()?)
 }
 
 /// Notes that `spaces.sqlite` is there from now on.
@@ -52,15 +59,13 @@ pub(super) fn note_spaces(ledger: &Ledger) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a database is there that was written to; one that cannot be looked at is for whoever opens it.
+/// Whether a database is there that was written to; one that cannot be looked at is for whoever opens it. A log without its
+/// database does not count: `SQLite` throws it away and begins anew.
 fn is_there(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let has_bytes = |path: &Path| match std::fs::metadata(path) {
+    match std::fs::metadata(path) {
         Ok(meta) => meta.len() > 0,
         Err(error) => error.kind() != std::io::ErrorKind::NotFound,
-    };
-    has_bytes(path) || has_bytes(&PathBuf::from(log))
+    }
 }
 
 /// What a database holds, for people.
@@ -112,13 +117,37 @@ pub(super) fn in_words(layout: &Layout, path: &Path, error: anyhow::Error) -> an
     error.context(said)
 }
 
-/// Says of an error at opening what is known of copies what it means. Damage is none: it is put right.
+/// Says of an error at opening what is known of copies what it means. Damage is none: it is put right. Neither database is
+/// the only one of its kind, so nobody is sent into a restore.
 pub(super) fn books_in_words(layout: &Layout, error: anyhow::Error) -> anyhow::Error {
+    let path = error.chain().find_map(|cause| path_of(cause.downcast_ref()?)).map(Path::to_owned);
+    let path = path.unwrap_or_else(|| layout.vault_db());
     match Fault::of(error.as_ref()) {
         Fault::Damage | Fault::Other => error,
-        Fault::Reading | Fault::Full | Fault::Access | Fault::Busy => {
-            in_words(layout, &layout.vault_db(), error)
+        Fault::Full | Fault::Access | Fault::Busy => in_words(layout, &path, error),
+        Fault::Reading => {
+            let said = format!(
+                "{} cannot be read now. It holds only what this home knows of copies, and no photo. Nothing was changed. See \
+                 that the disk is connected and start again: if it is a part of the disk that is broken, that file is put \
+                 aside then, and what it held is asked of the places that have copies. If these words come again, the disk is \
+                 failing: copy the whole folder {} to another one",
+                path.display(),
+                layout.root().display()
+            );
+            error.context(said)
         }
+    }
+}
+
+/// Which file an error is said of.
+fn path_of(error: &StoreError) -> Option<&Path> {
+    match error {
+        StoreError::Open { path, .. }
+        | StoreError::Migrate { path, .. }
+        | StoreError::TooNew { path, .. }
+        | StoreError::Unreadable { path, .. }
+        | StoreError::Damaged { path, .. } => Some(path),
+        _ => None,
     }
 }
 
@@ -139,6 +168,20 @@ mod tests {
     use heirloom_store::rusqlite::{self, ffi};
 
     use super::*;
+
+    /// Goal: trouble with what is known of copies is said of the right file, and sends nobody into a restore.
+    #[test]
+    fn troubles_of_books_have_words_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::of(folder.path()).unwrap();
+        for code in [ffi::SQLITE_IOERR_READ, ffi::SQLITE_BUSY, ffi::SQLITE_FULL, ffi::SQLITE_CANTOPEN] {
+            let source = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let error = StoreError::Open { path: layout.keeper_db(), source };
+            let said = format!("{:#}", books_in_words(&layout, anyhow::Error::new(error).context("opening")));
+            assert!(said.contains("keeper.sqlite") && !said.contains("vault.sqlite"), "{said}");
+            assert!(!said.contains("restore") && !said.contains("accounts"), "{said}");
+        }
+    }
 
     /// Goal: each kind of trouble has words of its own, with the path and with what to do.
     #[test]

@@ -161,6 +161,16 @@ impl Ledger {
         })
     }
 
+    /// Whether anybody here ever made an album or was invited to one.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn has_albums(&self) -> Result<bool, StoreError> {
+        self.db.read(|conn| {
+            Ok(conn.query_row("SELECT EXISTS (SELECT 1 FROM album_accounts)", [], |row| row.get(0))?)
+        })
+    }
+
     /// The albums whose photos stand in an account's timeline.
     ///
     /// # Errors

@@ -68,6 +68,69 @@ fn the_truth_is_never_begun_anew() {
     assert_eq!(homes::problems(&home), []);
 }
 
+/// What a database and its log hold while the home is open: both are on the disk, and the log has bytes.
+fn while_open(scratch: &Scratch) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
+    let home = scratch.open();
+    home.ledger.set_setting("a test's", "1").unwrap();
+    home.library.begin_stream([9; 16]).unwrap();
+    let files = ["home.sqlite", "spaces.sqlite"].map(|name| {
+        let read = |name: &str| fs::read(scratch.root().join(name)).unwrap();
+        (name, read(name), read(&format!("{name}-wal")))
+    });
+    home.close();
+    files.into()
+}
+
+/// Goal: a database that is lost while its log is left, as after a power cut, is as lost as one without: `SQLite` would throw
+/// that log away and begin anew. Method: the files of a home that is open.
+#[test]
+fn a_log_alone_is_no_database() {
+    let scratch = with_photos();
+    for (name, bytes, log) in while_open(&scratch) {
+        let path = scratch.root().join(name);
+        let log_path = scratch.root().join(format!("{name}-wal"));
+        let good = fs::read(&path).unwrap();
+        assert!(!log.is_empty() && !bytes.is_empty(), "{name}");
+        for what in ["gone", "empty"] {
+            damage(&path, what);
+            fs::write(&log_path, &log).unwrap();
+            let said = refused(&scratch, name);
+            assert!(said.contains("is gone, or empty") && said.contains("Nothing was changed"), "{said}");
+            assert_eq!(fs::read(&log_path).unwrap(), log, "{name}, {what}: its last commits were destroyed");
+            fs::remove_file(&log_path).unwrap();
+            fs::write(&path, &good).unwrap();
+        }
+        // With the file back its log counts again.
+        fs::write(&path, &bytes).unwrap();
+        fs::write(&log_path, &log).unwrap();
+        scratch.open().close();
+    }
+    assert_eq!(scratch.open().ledger.totals().unwrap().0, 3);
+}
+
+/// Goal: decisions that are lost before an upgraded home noted that they were there are missed too. Method: a home with photos
+/// whose ledger does not have the note yet, as after an upgrade, or of a copy of before.
+#[test]
+fn decisions_that_were_never_noted_are_missed() {
+    let scratch = with_photos();
+    let forget = || {
+        let ledger = Connection::open(scratch.root().join("home.sqlite")).unwrap();
+        assert_eq!(ledger.execute("DELETE FROM settings WHERE key = 'spaces-begun'", []).unwrap(), 1);
+    };
+    forget();
+    scratch.open().close();
+    for what in ["gone", "empty"] {
+        forget();
+        let path = scratch.root().join("spaces.sqlite");
+        let good = fs::read(&path).unwrap();
+        damage(&path, what);
+        let said = refused(&scratch, "spaces.sqlite");
+        assert!(said.contains("is gone, or empty"), "{said}");
+        fs::write(&path, good).unwrap();
+        scratch.open().close();
+    }
+}
+
 /// Goal: a database that another program holds, or that may not be opened, is no damage, and said to be what it is. Method: a
 /// folder in its place; another connection that lets go of nothing.
 #[test]
@@ -103,4 +166,19 @@ fn an_index_that_is_held_is_not_thrown_away() {
     assert!(said.contains("nothing was lost"), "{said}");
     drop(other);
     assert_eq!(scratch.open().catalog().totals().unwrap().assets, 3);
+}
+
+/// Goal: what keeps the books about copies from being opened is said of the right one, and sends nobody into a restore.
+#[test]
+fn a_book_that_is_held_is_called_by_its_name() {
+    let scratch = with_photos();
+    for name in ["keeper.sqlite", "vault.sqlite"] {
+        let other = Connection::open(scratch.root().join(name)).unwrap();
+        other.pragma_update(None, "locking_mode", "EXCLUSIVE").unwrap();
+        other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        let said = refused(&scratch, name);
+        assert!(said.contains(&format!("{name} is held by another program")), "{said}");
+        assert!(!said.contains("restore"), "{said}");
+    }
+    scratch.open();
 }
