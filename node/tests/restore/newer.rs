@@ -122,6 +122,32 @@ fn is_shown(home: &Home, entry: &Entry) -> bool {
     detail.is_some_and(|detail| detail.thumbhash.is_some())
 }
 
+/// Checks what was decided about photos that only the relative had, and about those that both have.
+fn check_marks(home: &Home, old: &[Entry], new: &[Entry]) {
+    assert_eq!(marks(home, &new[0]).caption.as_deref(), Some("The first snow"));
+    assert!(marks(home, &new[1]).favourite);
+    assert_eq!(marks(home, &old[4]).caption.as_deref(), Some("At the pond"), "nobody decided here");
+    assert!(marks(home, &old[2]).favourite, "nobody decided here");
+    let garden = marks(home, &old[1]).caption;
+    assert_eq!(garden.as_deref(), Some("Grandma's garden, the last summer"), "this home's own stays");
+    let first = marks(home, &old[0]);
+    assert_eq!((first.favourite, first.rating), (false, Some(0)), "what was taken back stays so");
+}
+
+/// Checks an album that both have, and one that began after the disk was carried away.
+fn check_albums(home: &Home, summer_space: &SpaceId, winter: &SpaceId, old: &[Entry], new: &[Entry]) {
+    let mut summer = in_album(home, summer_space);
+    summer.sort_unstable();
+    let mut expected: Vec<_> =
+        [&old[0], &old[1], &new[0], &new[1]].map(|entry| entry.file.hashes.content).into();
+    expected.sort_unstable();
+    assert_eq!(summer, expected, "what was taken out here stays out, what was put in there is in");
+    assert_eq!(in_album(home, winter), [new[2].file.hashes.content]);
+    let account = home.ledger.accounts().unwrap()[0].id;
+    let album = home.albums.album(winter).unwrap().unwrap();
+    assert!(sharing::sees(home, &account, &album).unwrap() && album.title == "Winter");
+}
+
 /// Goal: photos that only a relative has come home by themselves, bit for bit, with what was decided about them; what both
 /// have keeps what was decided here, and what was taken away here stays away. Method: a disk of last month and a relative
 /// with today's state; between the restore and the meeting people decide otherwise about some photos.
@@ -177,24 +203,8 @@ async fn photos_that_a_relative_has_come_home() {
         check_photo(home, entry, seed);
         assert!(is_shown(home, entry));
     }
-    assert_eq!(marks(home, &new[0]).caption.as_deref(), Some("The first snow"));
-    assert!(marks(home, &new[1]).favourite);
-    assert_eq!(marks(home, &old[4]).caption.as_deref(), Some("At the pond"), "nobody decided here");
-    assert!(marks(home, &old[2]).favourite, "nobody decided here");
-    let garden = marks(home, &old[1]).caption;
-    assert_eq!(garden.as_deref(), Some("Grandma's garden, the last summer"), "this home's own stays");
-    let first = marks(home, &old[0]);
-    assert_eq!((first.favourite, first.rating), (false, Some(0)), "what was taken back stays so");
-
-    let mut summer = in_album(home, &parted.album);
-    summer.sort_unstable();
-    let mut expected: Vec<_> =
-        [&old[0], &old[1], &new[0], &new[1]].map(|entry| entry.file.hashes.content).into();
-    expected.sort_unstable();
-    assert_eq!(summer, expected, "what was taken out here stays out, what was put in there is in");
-    assert_eq!(in_album(home, &winter), [new[2].file.hashes.content]);
-    let album = home.albums.album(&winter).unwrap().unwrap();
-    assert!(sharing::sees(home, &account, &album).unwrap() && album.title == "Winter");
+    check_marks(home, &old, &new);
+    check_albums(home, &parted.album, &winter, &old, &new);
 
     let told = alarm(home, "newer-brought").unwrap();
     assert_eq!(told.text, "Ben had newer copies of your home; 3 photos from them were brought back.");
