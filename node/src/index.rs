@@ -88,11 +88,11 @@ pub fn decide(
 ///
 /// # Errors
 /// See [`DecideError`].
-pub(crate) fn fill_in(home: &Home, account: AccountId, edits: &[Edit]) -> Result<usize, DecideError> {
+pub(crate) fn fill_in(home: &Home, account: AccountId, edits: &[Edit]) -> Result<(), DecideError> {
     let guard = home.changes.read().unwrap_or_else(PoisonError::into_inner);
     let marks = home.library.fill_in(edits, clock::now_ms())?;
     if marks.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
     let assets: Vec<AssetId> = marks.iter().map(|(asset, _)| *asset).collect();
     let before = months_of(home, &assets);
@@ -103,7 +103,7 @@ pub(crate) fn fill_in(home: &Home, account: AccountId, edits: &[Edit]) -> Result
     let mut months = months_of(home, &assets);
     months.extend(before);
     tell_timeline(home, account, months);
-    Ok(assets.len())
+    Ok(())
 }
 
 /// Tells an account's pages that these photos look different now.

@@ -197,6 +197,8 @@ async fn photos_that_a_relative_has_come_home() {
     let told = alarm(home, "newer-state").unwrap();
     assert!(told.text.contains("3 photos from them are here") && told.advice.contains("albums"), "{told:?}");
     assert!(home.albums.album(&winter).unwrap().is_none());
+    assert_eq!(marks(home, &new[0]).caption.as_deref(), Some("The first snow"), "it came with its photo");
+    assert_eq!((marks(home, &old[4]).caption, marks(home, &old[2]).favourite), (None, false));
     newer::answer(home, &found.id, Answer::Bring(None)).await.unwrap();
     assert!(!bring(home).await);
     for (entry, seed) in new.iter().zip(20..) {

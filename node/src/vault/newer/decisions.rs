@@ -9,6 +9,7 @@ use super::accounts::Owners;
 use crate::home::Home;
 use crate::index::{added_month, fill_in};
 use crate::ledger::Ledger;
+use crate::ledger::assets::Entry;
 
 /// Decisions that are written in one go.
 const EDITS_MAX: usize = 2_000;
@@ -17,9 +18,8 @@ const EDITS_MAX: usize = 2_000;
 type Gathered = BTreeMap<AccountId, Vec<Edit>>;
 
 /// Takes favourites, captions, ratings, corrected dates and places, and what was put away, of all photos that are here, as
-/// far as nobody here decided. How many photos look different now.
-///
-/// Photos are put away only if `may_hide`: nobody's photos leave the timeline without a person's word.
+/// far as nobody here decided. With `after` only of photos that came after the one of that number, and puts none of them
+/// away; whether there was something about others that nobody here decided.
 ///
 /// # Errors
 /// When a database fails.
@@ -28,10 +28,9 @@ pub(super) fn take(
     there: &Ledger,
     library: &Library,
     owners: &Owners,
-    may_hide: bool,
-) -> anyhow::Result<usize> {
-    let (mut gathered, mut count, mut changed) = (Gathered::new(), 0, 0);
-    let mut failed = None;
+    after: Option<u32>,
+) -> anyhow::Result<bool> {
+    let (mut gathered, mut count, mut is_withheld, mut failed) = (Gathered::new(), 0, false, None);
     library.for_each(|asset, marks| {
         if failed.is_some() {
             return;
@@ -42,17 +41,18 @@ pub(super) fn take(
             let Some(here) = home.ledger.by_content(account, &entry.file.hashes.content)? else {
                 return Ok(());
             };
-            let edits = edits_of(marks, may_hide).map(|change| Edit {
-                asset: here.asset,
-                added: added_month(&here),
-                change,
-            });
+            if after.is_some_and(|after| here.seq <= after) {
+                is_withheld = is_withheld || says_more(home, &here, marks)?;
+                return Ok(());
+            }
+            let edits = edits_of(marks, after.is_none());
+            let edits = edits.map(|change| Edit { asset: here.asset, added: added_month(&here), change });
             let gathered_of = gathered.entry(*account).or_default();
             let before = gathered_of.len();
             gathered_of.extend(edits);
             count += gathered_of.len() - before;
             if count >= EDITS_MAX {
-                changed += write(home, &mut gathered)?;
+                write(home, &mut gathered)?;
                 count = 0;
             }
             Ok(())
@@ -62,15 +62,26 @@ pub(super) fn take(
     if let Some(error) = failed {
         return Err(error);
     }
-    Ok(changed + write(home, &mut gathered)?)
+    write(home, &mut gathered)?;
+    Ok(is_withheld)
 }
 
-fn write(home: &Home, gathered: &mut Gathered) -> anyhow::Result<usize> {
-    let mut changed = 0;
+/// Whether marks say something about which nothing is said here.
+fn says_more(home: &Home, here: &Entry, there: &Marks) -> anyhow::Result<bool> {
+    let ours = home.library.marks(&here.asset, added_month(here))?;
+    Ok(there.favourite && !ours.favourite
+        || there.archived && !ours.archived
+        || there.caption.is_some() && ours.caption.is_none()
+        || there.rating.is_some() && ours.rating.is_none()
+        || there.taken.is_some() && ours.taken.is_none()
+        || there.place.is_some() && ours.place.is_none())
+}
+
+fn write(home: &Home, gathered: &mut Gathered) -> anyhow::Result<()> {
     for (account, edits) in std::mem::take(gathered) {
-        changed += fill_in(home, account, &edits)?;
+        fill_in(home, account, &edits)?;
     }
-    Ok(changed)
+    Ok(())
 }
 
 /// The decisions that these marks are made of.

@@ -95,6 +95,12 @@ pub struct State {
     /// The number of the head whose decisions were taken.
     #[serde(default)]
     pub(super) decided: u64,
+    /// The number of this home's newest photo before the first of these came.
+    #[serde(default)]
+    pub(super) newest_before: Option<u32>,
+    /// Whether something was said there about photos that are here anyway.
+    #[serde(default)]
+    pub(super) withheld: bool,
     /// The keys that open it, as the phrase opens them, where this computer's own do not.
     pub(super) wrapped: Option<String>,
     /// The keys that open it, sealed to this computer; none when its own do.
@@ -270,6 +276,8 @@ fn seen(home: &Home, head: &VaultHead, strange: bool) -> anyhow::Result<State> {
         range,
         newest: head.hash().to_string(),
         decided: 0,
+        newest_before: None,
+        withheld: false,
         wrapped: needs_phrase.then(|| BASE64.encode(head.keyring())),
         keys: None,
     })
@@ -364,6 +372,8 @@ mod tests {
             range: ever(),
             newest: String::new(),
             decided: 0,
+            newest_before: None,
+            withheld: false,
             wrapped: None,
             keys: None,
         }

@@ -54,8 +54,8 @@ fn sentences(state: &State) -> (String, String) {
         Why::Before if state.total > 0 || state.note.is_some() => (
             format!("{has}. {} from them {} here.", photos(state.brought), are(state.brought)),
             format!(
-                "People's accounts and what was done in albums since come when you say that these copies are yours: {how}. \
-                 {left}"
+                "What else was done there (captions and hearts of photos that are here anyway, albums, people's accounts) comes \
+                 when you say that these copies are yours: {how}. {left}"
             ),
         ),
         Why::Before => (format!("{has}."), format!("To have what came until then, {how}. {left}")),

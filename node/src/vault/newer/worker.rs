@@ -227,7 +227,11 @@ async fn bring_from(
     let owners = polite(move || {
         let owners = accounts::owners(&at, &from.ledger, looked.agreed)?;
         let lacking = photos::count_lacking(&at, &from, &owners)?;
-        states::change_one(&at, &looked.id, |state| begin(state, lacking))?;
+        let newest = at.ledger.newest()?;
+        states::change_one(&at, &looked.id, |state| {
+            state.newest_before.get_or_insert(newest);
+            begin(state, lacking);
+        })?;
         Ok(Arc::new(owners))
     })
     .await?;
@@ -237,20 +241,25 @@ async fn bring_from(
     }
     let (at, state) = (Arc::clone(home), state.clone());
     polite(move || {
-        let Some(state) = list(&at)?.into_iter().find(|now| now.id == state.id && now.is_wanted()) else {
+        let Some(mut state) = list(&at)?.into_iter().find(|now| now.id == state.id && now.is_wanted()) else {
             return Ok(());
         };
         if let Some(there) = &newer.decisions {
             if state.decided < number {
-                decisions::take(&at, &newer.ledger, &there.library, &owners, state.agreed)?;
-                states::change_one(&at, &state.id, |state| state.decided = number)?;
+                // Without a person's word only about photos that came.
+                let after = if state.agreed { None } else { state.newest_before };
+                state.withheld = decisions::take(&at, &newer.ledger, &there.library, &owners, after)?;
+                let withheld = state.withheld;
+                states::change_one(&at, &state.id, |state| {
+                    (state.decided, state.withheld) = (number, withheld)
+                })?;
             }
             if state.agreed {
                 albums::merge(&at, &newer.ledger, &there.albums, &owners, state.base_ms)?;
             }
         }
         let has_decisions = newer.decisions.is_some();
-        let has_more = !state.agreed && has_more(&newer, &owners, state.base_ms)?;
+        let has_more = !state.agreed && (state.withheld || has_more(&newer, &owners, state.base_ms)?);
         drop(newer);
         let lacking = tally.lost + tally.away;
         let note = match &newest {
@@ -270,7 +279,7 @@ async fn bring_from(
             return wait_for(&at, &state.id, note);
         }
         if has_more {
-            let note = "accounts and albums wait for a person's word".to_owned();
+            let note = "what else was done there waits for a person's word".to_owned();
             return states::change_one(&at, &state.id, |state| {
                 if state.is_wanted() {
                     (state.doing, state.missing, state.note) = (Doing::Asks, 0, Some(note));
