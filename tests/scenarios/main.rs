@@ -18,4 +18,5 @@ mod everyday;
 mod family;
 mod full_disk;
 mod looking_after;
+mod stolen_keys;
 mod vault;
