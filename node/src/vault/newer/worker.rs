@@ -224,6 +224,7 @@ async fn bring_from(
 ) -> anyhow::Result<()> {
     let newer = Arc::new(newer);
     let (at, from, looked) = (Arc::clone(home), Arc::clone(&newer), state.clone());
+    let is_restoring = place::is_restoring(home);
     let owners = polite(move || {
         let owners = accounts::owners(&at, &from.ledger, looked.agreed)?;
         let lacking = photos::count_lacking(&at, &from, &owners)?;
@@ -239,57 +240,89 @@ async fn bring_from(
     if stop.is_cancelled() {
         return Ok(());
     }
-    let (at, state) = (Arc::clone(home), state.clone());
-    polite(move || {
-        let Some(mut state) = list(&at)?.into_iter().find(|now| now.id == state.id && now.is_wanted()) else {
-            return Ok(());
-        };
-        if let Some(there) = &newer.decisions {
-            if state.decided < number {
-                // Without a person's word only about photos that came.
-                let after = if state.agreed { None } else { state.newest_before };
-                state.withheld = decisions::take(&at, &newer.ledger, &there.library, &owners, after)?;
-                let withheld = state.withheld;
-                states::change_one(&at, &state.id, |state| {
-                    (state.decided, state.withheld) = (number, withheld)
-                })?;
-            }
-            if state.agreed {
-                albums::merge(&at, &newer.ledger, &there.albums, &owners, state.base_ms)?;
-            }
+    let look = Look { tally, number, newest, agreed: state.agreed, is_restoring };
+    let (at, id) = (Arc::clone(home), state.id.clone());
+    polite(move || settle(&at, &id, &newer, &owners, look))
+        .await
+        .context("what people decided in a newer state cannot be taken over")
+}
+
+/// What a look at an opened state came to.
+struct Look {
+    tally: photos::Tally,
+    /// The number of its head.
+    number: u64,
+    /// Why a newer head could not be opened, if so.
+    newest: Result<(), String>,
+    /// Whether a person had said that it is theirs when it began.
+    agreed: bool,
+    /// Whether a restore was under way when it began, whose photos did not count as lacking.
+    is_restoring: bool,
+}
+
+/// Takes over what people decided, and says how it stands.
+fn settle(home: &Home, id: &str, newer: &Newer, owners: &accounts::Owners, look: Look) -> anyhow::Result<()> {
+    let Some(state) = list(home)?.into_iter().find(|now| now.id == id && now.is_wanted()) else {
+        return Ok(());
+    };
+    if state.agreed != look.agreed {
+        // Somebody said meanwhile that it is theirs: accounts and their photos come with another look.
+        states::look_again(home);
+        return wait_for(home, id, None);
+    }
+    let withheld = take_over(home, &state, newer, owners, look.number)?;
+    let has_decisions = newer.decisions.is_some();
+    let lacking = look.tally.lost + look.tally.away;
+    let is_restoring = look.is_restoring || place::is_restoring(home);
+    let note = match &look.newest {
+        // What a restore still brings may be only in these copies.
+        _ if is_restoring => Some("the restore comes to its end first".to_owned()),
+        Err(trouble) if lacking == 0 => Some(trouble.clone()),
+        _ if look.tally.away > 0 => Some("a home or disk that has the others is not on".to_owned()),
+        _ if lacking == 0 && !has_decisions => {
+            Some("its captions and albums are in none of the copies that were reached".to_owned())
         }
-        let has_decisions = newer.decisions.is_some();
-        let has_more = !state.agreed && (state.withheld || has_more(&newer, &owners, state.base_ms)?);
-        drop(newer);
-        let lacking = tally.lost + tally.away;
-        let note = match &newest {
-            // What a restore still brings may be only in these copies.
-            _ if place::is_restoring(&at) => Some("the restore comes to its end first".to_owned()),
-            Err(trouble) if lacking == 0 => Some(trouble.clone()),
-            _ if tally.away > 0 => Some("a home or disk that has the others is not on".to_owned()),
-            _ if lacking == 0 && !has_decisions => {
-                Some("its captions and albums are in none of the copies that were reached".to_owned())
+        _ => None,
+    };
+    if lacking > 0 || !has_decisions || is_restoring {
+        states::change_one(home, id, |state| {
+            state.missing = state.total.saturating_sub(state.brought);
+        })?;
+        return wait_for(home, id, note);
+    }
+    if !state.agreed && (withheld || has_more(newer, owners, state.base_ms)?) {
+        let note = "what else was done there waits for a person's word".to_owned();
+        return states::change_one(home, id, |state| {
+            if state.is_wanted() {
+                (state.doing, state.missing, state.note) = (Doing::Asks, 0, Some(note));
             }
-            _ => None,
-        };
-        if lacking > 0 || !has_decisions || place::is_restoring(&at) {
-            states::change_one(&at, &state.id, |state| {
-                state.missing = state.total.saturating_sub(state.brought);
-            })?;
-            return wait_for(&at, &state.id, note);
-        }
-        if has_more {
-            let note = "what else was done there waits for a person's word".to_owned();
-            return states::change_one(&at, &state.id, |state| {
-                if state.is_wanted() {
-                    (state.doing, state.missing, state.note) = (Doing::Asks, 0, Some(note));
-                }
-            });
-        }
-        finish(&at, &state, number, note)
-    })
-    .await
-    .context("what people decided in a newer state cannot be taken over")
+        });
+    }
+    finish(home, &state, look.number, note)
+}
+
+/// Takes over what was decided about photos, once for each head, and, with a person's word, what was done in albums. Whether
+/// something was said about photos that are here anyway, which waits for that word.
+fn take_over(
+    home: &Home,
+    state: &State,
+    newer: &Newer,
+    owners: &accounts::Owners,
+    number: u64,
+) -> anyhow::Result<bool> {
+    let mut withheld = state.withheld;
+    let Some(there) = &newer.decisions else { return Ok(withheld) };
+    if state.decided < number {
+        let after = if state.agreed { None } else { state.newest_before };
+        withheld = decisions::take(home, &newer.ledger, &there.library, owners, after)?;
+        states::change_one(home, &state.id, |state| {
+            (state.decided, state.withheld) = (number, withheld);
+        })?;
+    }
+    if state.agreed {
+        albums::merge(home, &newer.ledger, &there.albums, owners, state.base_ms)?;
+    }
+    Ok(withheld)
 }
 
 /// Whether there is something that opens this home to somebody, so that a person is asked first: accounts that are not here,
