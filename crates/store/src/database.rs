@@ -277,6 +277,29 @@ mod tests {
         assert_eq!(*found.lock().unwrap(), [1, 2]);
     }
 
+    /// Goal: a listener that panics, or that brings another one, ends nothing: all are told, and what is written is written.
+    #[test]
+    fn listeners_do_the_writer_no_harm() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Database::open(&folder.path().join("a.sqlite"), Durability::Normal, MIGRATIONS).unwrap();
+        let (told, later) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+        db.on_commit(|| panic!("on purpose"));
+        let counts = |count: &Arc<Mutex<u32>>| {
+            let count = Arc::clone(count);
+            move || *count.lock().unwrap() += 1
+        };
+        db.on_commit(counts(&told));
+        let (weak, count) = (Arc::downgrade(&db.inner), Arc::clone(&later));
+        db.on_commit(move || {
+            let Some(inner) = weak.upgrade() else { return };
+            let count = Arc::clone(&count);
+            inner.writer.on_commit(Box::new(move || *count.lock().unwrap() += 1));
+        });
+        add(&db, "one");
+        add(&db, "two");
+        assert_eq!((*told.lock().unwrap(), *later.lock().unwrap()), (2, 1));
+    }
+
     /// Goal: a copy made after a small change differs from the one before in few places.
     #[test]
     fn pages_keep_their_places() {

@@ -7,7 +7,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -30,17 +30,32 @@ pub(crate) struct Writer {
     listeners: Arc<Listeners>,
 }
 
+/// Called after a commit that changed something.
+type Listener = Box<dyn Fn() + Send>;
+
 /// Who is told of commits that changed something, in the order in which they came.
 #[derive(Default)]
-struct Listeners(Mutex<Vec<Box<dyn Fn() + Send>>>);
+struct Listeners(Mutex<Vec<Listener>>);
 
 impl Listeners {
-    fn add(&self, tell: Box<dyn Fn() + Send>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(tell);
+    fn lock(&self) -> MutexGuard<'_, Vec<Listener>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn add(&self, tell: Listener) {
+        self.lock().push(tell);
+    }
+
+    /// Tells everybody; only the writer does. The list is not held meanwhile: one who is told may bring another listener.
+    /// What is said to one who panics is said to the others all the same.
     fn tell(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|tell| tell());
+        let mut told = std::mem::take(&mut *self.lock());
+        for tell in &told {
+            drop(catch_unwind(AssertUnwindSafe(tell)));
+        }
+        let mut listeners = self.lock();
+        told.append(&mut listeners);
+        *listeners = told;
     }
 }
 
@@ -56,7 +71,7 @@ impl Writer {
     }
 
     /// Has `tell` called after every commit that changed something.
-    pub(crate) fn on_commit(&self, tell: Box<dyn Fn() + Send>) {
+    pub(crate) fn on_commit(&self, tell: Listener) {
         self.listeners.add(tell);
     }
 
