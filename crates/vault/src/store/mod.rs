@@ -63,6 +63,8 @@ struct Shared {
     /// Counts commits, so that what was counted before one is known to be old.
     writes: AtomicU64,
     counted: Mutex<Option<overview::Counted>>,
+    /// Held by whoever counts: who asks meanwhile waits for what is found, and counts nothing again.
+    counting: Mutex<()>,
 }
 
 /// Opens or creates a `vault.sqlite` that was never without a `keeper.sqlite` beside it, for [`VaultStore::new`]; see

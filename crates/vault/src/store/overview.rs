@@ -1,7 +1,8 @@
 //! How safe everything is: counted from what was proved and when.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use heirloom_store::StoreError;
 use heirloom_store::rusqlite::{self, Connection};
@@ -12,6 +13,10 @@ use crate::policy::{CopyState, HOMES_COUNTED_MAX, PhotoCounts, Policy, TargetId,
 
 /// For how long what was counted is good while nothing is written.
 const FRESH_MS: i64 = 60_000;
+/// A count that takes this long is a large library's.
+const LONG: Duration = Duration::from_millis(500);
+/// How much of the time goes into counting a large library while much is written, as one part in so many.
+const COUNT_ONE_IN: u32 = 20;
 /// What was sent in this time says how fast it goes.
 const RECENT_MS: i64 = 60 * 60 * 1000;
 
@@ -70,31 +75,83 @@ pub(super) struct Counted {
     now_ms: i64,
     policy: Policy,
     overview: Overview,
+    at: Instant,
+    took: Duration,
+}
+
+impl Counted {
+    fn is_good(&self, now_ms: i64, policy: &Policy) -> bool {
+        self.policy == *policy && (self.now_ms..self.now_ms.saturating_add(FRESH_MS)).contains(&now_ms)
+    }
+
+    /// Whether it may be shown although something was written since: it took long, and not long ago.
+    fn is_of_late(&self) -> bool {
+        self.took >= LONG && self.at.elapsed() < self.took * COUNT_ONE_IN
+    }
+}
+
+#[cfg(test)]
+impl VaultStore {
+    /// As if what was counted last had taken long.
+    pub(super) fn count_took_long(&self) {
+        self.counted().as_mut().unwrap().took = 100 * LONG;
+    }
 }
 
 impl VaultStore {
     /// Counts how safe everything is. A proof older than [`Policy::audit_within_ms`] counts for nothing, and neither does a
     /// home that was away for [`Policy::replace_ms`], is being left, or keeps no copies any more.
     ///
-    /// With a million photos this takes a moment, so what was counted is kept until something is written, for a minute.
+    /// With a million photos this takes a moment, so what was counted is kept until something is written, for a minute; and
+    /// one counts at a time.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn overview(&self, now_ms: i64, policy: &Policy) -> Result<Overview, StoreError> {
-        let writes = self.writes();
-        let lock = || self.shared.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = lock().as_ref()
-            && (known.writes, known.policy) == (writes, *policy)
-            && (known.now_ms..known.now_ms.saturating_add(FRESH_MS)).contains(&now_ms)
-        {
-            return Ok(known.overview.clone());
+        self.counted_or_count(now_ms, policy, |_| false)
+    }
+
+    /// [`VaultStore::overview`] for people who look on: with a large library it may be some seconds old, so that pages
+    /// that show how copies come on do not slow them down.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn overview_of_late(&self, now_ms: i64, policy: &Policy) -> Result<Overview, StoreError> {
+        self.counted_or_count(now_ms, policy, Counted::is_of_late)
+    }
+
+    fn counted_or_count(
+        &self,
+        now_ms: i64,
+        policy: &Policy,
+        is_new_enough: impl Fn(&Counted) -> bool,
+    ) -> Result<Overview, StoreError> {
+        let known = || {
+            let counted = self.counted();
+            let good = counted.as_ref().filter(|known| known.is_good(now_ms, policy))?;
+            (good.writes == self.writes() || is_new_enough(good)).then(|| good.overview.clone())
+        };
+        if let Some(overview) = known() {
+            return Ok(overview);
         }
+        let _counting = self.shared.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody else may have counted meanwhile.
+        if let Some(overview) = known() {
+            return Ok(overview);
+        }
+        let (writes, began) = (self.writes(), Instant::now());
         let overview = self.db.read(|conn| -> Result<_, StoreError> {
             let transaction = conn.unchecked_transaction()?;
             Ok(count(&transaction, now_ms, policy)?)
         })?;
-        *lock() = Some(Counted { writes, now_ms, policy: *policy, overview: overview.clone() });
+        let counted = overview.clone();
+        let (at, took) = (Instant::now(), began.elapsed());
+        *self.counted() = Some(Counted { writes, now_ms, policy: *policy, overview: counted, at, took });
         Ok(overview)
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Option<Counted>> {
+        self.shared.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -177,8 +234,9 @@ fn count_copies(
     let mut proven = vec![0_u64; packs.len()];
     let mut pending = vec![false; packs.len()];
     for (bit, slot) in slots.iter_mut().enumerate() {
-        let mut statement = conn
-            .prepare_cached("SELECT pack, state, proven_ms, bytes, lost_ms, sent_ms FROM copies WHERE target = ?1")?;
+        let mut statement = conn.prepare_cached(
+            "SELECT pack, state, proven_ms, bytes, lost_ms, sent_ms FROM copies WHERE target = ?1",
+        )?;
         let mut rows = statement.query([slot.id.0])?;
         while let Some(row) = rows.next()? {
             let pack = row.get::<_, u32>(0)? as usize;

@@ -53,6 +53,26 @@ fn a_photo_is_complete_when_all_of_it_is_proven_and_would_be_found() {
     assert_eq!(later.photos.in_homes[..3], [3, 0, 0]);
 }
 
+/// Goal: what people look at while much is written may be some seconds old when counting takes long, and only then; whoever
+/// decides something is told what is so now.
+#[test]
+fn only_a_large_library_is_shown_as_it_was_a_moment_ago() {
+    let store = fixture();
+    let now = || store.overview(NOW, &Policy::default()).unwrap().photos.total;
+    let shown = || store.overview_of_late(NOW, &Policy::default()).unwrap().photos.total;
+    store.note(&[1]);
+    assert_eq!((now(), shown()), (1, 1));
+    store.note(&[2]);
+    assert_eq!(shown(), 2, "a small one");
+    store.count_took_long();
+    store.note(&[3]);
+    assert_eq!((shown(), now(), shown()), (2, 3, 3));
+    store.count_took_long();
+    store.note(&[4]);
+    let later = store.overview_of_late(NOW + DAY_MS, &Policy::default()).unwrap();
+    assert_eq!(later.photos.total, 4, "not for long");
+}
+
 /// How fast copies go is told from what was sent in the last hour and proved.
 #[test]
 fn what_was_sent_lately_says_how_fast_it_goes() {
