@@ -113,7 +113,7 @@ fn try_block(file: &dyn Blocks, at: u64) -> io::Result<Option<io::Error>> {
         match file.read(at, &mut block) {
             Ok(_) => return Ok(None),
             Err(error) if error.kind() == ErrorKind::Interrupted || is_of_medium(&error) => {
-                last = Some(error)
+                last = Some(error);
             }
             Err(error) => return Err(error),
         }

@@ -167,7 +167,7 @@ impl From<AskingNow> for KitAskingJson {
                     homes.push(KitHomeJson { id, name, state: state.text(), words, hours_left });
                 }
                 EntryKind::Place { is_there } => {
-                    places.push(KitPlaceJson { id, place: name, there: is_there })
+                    places.push(KitPlaceJson { id, place: name, there: is_there });
                 }
                 EntryKind::Paper(part) => papers.push(KitPaperJson { id, part }),
             }

@@ -37,7 +37,12 @@ pub(super) fn tell(home: &Home, states: &[State], is_asked: bool) -> anyhow::Res
     let (text, advice) = (texts.join(" "), advice.join(" "));
     let alarm = NewAlarm { kind: ALARM_NEWER, household: None, text, advice };
     let now_ms = home.vault.engine.now();
-    Ok(if is_asked { store.report(&alarm, now_ms)? } else { store.raise(&alarm, now_ms)? })
+    if is_asked {
+        store.report(&alarm, now_ms)?
+    } else {
+        store.raise(&alarm, now_ms)?
+    }
+    Ok(())
 }
 
 /// What is so, and what to do.
