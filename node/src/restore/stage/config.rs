@@ -67,7 +67,8 @@ fn without_old_machine(text: &str, before: &Config) -> Option<String> {
     Some(format!("# As before the restore, without what was true of the old machine only.\n{kept}"))
 }
 
-/// The settings with a relay before those that they name; as they are, if they name it.
+/// The settings with a relay before those that they name. One that they name stays where it is; the password that was
+/// typed for it is newer than theirs.
 fn with_relay(text: String, url: &str, token: Option<&str>) -> anyhow::Result<String> {
     let mut settings: toml::Table = toml::from_str(&text)?;
     let Some(named) = settings.remove("relays") else {
@@ -76,12 +77,23 @@ fn with_relay(text: String, url: &str, token: Option<&str>) -> anyhow::Result<St
         return Ok(format!("relays = [{}]\n{text}", setting(url, token)));
     };
     let toml::Value::Array(mut relays) = named else { return Ok(text) };
-    if relays.iter().any(|relay| relay.get("url").and_then(toml::Value::as_str) == Some(url)) {
-        return Ok(text);
+    match (relays.iter_mut().find(|relay| is_at(relay, url)), token) {
+        (Some(toml::Value::Table(known)), Some(token))
+            if known.get("token").and_then(toml::Value::as_str) != Some(token) =>
+        {
+            known.insert("token".to_owned(), token.into());
+        }
+        (Some(_), _) => return Ok(text),
+        (None, _) => relays.insert(0, setting(url, token)),
     }
-    relays.insert(0, setting(url, token));
     settings.insert("relays".to_owned(), toml::Value::Array(relays));
     Ok(toml::to_string(&settings)?)
+}
+
+/// Whether this is the relay at an address.
+fn is_at(relay: &toml::Value, url: &str) -> bool {
+    let known = relay.get("url").and_then(toml::Value::as_str);
+    known.is_some_and(|known| known.trim_end_matches('/') == url.trim_end_matches('/'))
 }
 
 fn setting(url: &str, token: Option<&str>) -> toml::Value {
@@ -147,7 +159,13 @@ mod tests {
         assert!(std::fs::read_to_string(&path).unwrap().contains("# enough"));
         let before = format!("workers = 3\n[[relays]]\nurl = \"{old}\"\n");
         check(&before, None, &[(new, None), (old, None)]);
-        let known = format!("workers = 3\nrelays = [{{ url = \"{new}\", token = \"x\" }}]\n");
-        check(&known, Some("y"), &[(new, Some("x"))]);
+        let known = format!("workers = 3 # enough\nrelays = [{{ url = \"{new}\", token = \"x\" }}]\n");
+        for typed in [None, Some("x")] {
+            check(&known, typed, &[(new, Some("x"))]);
+            assert!(std::fs::read_to_string(&path).unwrap().contains("# enough"), "nothing is to be changed");
+        }
+        check(&known, Some("y"), &[(new, Some("y"))]);
+        let second = format!("workers = 3\n[[relays]]\nurl = \"{old}\"\n[[relays]]\nurl = \"{new}/\"\n");
+        check(&second, Some("y"), &[(old, None), (&format!("{new}/"), Some("y"))]);
     }
 }
