@@ -53,7 +53,7 @@ impl PackFolder {
         from.parent().map_or(Ok(()), |shard| self.disk.sync_dir(shard))
     }
 
-    /// Part of a pack that may have become a fossil.
+    /// Part of a pack that may have become a fossil, or been set aside.
     ///
     /// # Errors
     /// As [`PackFolder::read`].
@@ -63,8 +63,10 @@ impl PackFolder {
             other => return other,
         }
         let fossils = self.fossils()?;
-        let fossil = fossils.into_iter().find(|fossil| fossil.id == *id).ok_or(FolderError::Missing)?;
-        self.read_at(&self.fossil_path(&fossil), range)
+        match fossils.into_iter().find(|fossil| fossil.id == *id) {
+            Some(fossil) => self.read_at(&self.fossil_path(&fossil), range),
+            None => self.read_aside(id, range),
+        }
     }
 
     /// Removes fossils that are older than 30 days of the folder's own time; returns how many.

@@ -160,7 +160,7 @@ impl PackFolder {
             return Err(FolderError::Wrong("the bytes aren't the pack that was named"));
         }
         self.is_there()?;
-        match self.check(id).map_err(|error| self.look_again(id, error)) {
+        match self.check_twice(id) {
             Ok(_) => return self.make_durable(id),
             Err(FolderError::Missing) => {}
             Err(FolderError::Wrong(_)) => self.set_aside(id)?,

@@ -59,17 +59,20 @@ impl Keeper {
         Ok(())
     }
 
-    /// Part of a pack, kept or held; exactly that long.
+    /// Part of a pack, kept or held; exactly that long. Of one that is bad, what is left of it, until it came again: it may be
+    /// all that there is of somebody's photos, and whoever reads it checks it.
     ///
     /// # Errors
     /// [`KeeperError::NotAWard`], [`KeeperError::Missing`], [`KeeperError::Wrong`] when no such range can be,
     /// [`KeeperError::DiskAbsent`], [`KeeperError::Io`], [`KeeperError::Store`].
     pub fn read(&self, ward: &HouseholdId, pack: &PackId, range: Range<u64>) -> Result<Vec<u8>, KeeperError> {
         let folder = self.folder(ward)?;
-        let row = self.pack_row(ward, pack)?.filter(|row| row.state != PackState::Bad);
-        let row = row.ok_or(KeeperError::Missing)?;
+        let row = self.pack_row(ward, pack)?.ok_or(KeeperError::Missing)?;
         if range.start > range.end || range.end > row.bytes {
             return Err(KeeperError::Wrong("the pack hasn't got that range"));
+        }
+        if row.state == PackState::Bad {
+            return Ok(folder.read_aside(pack, &range)?);
         }
         match folder.read(pack, &range) {
             // Of the rest of the pack nothing is said: it may be all that there is of somebody's photos.
@@ -124,7 +127,7 @@ impl Keeper {
             Ok(folder) => folder,
             Err(KeeperError::DiskAbsent) => return Ok(Answer::DiskAbsent),
             // The disk is there and doesn't answer: nothing is known about any pack.
-            Err(KeeperError::Io(_)) => return Ok(Answer::Busy),
+            Err(KeeperError::Io(_) | KeeperError::Busy) => return Ok(Answer::Busy),
             Err(other) => return Err(other),
         };
         // A question about another size is about another pack: nothing is wrong here.
@@ -137,8 +140,11 @@ impl Keeper {
         Ok(match folder.prove(challenge).map_err(|error| folder.look_again(&challenge.pack, error)) {
             Ok(proof) => Answer::Proof(proof),
             Err(error @ (FolderError::Missing | FolderError::Wrong(_))) => {
-                self.found_bad(ward, &folder, &challenge.pack, &error)?;
-                Answer::Missing
+                match self.found_bad(ward, &folder, &challenge.pack, &error) {
+                    Err(KeeperError::DiskAbsent) => Answer::DiskAbsent,
+                    Err(KeeperError::Io(_)) => Answer::Busy,
+                    found => found.map(|_| Answer::Missing)?,
+                }
             }
             Err(away) if away.is_away() => Answer::DiskAbsent,
             Err(_) => Answer::Busy,
@@ -165,16 +171,18 @@ impl Keeper {
         let _working = slot.work();
         let row = self.pack_row(ward, pack)?.filter(|row| row.state != PackState::Bad);
         let Some(row) = row else { return Ok(false) };
-        let still = folder.check(pack);
-        if !matches!(still, Err(FolderError::Missing | FolderError::Wrong(_))) {
-            return Ok(false);
-        }
-        if row.state == PackState::Held {
-            return self.forget_held(ward, folder, pack);
-        }
-        if matches!(still, Err(FolderError::Wrong(_))) {
+        match (folder.check_twice(pack), row.state) {
+            // The rest of it can be read, and may be needed before the hold is over.
+            (Err(error), PackState::Held) if error.is_unreadable() => return Ok(false),
+            // A disk that doesn't even move the file is at fault itself, and nothing is said of the pack.
+            (Err(error), _) if error.is_unreadable() => folder.set_aside(pack)?,
+            (Err(FolderError::Missing | FolderError::Wrong(_)), PackState::Held) => {
+                return self.forget_held(ward, folder, pack);
+            }
             // Where even that fails the row still says that the pack is bad, and nothing reads it.
-            folder.set_aside(pack).unwrap_or_default();
+            (Err(FolderError::Wrong(_)), _) => folder.set_aside(pack).unwrap_or_default(),
+            (Err(FolderError::Missing), _) => {}
+            _ => return Ok(false),
         }
         tracing::warn!(%pack, why = %why, "a pack that is kept for another home is damaged or lost");
         let (ward, pack) = (*ward, *pack);

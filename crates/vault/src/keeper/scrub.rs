@@ -45,7 +45,10 @@ impl Keeper {
         wards.rotate_left(first);
         for ward in wards {
             match self.scrub_ward(&ward.household, budget_bytes, &mut report) {
-                Ok(()) | Err(KeeperError::DiskAbsent | KeeperError::Io(_) | KeeperError::NotAWard) => {}
+                Ok(())
+                | Err(
+                    KeeperError::DiskAbsent | KeeperError::Busy | KeeperError::Io(_) | KeeperError::NotAWard,
+                ) => {}
                 Err(other) => return Err(other),
             }
         }
@@ -100,10 +103,10 @@ impl Keeper {
     ) -> Result<bool, KeeperError> {
         // A fault that passes is no reason to have a pack sent again: it is read once more first.
         let found = match folder.check(&row.pack) {
-            Err(FolderError::Io { .. }) => folder.check(&row.pack),
+            Err(FolderError::Io { .. }) => folder.check_twice(&row.pack),
             other => other,
         };
-        match found.map_err(|error| folder.look_again(&row.pack, error)) {
+        match found {
             Ok(_) => Ok(true),
             Err(why @ (FolderError::Missing | FolderError::Wrong(_))) => {
                 Ok(!self.found_bad(ward, folder, &row.pack, &why)?)

@@ -140,14 +140,15 @@ fn files_without_rows(
         for (pack, bytes) in page {
             let is_read = bytes <= may_read;
             may_read = may_read.saturating_sub(bytes);
-            if bytes == 0
-                || bytes > PACK_BYTES_MAX as u64
-                || (is_read && !is_right(folder, &pack, unreadable)?)
-            {
-                // One that can't be moved either stays, and nothing counts it.
-                unreadable.forgive(folder.set_aside(&pack))?;
-            } else {
-                whole.push((pack, bytes));
+            let has_a_size = bytes > 0 && bytes <= PACK_BYTES_MAX as u64;
+            match has_a_size.then(|| is_right(folder, &pack, is_read, unreadable)).transpose()? {
+                Some(Some(true)) => whole.push((pack, bytes)),
+                // It stays as it is, and nothing counts it until it can be read: what is moved aside here nobody asks for.
+                Some(None) => {}
+                // One that can't be moved either stays, too.
+                Some(Some(false)) | None => {
+                    unreadable.forgive(folder.set_aside(&pack))?;
+                }
             }
         }
         let ward = *ward;
@@ -161,10 +162,19 @@ fn files_without_rows(
     }
 }
 
-fn is_right(folder: &PackFolder, pack: &PackId, unreadable: &mut Unreadable) -> Result<bool, KeeperError> {
+/// Whether an unknown file is the pack that its name says, read only if there is time; `None`: nothing can be said of it now.
+fn is_right(
+    folder: &PackFolder,
+    pack: &PackId,
+    is_read: bool,
+    unreadable: &mut Unreadable,
+) -> Result<Option<bool>, KeeperError> {
+    if !is_read {
+        return Ok(Some(true));
+    }
     match unreadable.forgive(folder.check(pack)) {
-        Ok(found) => Ok(found.is_some()),
-        Err(FolderError::Missing | FolderError::Wrong(_)) => Ok(false),
+        Ok(found) => Ok(found.map(|_| true)),
+        Err(FolderError::Missing | FolderError::Wrong(_)) => Ok(Some(false)),
         Err(other) => Err(other.into()),
     }
 }

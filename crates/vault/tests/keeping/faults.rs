@@ -276,7 +276,7 @@ fn rot_is_found_within_35_days_and_set_aside() {
     let aside = home.place(&id).join("damaged");
     assert_eq!(std::fs::read_dir(&aside).unwrap().count(), 2);
     let (damaged, content) = &packs[3];
-    assert!(matches!(home.keeper.read(&id, damaged, 0..10), Err(KeeperError::Missing)));
+    assert_ne!(home.keeper.read(&id, damaged, 0..40_000).unwrap(), *content, "what is left of it");
     home.keeper.put(&id, damaged, content, Room::Common).unwrap();
     assert!(proves(&home.keeper, &id, damaged, content.len()));
     assert_eq!(std::fs::read_dir(&aside).unwrap().count(), 1);
