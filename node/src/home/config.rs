@@ -8,6 +8,9 @@ use anyhow::Context;
 use heirloom_vault::policy::schedule::Hours;
 use serde::{Deserialize, Serialize};
 
+/// Bytes of a disk that are left free however little a person said: databases that cannot grow save nothing.
+const LEAVE_BYTES_MIN: u64 = 64_000_000;
+
 /// The node's settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -118,7 +121,7 @@ impl Config {
 #mdns = true
 
 # Megabytes of the disk that copies for other homes and shared photos leave free. Usually a twentieth of the disk, from
-# 1 to 20 GB, and 2 GB by shared photos.
+# 1 to 20 GB, and 2 GB by shared photos. At least 64, so that the home's own lists find room.
 #leave_free_mb = 20000
 
 # A file with the passphrase of keys.toml, if that was locked with `heirloom init --key-passphrase-file`.
@@ -185,9 +188,10 @@ impl Config {
         }
     }
 
-    /// What the people want left free of the disk, in bytes, if they said.
+    /// What the people want left free of the disk, in bytes, if they said. However little they said, this home's own lists
+    /// find room to grow.
     pub fn leave_free_bytes(&self) -> Option<u64> {
-        self.leave_free_mb.map(|megabytes| u64::from(megabytes) * 1_000_000)
+        self.leave_free_mb.map(|megabytes| (u64::from(megabytes) * 1_000_000).max(LEAVE_BYTES_MIN))
     }
 
     /// How many photos are worked on at the same time.
@@ -232,6 +236,16 @@ mod tests {
         for wrong in ["22", "25:00-01:00", "a-b"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn some_of_the_disk_is_left_free_whatever_is_said() {
+        let left = |said| Config { leave_free_mb: said, ..Config::default() }.leave_free_bytes();
+        assert_eq!(
+            [left(None), left(Some(0)), left(Some(1)), left(Some(64))],
+            [None, Some(64_000_000), Some(64_000_000), Some(64_000_000)]
+        );
+        assert_eq!(left(Some(u32::MAX)), Some(4_294_967_295_000_000));
     }
 
     #[test]
