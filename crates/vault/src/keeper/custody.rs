@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use heirloom_identity::HouseholdId;
 use heirloom_store::{Database, Disk};
@@ -18,6 +18,12 @@ use crate::{Room, TargetState};
 
 /// How long a disk with a ward's packs may take to say that it is there.
 const DISK_TIME: Duration = Duration::from_secs(10);
+
+/// For how long a disk that said that it is there is not asked again before each thing; whether the right one is there is
+/// looked at each time all the same.
+const SEEN_TIME: Duration = Duration::from_secs(1);
+/// For how long a disk that was there and doesn't answer is only busy, and not gone.
+const STALL_TIME: Duration = Duration::from_mins(1);
 
 /// Everything kept for wards. Blocking; cheap but for calls that read or write packs. Share it with an `Arc`.
 pub struct Keeper {
@@ -38,9 +44,19 @@ pub(super) struct Slot {
     work: Mutex<()>,
     /// The ward's folder, once its disk was found.
     folder: Mutex<Option<Arc<PackFolder>>>,
+    /// When the ward's disk last said that it is there.
+    seen: Mutex<Option<Instant>>,
 }
 
 impl Slot {
+    fn seen(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_seen_within(&self, time: Duration) -> bool {
+        self.seen().is_some_and(|seen| seen.elapsed() < time)
+    }
+
     pub(super) fn work(&self) -> MutexGuard<'_, ()> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -267,10 +283,8 @@ impl Keeper {
     /// before anybody relies on either.
     pub(super) fn folder(&self, ward: &HouseholdId) -> Result<Arc<PackFolder>, KeeperError> {
         let slot = self.slot_of_ward(ward)?;
-        // Before the lock: a disk that does not answer is one that is not there, for everybody who asks.
-        if self.marker_at(&self.place_of(ward)).is_none() {
-            return Err(KeeperError::DiskAbsent);
-        }
+        // Before the lock, so that nobody waits in it for a disk that does not answer.
+        self.must_answer(ward, &slot)?;
         let mut known = slot.folder();
         if let Some(folder) = known.as_ref().filter(|folder| folder.is_there().is_ok()) {
             return Ok(Arc::clone(folder));
@@ -287,6 +301,29 @@ impl Keeper {
         survey::compare(&self.db, ward, &folder)?;
         *known = Some(Arc::clone(&folder));
         Ok(folder)
+    }
+
+    /// Returns when the ward's disk answers, or did so just now.
+    ///
+    /// # Errors
+    /// [`KeeperError::Busy`] when it was there a moment ago and takes long, [`KeeperError::DiskAbsent`].
+    fn must_answer(&self, ward: &HouseholdId, slot: &Slot) -> Result<(), KeeperError> {
+        if slot.is_seen_within(SEEN_TIME) {
+            return Ok(());
+        }
+        match self.looks.within(DISK_TIME, &self.place_of(ward), marker_of) {
+            Some(Some(_)) => {
+                *slot.seen() = Some(Instant::now());
+                Ok(())
+            }
+            Some(None) => {
+                *slot.seen() = None;
+                Err(KeeperError::DiskAbsent)
+            }
+            // A disk that has much to do, or wakes up.
+            None if slot.is_seen_within(STALL_TIME) => Err(KeeperError::Busy),
+            None => Err(KeeperError::DiskAbsent),
+        }
     }
 
     /// The marker in a folder; nothing when its disk is not there, or does not answer.

@@ -63,7 +63,7 @@ impl Keeper {
                     all.packs += some.packs;
                     all.bytes += some.bytes;
                 }
-                Err(KeeperError::DiskAbsent) => {}
+                Err(KeeperError::DiskAbsent | KeeperError::Busy) => {}
                 Err(error) => outcome = Err(error),
             }
         }

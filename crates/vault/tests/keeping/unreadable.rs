@@ -281,7 +281,8 @@ fn books_that_find_no_room_are_a_full_keeper() {
     assert!(proves(&home.keeper, &id, &new, content.len()));
 }
 
-/// Goal: a ward's disk that does not answer is as good as one that is not there: whoever asks hears so, other wards are served,
+/// Goal: a ward's disk that does not answer is busy, and then as good as one that is not there: whoever asks hears so after
+/// some seconds, other wards are served,
 /// and nothing counts as lost; when it answers, all is as before. Method: a pipe in the place of the marker, which holds
 /// whoever reads it.
 #[test]
@@ -295,9 +296,12 @@ fn a_disk_that_does_not_answer_is_not_there() {
     std::fs::remove_file(&marker).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&marker).status().unwrap().success());
     assert_eq!(home.keeper.ward(&id).unwrap().state, WardState::DiskAbsent);
-    assert!(matches!(home.keeper.read(&id, &packs[0].0, 0..10), Err(KeeperError::DiskAbsent)));
+    assert!(matches!(
+        home.keeper.read(&id, &packs[0].0, 0..10),
+        Err(KeeperError::Busy | KeeperError::DiskAbsent)
+    ));
     let answers = home.keeper.prove(&id, &[question(&packs[0].0, 2000, 0)]).unwrap();
-    assert_eq!(answers, [Answer::DiskAbsent]);
+    assert!(matches!(answers[..], [Answer::Busy | Answer::DiskAbsent]), "{answers:?}");
     fill(&home, &other, 10..13, 2000);
     home.days(36);
     assert_eq!(home.keeper.scrub_step(u64::MAX).unwrap().packs, 3, "those of the other one");
