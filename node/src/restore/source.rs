@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::bucket::Variables;
 use super::{Problem, bucket};
 use crate::clock;
+use crate::vault::place::{FOLDER_TIME, Limited};
 
 /// Sources of one restore.
 pub const SOURCES_MAX: usize = 32;
@@ -176,7 +177,7 @@ fn vault_at(folder: &Path) -> Result<Option<Marker>, Problem> {
     }
 }
 
-/// Opens a folder of packs, to read from.
+/// Opens a folder of packs, to read from; one that does not answer is as good as one whose disk is not there.
 ///
 /// # Errors
 /// [`Problem::NoVault`] when it is not that household's, or not there.
@@ -184,7 +185,7 @@ pub fn open_folder(folder: &Path, household: HouseholdId) -> Result<Arc<dyn Targ
     let expected = Expected { household, disks: Vec::new() };
     let target = FolderTarget::new(folder.to_owned(), expected, Arc::new(RealDisk), Arc::new(clock::now_ms));
     match target {
-        Ok(target) => Ok(Arc::new(target)),
+        Ok(target) => Ok(Arc::new(Limited::new(target, FOLDER_TIME))),
         Err(error) => Err(Problem::Unreachable(format!("{}: {error}", folder.display()))),
     }
 }

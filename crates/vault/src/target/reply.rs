@@ -2,7 +2,7 @@
 //!
 //! Disks block, and whoever awaits a target must not. The thread belongs to the target and ends with it. Unless it is stuck:
 //! a share of the network that doesn't answer may hold a thread for ever, which nobody can end. Then nobody waits for it, and
-//! it ends when the share answers, or with the program. There is one such thread for each folder, whatever happens.
+//! it ends when the share answers, or with the program. There is one such thread for each target, whatever it is asked.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};

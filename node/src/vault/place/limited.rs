@@ -13,20 +13,22 @@ use heirloom_vault::target::FolderTarget;
 use heirloom_vault::{
     Answer, BoxFuture, Challenge, DeleteOutcome, PackId, Room, Target, TargetError, TargetState,
 };
+use tokio::runtime::Handle;
 
 /// How long a folder may take over one thing: a pack on the slowest disk takes a minute.
 pub const FOLDER_TIME: Duration = Duration::from_mins(3);
 
 /// See the module.
 pub struct Limited {
-    folder: FolderTarget,
+    /// There until it is dropped.
+    folder: Option<FolderTarget>,
     limit: Duration,
 }
 
 impl Limited {
     /// Gives a folder so much time for each thing that it is asked.
     pub fn new(folder: FolderTarget, limit: Duration) -> Self {
-        Self { folder, limit }
+        Self { folder: Some(folder), limit }
     }
 
     fn ask<'a, T: Send + 'a>(
@@ -37,12 +39,12 @@ impl Limited {
             if self.is_stuck() {
                 return Err(TargetError::DiskAbsent);
             }
-            let mut answer = call(&self.folder);
+            let mut answer = call(self.folder());
             loop {
                 match tokio::time::timeout(self.limit, &mut answer).await {
                     Ok(answer) => return answer,
                     Err(_) if self.is_stuck() => {
-                        tracing::warn!(folder = ?self.folder, "a folder with copies does not answer");
+                        tracing::warn!(folder = ?self.folder(), "a folder with copies does not answer");
                         return Err(TargetError::DiskAbsent);
                     }
                     Err(_) => {}
@@ -52,7 +54,23 @@ impl Limited {
     }
 
     fn is_stuck(&self) -> bool {
-        self.folder.busy_for() >= self.limit
+        self.folder().busy_for() >= self.limit
+    }
+
+    fn folder(&self) -> &FolderTarget {
+        self.folder.as_ref().expect("a folder is there until it is let go of")
+    }
+}
+
+impl Drop for Limited {
+    /// Whoever lets go of a folder waits for what it is doing, and tasks must not wait like that.
+    fn drop(&mut self) {
+        let Some(folder) = self.folder.take().filter(|folder| folder.busy_for() > Duration::ZERO) else {
+            return;
+        };
+        if let Ok(runtime) = Handle::try_current() {
+            drop(runtime.spawn_blocking(move || drop(folder)));
+        }
     }
 }
 
