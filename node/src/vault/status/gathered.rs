@@ -30,7 +30,7 @@ impl<'a> Gathered<'a> {
     pub(super) fn of(home: &'a Arc<Home>, policy: &Policy) -> anyhow::Result<Self> {
         let (store, now_ms) = (&home.vault.store, home.vault.engine.now());
         let names = home.ledger.peers()?.into_iter().map(|peer| (peer.household, peer.name())).collect();
-        let (mut overview, books_owed) = (store.overview(now_ms, policy)?, refill::is_owed(store)?);
+        let (mut overview, books_owed) = (store.overview_of_late(now_ms, policy)?, refill::is_owed(store)?);
         if books_owed {
             overview.photos = photos_of_ledger(home)?;
         }
