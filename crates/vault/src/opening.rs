@@ -7,6 +7,7 @@
 //! Until they had a file of their own the keeper's tables were in `vault.sqlite`. They are copied before they are dropped
 //! there, and copied anew after a crash in between: nobody writes to the copy before the drop.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use heirloom_store::rusqlite::{self, Connection, OpenFlags, OptionalExtension};
@@ -103,7 +104,7 @@ fn may_be_lost(error: &StoreError) -> bool {
 /// # Errors
 /// When it cannot be read for another reason.
 pub fn newest_head_ms(vault: &Path) -> Result<Option<i64>, StoreError> {
-    if std::fs::metadata(vault).map_or(0, |meta| meta.len()) == 0 {
+    if is_empty(vault)? {
         return Ok(None);
     }
     let read = || -> rusqlite::Result<Option<i64>> {
@@ -126,12 +127,21 @@ pub fn newest_head_ms(vault: &Path) -> Result<Option<i64>, StoreError> {
 /// # Errors
 /// When it cannot be read.
 pub(crate) fn has_keeper(vault: &Path) -> Result<bool, StoreError> {
-    if std::fs::metadata(vault).map_or(0, |meta| meta.len()) == 0 {
+    if is_empty(vault)? {
         return Ok(false);
     }
     let at_open = |source| StoreError::Open { path: vault.to_owned(), source };
     let conn = Connection::open(vault).map_err(at_open)?;
     Ok(version(&conn).map_err(at_open)? < MOVED && !tables(&conn).map_err(at_open)?.is_empty())
+}
+
+/// Whether nothing is there, or an empty file; one that can't be looked at now is neither.
+fn is_empty(path: &Path) -> Result<bool, StoreError> {
+    match std::fs::metadata(path) {
+        Ok(meta) => Ok(meta.len() == 0),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(source) => Err(StoreError::Unreadable { path: path.to_owned(), source }),
+    }
 }
 
 fn version(conn: &Connection) -> rusqlite::Result<u32> {
@@ -266,6 +276,19 @@ mod tests {
         drop(crate::store::open_database(&vault).unwrap());
         std::fs::write(&vault, b"no database at all").unwrap();
         assert_eq!(newest_head_ms(&vault).unwrap(), None);
+    }
+
+    /// Goal: a file that can't be looked at now is no vault that knows nothing. Method: its folder is a file.
+    #[test]
+    fn what_cannot_be_looked_at_is_not_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let vault = file.join("vault.sqlite");
+        assert!(matches!(newest_head_ms(&vault), Err(StoreError::Unreadable { .. })));
+        assert!(matches!(has_keeper(&vault), Err(StoreError::Unreadable { .. })));
+        assert_eq!(newest_head_ms(&folder.path().join("none")).unwrap(), None);
+        assert!(!has_keeper(&file).unwrap());
     }
 
     /// Goal: half a copy that is damaged is not taken for a whole one. Method: the copy of a move that was cut off, with its
