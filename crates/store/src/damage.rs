@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use crate::database::{BUSY_WAIT, beside};
-use crate::reading::{Readable, look_through};
+use crate::reading::{Readable, forget_files, look_through};
 use crate::{Database, Durability, Fault, Migration, StoreError};
 
 /// Names that are tried for a file that is set aside.
@@ -67,7 +67,8 @@ fn is_lost(
     if !matches!(error.fault(), Fault::Damage | Fault::Reading) {
         return Err(error);
     }
-    // Once more, since what memory or a cable did once is not what the disk holds.
+    // Once more, since what memory or a cable did once is not what the disk holds: from the disk, and not from memory.
+    forget_files(&[path, &beside(path, "-wal")]);
     match again() {
         Ok(()) => Ok(false),
         Err(error) => must_be_lost(path, error).map(|()| true),

@@ -52,6 +52,16 @@ impl Blocks for File {
     }
 }
 
+/// Has the system read all of these files from the medium the next time, if it can.
+pub(crate) fn forget_files(paths: &[&Path]) {
+    for path in paths {
+        if let Ok(file) = File::open(path) {
+            // From here to the end.
+            forget(&file, 0, 0);
+        }
+    }
+}
+
 /// Has the system read from the medium the next time, if it can.
 #[cfg(target_os = "linux")]
 fn forget(file: &File, at: u64, bytes: usize) {
