@@ -330,7 +330,6 @@ mod tests {
     use heirloom_vault::target::FolderTarget;
     use heirloom_vault::{BlobKind, Index, Packer, Room, SealedPack, Segment, Target};
 
-    use super::super::source;
     use super::*;
 
     /// Goal: a blob that stands in two packs comes from the second when nobody has the first. Method: a folder that lacks
@@ -366,7 +365,12 @@ mod tests {
         let sealed = packed(&keyring, household, b"a picture", 1);
         let index = Index::new(&[Segment::of([(sealed.pack, sealed.entries.clone())])]);
         let located = index.lookup(&ContentHash::of(b"a picture")).unwrap();
-        let away = source::open_folder(&folder.path().join("away"), household).unwrap();
+        // Without the limit of its own that a folder has, which the clock would count, too.
+        let expected = Expected { household, disks: Vec::new() };
+        let clock = Arc::new(crate::clock::now_ms);
+        let away =
+            FolderTarget::new(folder.path().join("away"), expected, Arc::new(RealDisk), clock).unwrap();
+        let away: Arc<dyn Target> = Arc::new(away);
         let fetcher = Fetcher::new(vec![Source::new("a disk".to_owned(), away)], keyring, household);
         let (began, mut away) = (tokio::time::Instant::now(), 0);
         let mut take = |_: u32, got| {
