@@ -10,6 +10,8 @@ use crate::protocols::vault::recover_client::address_of;
 
 /// The longest address or token that is read.
 const TEXT_BYTES_MAX: usize = 255;
+/// How long a relay's certificates may be together; one has some 2 KB.
+pub(super) const ROOTS_BYTES_MAX: usize = 64 << 10;
 
 /// What a person knows of the relay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,6 +45,13 @@ impl RelayAccess {
                 "the file with the relay's certificate is damaged, or is another file; ask whoever runs the relay".to_owned(),
             )
         })?;
+        if roots.iter().map(Vec::len).sum::<usize>() > ROOTS_BYTES_MAX {
+            return Err(Problem::Origin(
+                "the file with the relay's certificate has too many in it, or is another file; ask whoever runs the relay \
+                 for theirs alone"
+                    .to_owned(),
+            ));
+        }
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         Ok(Self { url: some(url), token: some(token), roots })
     }
@@ -100,6 +109,8 @@ mod tests {
             assert!(said(url, "", b"").contains("begins with https://"), "{url}");
         }
         assert!(said("", &"x".repeat(256), b"").contains("too long"));
+        let bundle = [&b"\x30\x82"[..], &vec![0; ROOTS_BYTES_MAX]].concat();
+        assert!(said("", "", &bundle).contains("too many"));
         assert!(
             said("", "", b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----").contains("damaged")
         );

@@ -16,8 +16,10 @@ use crate::restore::{Problem, RelayAccess};
 
 /// The note's name. It holds what stands on paper, so only the owner may read it, and it goes when the home is back.
 const FILE: &str = "kit-order.toml";
-/// How long the note may be.
-const BYTES_MAX: u64 = 256 << 10;
+/// How long a note may be that is written: links, sheets, and the certificates of a relay.
+const BYTES_MAX: usize = 256 << 10;
+/// How long one may be that is read; an earlier version wrote longer ones.
+const READ_BYTES_MAX: u64 = 8 << 20;
 /// The version that this program writes and reads.
 const VERSION: u32 = 1;
 /// Bytes of an entry's id.
@@ -166,13 +168,16 @@ impl Note {
     /// Reads the note; `None` when there is none that this program understands.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When it cannot be read, or is far too long for one.
     pub fn load(layout: &Layout) -> anyhow::Result<Option<Self>> {
         let path = layout.restoring().join(FILE);
         let attempt = || format!("cannot read {}", path.display());
         match std::fs::metadata(&path) {
-            Ok(meta) if meta.len() > BYTES_MAX => return Ok(None),
-            Ok(_) => {}
+            Ok(meta) => anyhow::ensure!(
+                meta.len() <= READ_BYTES_MAX,
+                "{} is too large to be what this program wrote; move it away, and name the links and parts again",
+                path.display()
+            ),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(attempt),
         }
@@ -183,10 +188,17 @@ impl Note {
     /// Writes the note, durably. The folder `restoring/` must be there.
     ///
     /// # Errors
-    /// What the system says.
-    pub fn save(&self, layout: &Layout) -> anyhow::Result<()> {
-        let text = Zeroizing::new(toml::to_string(self)?);
-        write_whole(&layout.restoring().join(FILE), text.as_bytes())
+    /// [`Problem::Origin`] when there is too much to note, and nothing is written then; what the system says.
+    pub fn save(&self, layout: &Layout) -> Result<(), Problem> {
+        let text = Zeroizing::new(toml::to_string(self).context("what was named cannot be noted")?);
+        if text.len() > BYTES_MAX {
+            return Err(Problem::Origin(
+                "These links and parts are too long together to be kept. Nothing of what was named before is lost; name \
+                 only those that are needed."
+                    .to_owned(),
+            ));
+        }
+        Ok(write_whole(&layout.restoring().join(FILE), text.as_bytes())?)
     }
 
     pub(super) fn forget(layout: &Layout) -> anyhow::Result<()> {
@@ -239,5 +251,28 @@ mod tests {
         assert_eq!(Note::load(&layout).unwrap().unwrap().relays().unwrap(), relays);
         std::fs::write(layout.restoring().join(FILE), "version = 2\n").unwrap();
         assert!(Note::load(&layout).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_too_long_is_said_and_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::of(folder.path()).unwrap();
+        std::fs::create_dir(layout.restoring()).unwrap();
+        let note = |text: String| Note::new("Anna".to_owned(), vec![text], Vec::new(), 7);
+        let first = note("/media/a".to_owned());
+        let mut certificate = vec![0; crate::restore::relay::ROOTS_BYTES_MAX];
+        certificate[..2].copy_from_slice(b"\x30\x82");
+        let relays = RelayAccess::read("https://relay.example.org", "secret", certificate).unwrap();
+        first.clone().over(&relays).save(&layout).unwrap();
+        assert_eq!(Note::load(&layout).unwrap().unwrap().relays().unwrap(), relays, "a certificate fits");
+        first.save(&layout).unwrap();
+        let long = note("x".repeat(BYTES_MAX));
+        assert!(long.save(&layout).unwrap_err().to_string().contains("too long"));
+        assert!(Note::load(&layout).unwrap() == Some(first));
+        // As an earlier version wrote it.
+        std::fs::write(layout.restoring().join(FILE), toml::to_string(&long).unwrap()).unwrap();
+        assert!(Note::load(&layout).unwrap() == Some(long));
+        std::fs::File::create(layout.restoring().join(FILE)).unwrap().set_len(READ_BYTES_MAX + 1).unwrap();
+        assert!(Note::load(&layout).err().unwrap().to_string().contains("too large"));
     }
 }
