@@ -20,6 +20,7 @@ use utoipa::ToSchema;
 
 use crate::index::DecideError;
 use crate::ingest::IngestError;
+use crate::restore::WordProblem;
 use crate::sharing::add::AddError;
 use crate::sharing::albums::ShareError;
 use crate::sharing::missing::LookError;
@@ -37,6 +38,7 @@ pub struct ApiError {
     message: Cow<'static, str>,
     hint: Option<Cow<'static, str>>,
     retry_after_secs: Option<u64>,
+    word: Option<Box<WordProblem>>,
     /// For the log only.
     cause: Option<anyhow::Error>,
 }
@@ -50,12 +52,16 @@ pub struct ErrorBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub hint: Option<String>,
+    /// The word of a phrase to look at, when one is probably wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub word: Option<WordProblem>,
 }
 
 impl ApiError {
     /// An answer with this status and these words.
     pub fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, message: message.into(), hint: None, retry_after_secs: None, cause: None }
+        Self { status, message: message.into(), hint: None, retry_after_secs: None, word: None, cause: None }
     }
 
     /// Adds what to do about it.
@@ -63,6 +69,11 @@ impl ApiError {
     pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Says that a phrase is wrong, and which word to look at.
+    pub(super) fn wrong_phrase(message: &str, word: Option<WordProblem>) -> Self {
+        Self { word: word.map(Box::new), ..Self::new(StatusCode::BAD_REQUEST, sentence(&message)) }
     }
 
     /// Adds the cause, for the log.
@@ -149,13 +160,17 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Self { status, message, hint, retry_after_secs, cause } = self;
+        let Self { status, message, hint, retry_after_secs, word, cause } = self;
         match cause {
             Some(cause) if status.is_server_error() => tracing::error!("{cause:#}"),
             Some(cause) => tracing::debug!(%status, "{cause:#}"),
             None => {}
         }
-        let body = ErrorBody { message: message.into_owned(), hint: hint.map(Cow::into_owned) };
+        let body = ErrorBody {
+            message: message.into_owned(),
+            hint: hint.map(Cow::into_owned),
+            word: word.map(|word| *word),
+        };
         let mut response = (status, Json(body)).into_response();
         if let Some(secs) = retry_after_secs {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));

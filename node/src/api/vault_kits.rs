@@ -86,8 +86,8 @@ async fn make_kit(
     let made =
         owner::create(&state.home, phrase, wanted, clock::now_ms()).await.map_err(
             |problem| match problem {
-                KitProblem::Phrase(PhraseProblem::Wrong { message, .. }) => {
-                    ApiError::new(StatusCode::BAD_REQUEST, sentence(&message))
+                KitProblem::Phrase(PhraseProblem::Wrong { message, word }) => {
+                    ApiError::wrong_phrase(&message, word)
                 }
                 KitProblem::Choice(message) => ApiError::new(StatusCode::CONFLICT, sentence(&message)),
                 KitProblem::Phrase(PhraseProblem::Failed(error)) | KitProblem::Failed(error) => error.into(),

@@ -123,8 +123,8 @@ async fn answer_newer(
         Err(problem @ AnswerProblem::NeedsPhrase) => {
             Err(ApiError::new(StatusCode::CONFLICT, sentence(&problem.to_string())))
         }
-        Err(AnswerProblem::Phrase(PhraseProblem::Wrong { message, .. })) => {
-            Err(ApiError::new(StatusCode::BAD_REQUEST, sentence(&message)))
+        Err(AnswerProblem::Phrase(PhraseProblem::Wrong { message, word })) => {
+            Err(ApiError::wrong_phrase(&message, word))
         }
         Err(AnswerProblem::Phrase(PhraseProblem::Failed(error)) | AnswerProblem::Failed(error)) => {
             Err(error.into())
