@@ -97,6 +97,8 @@ pub struct KitAskingJson {
     /// The states that can be restored, the one to restore first at the top; nothing before there are enough parts. Nothing
     /// is restored before `/setup/kit/state` says which.
     states: Option<Vec<KitStateJson>>,
+    /// Whether one of them was chosen: it begins in a moment.
+    chosen: bool,
     /// Homes and disks that did not say which states they have. They may have a newer one.
     silent: Vec<String>,
     /// What else a person should know.
@@ -156,7 +158,7 @@ pub struct KitStateJson {
 
 impl From<AskingNow> for KitAskingJson {
     fn from(now: AskingNow) -> Self {
-        let AskingNow { name, began_ms, standing, entries, states, is_over } = now;
+        let AskingNow { name, began_ms, standing, entries, states, is_chosen, is_over } = now;
         let (mut homes, mut places, mut papers) = (Vec::new(), Vec::new(), Vec::new());
         let mut holders = standing.holders.into_iter();
         for Entry { id, kind, name } in entries {
@@ -184,6 +186,7 @@ impl From<AskingNow> for KitAskingJson {
             have: standing.have,
             needed: standing.needed,
             states,
+            chosen: is_chosen,
             silent,
             message: standing.message,
             over: is_over,

@@ -6,14 +6,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use heirloom_identity::{AuthorityKey, Certificate, HouseholdId, Invitation, NodeKeys, Phrase};
+use heirloom_identity::{AuthorityKey, Certificate, HouseholdId, Invitation, NodeKeys};
 use heirloom_net::NodeAddress;
 use heirloom_vault::store::{Place, S3Place};
 use heirloom_vault::{PackId, Target};
 use zeroize::Zeroizing;
 
+use super::kit::Machine;
 use super::source::{Origin, Source};
-use super::{Problem, RelayAccess, Restoring, bucket};
+use super::{Order, Problem, RelayAccess, Restoring, bucket};
 use crate::protocols::vault::recover_client::RecoverConfig;
 use crate::protocols::vault::{RecoverError, RecoverNet};
 use crate::vault::own_places::bucket_name;
@@ -46,12 +47,8 @@ pub(super) struct Contacts {
 ///
 /// # Errors
 /// [`Problem::NothingKept`], [`Problem::Unreachable`], [`Problem::OtherHousehold`] when there is none to read from.
-pub(super) async fn open(
-    origins: &[Origin],
-    phrase: &Phrase,
-    relays: &RelayAccess,
-    restoring: &Restoring,
-) -> Result<Contacts, Problem> {
+pub(super) async fn open(order: &Order, restoring: &Restoring) -> Result<Contacts, Problem> {
+    let Order { origins, phrase, relays, machine, .. } = order;
     let household = phrase.root().authority().household();
     let mut contacts = Contacts::default();
     let invitations: Vec<&Invitation> = origins
@@ -73,7 +70,7 @@ pub(super) async fn open(
         }
     }
     if !invitations.is_empty() {
-        let net = Caller(start(&invitations, phrase.root().authority(), relays).await?);
+        let net = Caller(start(&invitations, phrase.root().authority(), relays, machine.as_ref()).await?);
         let calls = invitations.iter().map(|invitation| net.connect_to(relays.addresses(invitation)));
         for (invitation, called) in invitations.iter().zip(futures_util::future::join_all(calls).await) {
             contacts.called(invitation, called);
@@ -208,13 +205,17 @@ impl Caller {
     }
 }
 
-/// Opens the network of this machine, which is no home yet.
+/// Opens the network of this machine, which is no home yet, with new keys if it has none.
 pub(super) async fn start(
     invitations: &[&Invitation],
     authority: AuthorityKey,
     access: &RelayAccess,
+    machine: Option<&Machine>,
 ) -> Result<RecoverNet, Problem> {
-    let secrets = Zeroizing::new(crate::random::bytes::<{ NodeKeys::BYTES }>()?);
+    let secrets = match machine {
+        Some(machine) => machine.clone(),
+        None => Zeroizing::new(crate::random::bytes::<{ NodeKeys::BYTES }>()?),
+    };
     let keys = NodeKeys::from_bytes(&secrets);
     let config = RecoverConfig {
         listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),

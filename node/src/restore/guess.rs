@@ -42,7 +42,7 @@ pub async fn explain(problem: Problem, text: &str, from: &[String], relays: &Rel
 
 /// Asks all of them at once; whoever waits has only just pressed a button.
 async fn ask(homes: &[&Invitation], meant: &[Guess], relays: &RelayAccess) -> Option<usize> {
-    let net = contact::start(homes, meant.first()?.root.authority(), relays).await.ok()?;
+    let net = contact::start(homes, meant.first()?.root.authority(), relays, None).await.ok()?;
     let asked = async {
         let mut answers: FuturesUnordered<_> =
             homes.iter().map(|home| async { which(&net, &relays.addresses(home), meant).await }).collect();

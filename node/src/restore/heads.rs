@@ -88,13 +88,10 @@ impl Heads {
     /// do not show cannot be restored, and nothing else is taken in its place.
     ///
     /// # Errors
-    /// [`Problem::Unreachable`] when none of them shows it.
+    /// [`Problem::ChosenGone`] when none of them shows it.
     pub(super) fn up_to(&mut self, chosen: &str) -> Result<bool, Problem> {
-        let at = self.best_first.iter().position(|head| head.hash().to_string() == chosen).ok_or_else(|| {
-            Problem::Unreachable(
-                "no home or disk that answers now has the state that you chose; see that all of them are on".to_owned(),
-            )
-        })?;
+        let at = self.best_first.iter().position(|head| head.hash().to_string() == chosen);
+        let at = at.ok_or(Problem::ChosenGone)?;
         self.best_first.drain(..at);
         Ok(at > 0)
     }

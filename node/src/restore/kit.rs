@@ -41,6 +41,8 @@ const FILE_BYTES: usize = NodeKeys::BYTES + 32;
 pub type Teller<'a> = dyn Fn(&str) + Send + Sync + 'a;
 /// Hears how it stands, whenever that may have changed.
 pub type Watcher<'a> = dyn FnMut(&Standing) + Send + 'a;
+/// A machine's keys, as they are kept.
+pub(super) type Machine = Zeroizing<[u8; NodeKeys::BYTES]>;
 
 /// What a person gave.
 pub struct KitOrder {
@@ -187,8 +189,7 @@ impl KitOrder {
     }
 
     async fn network(&self, secrets: &[u8; FILE_BYTES]) -> Result<KitNet, Problem> {
-        let mut node = Zeroizing::new([0; NodeKeys::BYTES]);
-        node.copy_from_slice(&secrets[..NodeKeys::BYTES]);
+        let node = machine_of(secrets);
         let mut receive = Zeroizing::new([0; 32]);
         receive.copy_from_slice(&secrets[NodeKeys::BYTES..]);
         let relays = self.relays.configs(self.holders.iter());
@@ -369,18 +370,36 @@ fn begin(layout: &Layout) -> anyhow::Result<(Lock, Zeroizing<[u8; FILE_BYTES]>)>
     make_root(layout)?;
     let lock = Lock::take(layout)?;
     make_folder(&layout.restoring())?;
-    let path: PathBuf = layout.restoring().join(FILE);
-    match std::fs::read(&path) {
-        Ok(bytes) => {
-            let bytes = Zeroizing::new(bytes);
-            if let Ok(secrets) = <[u8; FILE_BYTES]>::try_from(&bytes[..]) {
-                return Ok((lock, Zeroizing::new(secrets)));
-            }
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    if let Some(secrets) = read_secrets(layout)? {
+        return Ok((lock, secrets));
     }
     let secrets = Zeroizing::new(crate::random::bytes::<FILE_BYTES>()?);
-    write_whole(&path, &*secrets)?;
+    write_whole(&layout.restoring().join(FILE), &*secrets)?;
     Ok((lock, secrets))
+}
+
+/// The keys with which this machine asks; `None` when there are none that are whole.
+fn read_secrets(layout: &Layout) -> anyhow::Result<Option<Zeroizing<[u8; FILE_BYTES]>>> {
+    let path: PathBuf = layout.restoring().join(FILE);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => Zeroizing::new(bytes),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    Ok(<[u8; FILE_BYTES]>::try_from(&bytes[..]).ok().map(Zeroizing::new))
+}
+
+fn machine_of(secrets: &[u8; FILE_BYTES]) -> Machine {
+    let mut node = Zeroizing::new([0; NodeKeys::BYTES]);
+    node.copy_from_slice(&secrets[..NodeKeys::BYTES]);
+    node
+}
+
+/// The machine that asks from this folder, if one does. With its keys the same homes are spoken to afterwards, too: to
+/// other keys they would be another computer that has the words, of which they tell everybody.
+///
+/// # Errors
+/// When they cannot be read.
+pub(super) fn machine(layout: &Layout) -> anyhow::Result<Option<Machine>> {
+    Ok(read_secrets(layout)?.map(|secrets| machine_of(&secrets)))
 }

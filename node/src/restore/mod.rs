@@ -72,6 +72,8 @@ pub struct Order {
     relays: RelayAccess,
     /// The state that a person chose, if not the newest.
     chosen: Option<String>,
+    /// The keys with which homes are spoken to; new ones when absent.
+    machine: Option<kit::Machine>,
 }
 
 impl Order {
@@ -102,13 +104,22 @@ impl Order {
         let origins = from.iter().map(|text| Origin::read_with(text, variable));
         let origins = origins.collect::<Result<Vec<_>, _>>()?;
         let phrase = words::read(phrase, &origins)?;
-        Ok(Self { layout, phrase, origins, relays: RelayAccess::default(), chosen: None })
+        Ok(Self { layout, phrase, origins, relays: RelayAccess::default(), chosen: None, machine: None })
     }
 
     /// The same over relays that ask for something.
     #[must_use]
     pub fn over(self, relays: RelayAccess) -> Self {
         Self { relays, ..self }
+    }
+
+    /// The same, as the machine that asked for the parts of a kit, if one did. Reads a file.
+    ///
+    /// # Errors
+    /// When its keys cannot be read.
+    pub fn as_asked(self) -> anyhow::Result<Self> {
+        let machine = kit::machine(&self.layout)?;
+        Ok(Self { machine, ..self })
     }
 
     /// The same, but no state that is newer than this one of [`states::look`].
@@ -148,7 +159,7 @@ pub async fn run(order: &Order, restoring: &Arc<Restoring>) -> Result<(), Proble
         return Ok(());
     }
     vacant(layout)?;
-    let contacts = contact::open(&order.origins, &order.phrase, &order.relays, restoring).await?;
+    let contacts = contact::open(order, restoring).await?;
     restoring.add(contacts.sources.len() as u64, 0);
     restoring.keep_sources(contacts.sources.clone());
     let household = order.phrase.root().authority().household();
@@ -272,7 +283,8 @@ async fn one_state(
         })
         .await?;
     }
-    let files = tables::Files { folder: &folder, index: &opened.index, fetcher: &opened.fetcher, lock: Some(lock) };
+    let files =
+        tables::Files { folder: &folder, index: &opened.index, fetcher: &opened.fetcher, lock: Some(lock) };
     files.bring(&opened.root.files, restoring).await?;
     let held = contacts.held().await;
     let (mut state, phrase, reached) = (state, order.phrase.clone(), contacts.reached.clone());

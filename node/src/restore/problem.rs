@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use heirloom_identity::PhraseError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// What is wrong with a word, for the person who typed it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WordProblem {
     /// Which word, counted from 1.
@@ -76,6 +76,12 @@ pub enum Problem {
     /// Nobody could be asked.
     #[error("{0}")]
     Unreachable(String),
+    /// The state that a person chose is shown by nobody any more.
+    #[error(
+        "No home or disk that answers now has the copy that you chose. If one of them is off, switch it on, and it appears \
+         here again; or choose another"
+    )]
+    ChosenGone,
     /// Parts could not be fetched because a source is away.
     #[error(
         "{what} could not be fetched completely, because a home or a disk went away; see that it is on and begin again: \
@@ -133,6 +139,7 @@ impl Problem {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable(_)
+            | Self::ChosenGone
             | Self::Away { .. }
             | Self::Incomplete(_)
             | Self::Space { .. }

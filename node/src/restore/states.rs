@@ -35,7 +35,7 @@ pub struct States {
 /// # Errors
 /// As [`run`](super::run), when nobody shows a state.
 pub async fn look(order: &Order) -> Result<States, Problem> {
-    let contacts = contact::open(&order.origins, &order.phrase, &order.relays, &Restoring::default()).await?;
+    let contacts = contact::open(order, &Restoring::default()).await?;
     let household = order.phrase.root().authority().household();
     let heads = heads::ask(&contacts.sources, &contacts.folders, &household).await;
     let mut silent: Vec<String> = contacts.silent.iter().map(|(name, _)| name.clone()).collect();

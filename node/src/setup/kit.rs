@@ -42,6 +42,8 @@ pub struct AskingNow {
     pub entries: Vec<Entry>,
     /// There are enough parts, and these states to choose from.
     pub states: Option<States>,
+    /// A person chose one of them: it begins in a moment.
+    pub is_chosen: bool,
     /// It ended and goes on when somebody asks again; the message of the standing says why.
     pub is_over: bool,
 }
@@ -81,14 +83,15 @@ impl Setup {
     /// # Errors
     /// [`SetupError::Gone`] when it is not shown any more, or none is.
     pub fn choose(&self, state: Option<String>) -> Result<(), SetupError> {
-        let phase = self.phase();
-        let Phase::Asking(asking) = &*phase else { return Err(SetupError::Gone) };
+        let mut phase = self.phase();
+        let Phase::Asking(asking) = &mut *phase else { return Err(SetupError::Gone) };
         let states = asking.now.states.as_ref().ok_or(SetupError::Gone)?;
         if let Some(id) = &state
             && !states.best_first.iter().any(|shown| shown.id == *id)
         {
             return Err(SetupError::Gone);
         }
+        asking.now.is_chosen = true;
         self.choice.send_replace(Some(Choice { up_to: state }));
         Ok(())
     }
@@ -206,6 +209,7 @@ fn asking(note: &Note, standing: Standing, stop: &CancellationToken) -> Asking {
         standing,
         entries: note.entries(),
         states: None,
+        is_chosen: false,
         is_over: false,
     };
     Asking { stop: stop.clone(), now }

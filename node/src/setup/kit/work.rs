@@ -9,15 +9,20 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{AskingNow, asking};
-use crate::restore::kit::{self, KitOrder, Note, Standing};
+use crate::restore::kit::{self, Entry, EntryKind, KitOrder, Note, Standing};
 use crate::restore::source::Origin;
 use crate::restore::{self, Order, Problem, states};
 use crate::setup::{Phase, Setup};
 
 /// How long to wait after something failed that may be over by itself, before all is tried again.
 const RETRY_AFTER: Duration = Duration::from_mins(5);
-/// Time after which the places are asked again which states they have, while nobody chooses.
+/// Time after which the places are asked again which states they have, while nobody chooses and one of them did not answer;
+/// it doubles each time, up to [`LOOK_AGAIN_MAX`].
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
+/// The longest such time.
+const LOOK_AGAIN_MAX: Duration = Duration::from_mins(16);
+/// The same while all of them answer: nothing new is to be heard, but that one is off by now.
+const ALL_ANSWER: Duration = Duration::from_hours(4);
 
 /// What a person chose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,11 +54,19 @@ impl Setup {
 
     async fn ask_and_restore(&self, work: &Work) {
         let _turn = self.turn.lock().await;
-        let mut chosen = None;
+        let (mut chosen, mut gone) = (None, None);
         loop {
-            let Err((problem, may_pass)) = self.ask_once(work, &mut chosen).await else { return };
+            let Err((problem, may_pass)) = self.ask_once(work, &mut chosen, gone.take()).await else {
+                return;
+            };
             tracing::warn!(%problem, may_pass, "the restore with a kit ended");
             self.note_problem(work, &problem, may_pass);
+            if matches!(problem, Problem::ChosenGone) {
+                // For a person to choose anew, at once.
+                chosen = None;
+                gone = Some(format!("{problem}."));
+                continue;
+            }
             if !may_pass {
                 return;
             }
@@ -66,8 +79,13 @@ impl Setup {
     }
 
     /// Asks until there are enough parts, has a person choose, and restores; otherwise why not, and whether that may be over
-    /// by itself. What was chosen once is not asked for again.
-    async fn ask_once(&self, work: &Work, chosen: &mut Option<Choice>) -> Result<(), (Problem, bool)> {
+    /// by itself. What was chosen once is not asked for again, unless it is `gone`: that says why.
+    async fn ask_once(
+        &self,
+        work: &Work,
+        chosen: &mut Option<Choice>,
+        gone: Option<String>,
+    ) -> Result<(), (Problem, bool)> {
         let mut watcher = |standing: &Standing| {
             self.note_standing(&work.stop, |now| now.standing = standing.clone());
         };
@@ -83,7 +101,7 @@ impl Setup {
         match found {
             Ok(phrase) => {
                 if chosen.is_none() {
-                    *chosen = self.let_choose(work, &phrase).await.map_err(may_pass)?;
+                    *chosen = self.let_choose(work, &phrase, gone).await.map_err(may_pass)?;
                 }
                 let Some(chosen) = &*chosen else { return Ok(()) };
                 self.restore_with(work, &phrase, chosen).await.map_err(may_pass)
@@ -97,22 +115,44 @@ impl Setup {
     }
 
     /// Shows which states there are until somebody chose one; `None` when the asking was stopped.
-    async fn let_choose(&self, work: &Work, phrase: &Zeroizing<String>) -> Result<Option<Choice>, Problem> {
+    /// `said` stands beside them.
+    async fn let_choose(
+        &self,
+        work: &Work,
+        phrase: &Zeroizing<String>,
+        said: Option<String>,
+    ) -> Result<Option<Choice>, Problem> {
         let mut choice = self.choice.subscribe();
         self.choice.send_replace(None);
+        let mut pause = LOOK_AGAIN;
         loop {
             let order = self.order(work, phrase).await?;
+            // Whoever was asked for a part hears of one machine, however often it looks. The restore itself takes keys of its
+            // own: after a failed one its connections may still be open, and would be in the way of the next asking.
+            let order = tokio::task::spawn_blocking(move || order.as_asked()).await;
+            let order = order.context("a thread ended unexpectedly")??;
             let found = tokio::select! {
                 biased;
                 () = work.stop.cancelled() => return Ok(None),
-                found = states::look(&order) => found?,
+                found = states::look(&order) => found,
             };
+            // Chosen while they were asked.
+            let chosen = choice.borrow().clone();
+            if chosen.is_some() {
+                return Ok(chosen);
+            }
+            let found = found?;
             let entries = work.note.clone();
             let entries = tokio::task::spawn_blocking(move || entries.entries()).await;
             let entries = entries.context("a thread ended unexpectedly")?;
+            let is_away = |entry: &Entry| entry.kind == EntryKind::Place { is_there: false };
+            let next =
+                if found.silent.is_empty() && !entries.iter().any(is_away) { ALL_ANSWER } else { pause };
+            pause = LOOK_AGAIN_MAX.min(pause * 2);
             self.note_standing(&work.stop, |now| {
                 now.states = Some(found);
                 now.entries = entries;
+                now.standing.message.clone_from(&said);
             });
             tokio::select! {
                 biased;
@@ -120,7 +160,7 @@ impl Setup {
                 chosen = choice.wait_for(Option::is_some) => {
                     return Ok(chosen.context("the page is gone")?.clone());
                 }
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                () = tokio::time::sleep(next) => {}
             }
         }
     }
@@ -166,7 +206,7 @@ impl Setup {
     /// Shows what failed, and whether it goes on by itself.
     fn note_problem(&self, work: &Work, problem: &Problem, may_pass: bool) {
         let mut message = problem.to_string();
-        if may_pass {
+        if may_pass && !matches!(problem, Problem::ChosenGone) {
             message.truncate(message.trim_end_matches('.').len());
             message.push_str(". It is tried again by itself in five minutes.");
         }
@@ -176,6 +216,7 @@ impl Setup {
             Phase::Asking(asking) => {
                 asking.now.is_over = !may_pass;
                 asking.now.states = None;
+                asking.now.is_chosen = false;
                 asking.now.standing.message = Some(message);
             }
             Phase::Restoring => {

@@ -2013,6 +2013,8 @@ export interface components {
             hint?: string;
             /** @description What went wrong, in words for a person. */
             message: string;
+            /** @description The word of a phrase to look at, when one is probably wrong. */
+            word?: components["schemas"]["WordProblem"];
         };
         /** @description How a photo was taken, in the shape of Immich's `ExifResponseDto`. */
         ExifJson: {
@@ -2277,6 +2279,8 @@ export interface components {
         KitAskingJson: {
             /** @description When it was asked first. */
             askedAt: string;
+            /** @description Whether one of them was chosen: it begins in a moment. */
+            chosen: boolean;
             /** @description Parts that are here, the typed ones among them. */
             have: number;
             /** @description The homes that are asked. */

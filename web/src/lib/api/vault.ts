@@ -270,6 +270,8 @@ export interface KitAsking {
   needed?: number | null;
   /** Once there are enough parts: what can come back, the newest first. Nothing does before one is chosen. */
   states?: KitState[] | null;
+  /** One of them was chosen: it begins in a moment. */
+  chosen?: boolean;
   /** Who did not say which states it has, and may have a newer one. */
   silent: string[];
   message?: string | null;

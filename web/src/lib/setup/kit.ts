@@ -69,7 +69,7 @@ export function whoHas({ places }: KitState): string {
 /** Who may have something newer, and what can be done. */
 export function silentWords(silent: string[]): string {
   const several = silent.length > 1;
-  return `${listed(silent)} ${several ? 'do' : 'does'} not answer now, and may have something newer. Switch ${several ? 'them' : 'it'} on or plug ${several ? 'them' : 'it'} in, and wait a minute: this page looks again. Or go on without.`;
+  return `${listed(silent)} ${several ? 'do' : 'does'} not answer now, and may have something newer. Switch ${several ? 'them' : 'it'} on or plug ${several ? 'them' : 'it'} in, and wait some minutes: this page looks again. Or go on without.`;
 }
 
 /** What a disk that was named does. */
