@@ -308,12 +308,7 @@ fn take_over(home: &Home, target: &Path, hashes: &Hashes, bytes: u64) -> io::Res
 
 /// Writes the ledger's row. If that fails, the placed file stays: the next start adopts it, or the same
 /// photo coming again takes it over.
-fn record(
-    home: &Home,
-    incoming: Incoming,
-    placed: Placed<'_>,
-    arrived_ms: i64,
-) -> Result<Kept, IngestError> {
+fn record(home: &Home, incoming: Incoming, placed: Placed<'_>, arrived_ms: i64) -> Result<Kept, IngestError> {
     let recorded = home.ledger.record(NewEntry {
         account: incoming.account,
         file: placed.file,

@@ -86,7 +86,11 @@ impl Files<'_> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) async fn bring_one(&self, file: &FileSnapshot, restoring: &Restoring) -> Result<Option<Lack>, Problem> {
+    pub(crate) async fn bring_one(
+        &self,
+        file: &FileSnapshot,
+        restoring: &Restoring,
+    ) -> Result<Option<Lack>, Problem> {
         let path = self.folder.join(&file.name);
         let (snapshot, index, lock) = (file.clone(), Arc::clone(self.index), self.lock.cloned());
         let looked = blocking(move || {

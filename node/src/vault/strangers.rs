@@ -141,7 +141,10 @@ pub(super) fn look_at_heads(
     let strange = unknown.iter().find(|head| was_on(head.made_at_ms()));
     let new = newer::note(home, id, &unknown, strange.is_some(), SET_BACK)?;
     if !new.is_empty() {
-        tracing::warn!(number = newest.number(), "a place has heads of this computer that it does not remember");
+        tracing::warn!(
+            number = newest.number(),
+            "a place has heads of this computer that it does not remember"
+        );
     }
     if let Some(head) = new.iter().find(|head| was_on(head.made_at_ms())) {
         store.raise(&somebody_signs(&name_of(home, id)?, head), home.vault.engine.now())?;

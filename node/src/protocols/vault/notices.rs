@@ -136,7 +136,9 @@ fn note_not_asked(home: &Home, ward: &HouseholdId, packs: u64) -> anyhow::Result
         home,
         "not_asked_here",
         ward,
-        &format!("You were asked, in the name of {name}, to delete parts of their copies that they need ({packs} in all)."),
+        &format!(
+            "You were asked, in the name of {name}, to delete parts of their copies that they need ({packs} in all)."
+        ),
         "Call them: somebody may have the secret keys of their computer. Nothing is lost: the parts are held here for 30 \
          days, and what they need they send again.",
     )?;
