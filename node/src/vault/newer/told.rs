@@ -38,9 +38,9 @@ pub(super) fn tell(home: &Home, states: &[State], is_asked: bool) -> anyhow::Res
     let alarm = NewAlarm { kind: ALARM_NEWER, household: None, text, advice };
     let now_ms = home.vault.engine.now();
     if is_asked {
-        store.report(&alarm, now_ms)?
+        store.report(&alarm, now_ms)?;
     } else {
-        store.raise(&alarm, now_ms)?
+        store.raise(&alarm, now_ms)?;
     }
     Ok(())
 }

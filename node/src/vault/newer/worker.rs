@@ -242,7 +242,7 @@ async fn bring_from(
     }
     let look = Look { tally, number, newest, agreed: state.agreed, is_restoring };
     let (at, id) = (Arc::clone(home), state.id.clone());
-    polite(move || settle(&at, &id, &newer, &owners, look))
+    polite(move || settle(&at, &id, &newer, &owners, &look))
         .await
         .context("what people decided in a newer state cannot be taken over")
 }
@@ -261,7 +261,13 @@ struct Look {
 }
 
 /// Takes over what people decided, and says how it stands.
-fn settle(home: &Home, id: &str, newer: &Newer, owners: &accounts::Owners, look: Look) -> anyhow::Result<()> {
+fn settle(
+    home: &Home,
+    id: &str,
+    newer: &Newer,
+    owners: &accounts::Owners,
+    look: &Look,
+) -> anyhow::Result<()> {
     let Some(state) = list(home)?.into_iter().find(|now| now.id == id && now.is_wanted()) else {
         return Ok(());
     };
