@@ -66,9 +66,21 @@ impl RelayAccess {
         let mut urls: Vec<&str> = homes.filter_map(Invitation::relay).chain(self.url.as_deref()).collect();
         urls.sort_unstable();
         urls.dedup();
-        let relay =
-            |url: &str| RelayConfig { url: url.to_owned(), token: self.token.clone(), quic_port: None };
+        let relay = |url: &str| RelayConfig {
+            url: url.to_owned(),
+            token: self.token.clone().filter(|_| self.is_meant(url)),
+            quic_port: None,
+        };
         urls.into_iter().map(relay).collect()
+    }
+
+    /// Whether the token is for this relay: for the one that was typed; where none was, for that of the invitation, if
+    /// nobody on the way can read it.
+    fn is_meant(&self, url: &str) -> bool {
+        self.url.as_deref().map_or_else(
+            || url.starts_with("https://"),
+            |typed| typed.trim_end_matches('/') == url.trim_end_matches('/'),
+        )
     }
 
     /// Where a home may be, in the order in which that is tried: as its invitation says, then at the relay that was typed.
@@ -94,6 +106,17 @@ fn is_address(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_goes_to_the_relay_that_it_is_for() {
+        let read = |url: &str| RelayAccess::read(url, "secret", Vec::new()).unwrap();
+        let typed = read("https://relay.example.org");
+        assert!(typed.is_meant("https://relay.example.org/"));
+        assert!(!typed.is_meant("https://another.example.org"), "an invitation may name anybody's");
+        assert_eq!(typed.configs(std::iter::empty())[0].token.as_deref(), Some("secret"));
+        assert!(read("").is_meant("https://another.example.org"));
+        assert!(!read("").is_meant("http://another.example.org"), "everybody on the way would read it");
+    }
 
     #[test]
     fn what_was_typed_is_judged_and_nothing_means_nothing() {
