@@ -155,7 +155,11 @@ async fn a_restart_goes_on_and_loses_nothing() {
     assert_eq!(progress(&ben, &space).thumbnails.have, 0);
     let folder = ben.stop().await;
     let ben = Place::start(folder).await;
-    ben.until("everything is there", || progress(&ben, &space).originals.have == 5).await;
+    ben.until("everything is there", || {
+        let progress = progress(&ben, &space);
+        (progress.originals.have, progress.thumbnails.have) == (5, 5)
+    })
+    .await;
 
     // What somebody deletes comes again after the next start.
     let content = photos[0].1;
